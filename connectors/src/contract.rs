@@ -1,0 +1,203 @@
+//! What the engine sees of a source.
+//!
+//! A connector is stateless between calls: a page is asked for with the cursor that the previous page returned, and the engine
+//! commits that cursor together with the page's rows. So a pull can be repeated, resumed elsewhere, or abandoned at any point.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, Record, Source, StreamSpec};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::gitlab::Gitlab;
+
+/// Everything needed to talk to a source. Made inside an activity, never stored or serialised.
+pub struct ConnectorConfig {
+    pub source: Source,
+    pub base_url: BaseUrl,
+    /// `credentials.token`.
+    pub token: SecretString,
+    /// `settings`, as stored.
+    pub settings: Value,
+    /// Whether the host may resolve to a private or loopback address.
+    pub allow_private_addresses: bool,
+    pub retry: RetryLimits,
+}
+
+/// How long a client retries by itself before it hands the failure to the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct RetryLimits {
+    /// Tries of one request, the first included.
+    pub attempts: usize,
+    pub min_delay: Duration,
+    pub max_delay: Duration,
+    /// A `Retry-After` up to this long is slept through; a longer one becomes `ConnectorError::RateLimited`.
+    pub max_inline_wait: Duration,
+    /// Of one request, from connect to the last byte.
+    pub request_timeout: Duration,
+}
+
+impl Default for RetryLimits {
+    fn default() -> Self {
+        Self {
+            attempts: 5,
+            min_delay: Duration::from_millis(200),
+            max_delay: Duration::from_secs(5),
+            max_inline_wait: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One page to pull.
+#[derive(Clone, Debug)]
+pub struct PullRequest<'a> {
+    pub stream: &'a str,
+    /// A scope for streams partitioned by configuration, else the external id of the parent record.
+    pub partition: &'a str,
+    /// What the last committed page returned; `None` at the very first.
+    pub cursor: Option<&'a Value>,
+}
+
+/// One page of a list stream.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub records: Vec<Record>,
+    pub dead_letters: Vec<DeadLetter>,
+    /// To be committed with the rows and passed to the next pull, whether in this walk (`done` false) or in the next sync's.
+    pub cursor: Value,
+    /// The walk over this partition is complete; the next pull with `cursor` starts the next, incremental walk.
+    pub done: bool,
+    /// Everything in this partition updated before this has been seen; for people and the API, the cursor is what counts.
+    pub watermark: Option<DateTime<Utc>>,
+    /// Rows the whole walk is expected to bring, where the source says so.
+    pub total_hint: Option<i64>,
+    /// HTTP requests sent, retries included.
+    pub requests: i64,
+    /// The source does not offer this here (403/404 on a plan without the feature): no rows, not a failure.
+    pub not_available: Option<String>,
+}
+
+/// What one detail request brought.
+#[derive(Debug, Default)]
+pub struct Detail {
+    pub records: Vec<Record>,
+    pub dead_letters: Vec<DeadLetter>,
+    pub requests: i64,
+    /// The source no longer has the item, or does not offer this detail.
+    pub not_available: Option<String>,
+}
+
+/// What `check` found.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct CheckReport {
+    /// Who the credentials belong to, as `@jdoe`.
+    pub account: String,
+    /// The source's version, where it says so.
+    pub version: Option<String>,
+    /// Things that will not work, each a sentence: a project that does not exist, a token about to expire.
+    pub warnings: Vec<String>,
+}
+
+/// A source.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    fn source(&self) -> Source;
+
+    /// The streams to sync with these settings, in dependency order.
+    fn streams(&self) -> Vec<StreamSpec>;
+
+    /// Partitions of streams that are `Partitioning::Configured`.
+    fn scopes(&self) -> Vec<String>;
+
+    /// Requests that may be in flight at once.
+    fn max_in_flight(&self) -> usize;
+
+    /// Whether address, credentials and settings work.
+    async fn check(&self) -> Result<CheckReport, ConnectorError>;
+
+    /// One page of a list stream.
+    async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ConnectorError>;
+
+    /// One queued item of a detail stream.
+    async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError>;
+}
+
+/// Opens the connector for `config.source`.
+pub fn connector_open(config: ConnectorConfig) -> Result<Box<dyn Connector>, ConnectorError> {
+    match config.source {
+        Source::Gitlab => Ok(Box::new(Gitlab::open(config)?)),
+    }
+}
+
+/// Why a pull brought nothing. `request` is `GET https://host/path?query` without credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectorError {
+    /// Not before `until`; nothing else of this connection should be sent before it either.
+    #[error("the source asked to wait until {until}")]
+    RateLimited { until: DateTime<Utc>, request: String },
+    /// 401: the token is wrong, revoked or expired.
+    #[error("the source refused the credentials (401 on {request})")]
+    Unauthenticated { request: String },
+    /// 403 where the token is good but may not do this.
+    #[error("the credentials may not do this (403 on {request}): {message}")]
+    Forbidden { request: String, message: String },
+    /// 404 on something that settings name.
+    #[error("{what} does not exist or the token cannot see it (404 on {request})")]
+    NotFound { request: String, what: String },
+    /// Any other 4xx: retrying will not help.
+    #[error("the source refused the request ({status} on {request}): {message}")]
+    Refused { status: u16, request: String, message: String },
+    /// Transport errors, 408/425/5xx, truncated or non-JSON answers, after the client's own retries. Worth trying later.
+    #[error("no usable answer from the source ({request}): {message}")]
+    Unreachable { request: String, message: String },
+    /// Settings or base URL that cannot work.
+    #[error("{message}")]
+    Configuration { field: String, message: String },
+}
+
+impl ConnectorError {
+    /// Whether the same pull may work later without anyone changing anything.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::RateLimited { .. } | Self::Unreachable { .. })
+    }
+
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::Unauthenticated { .. } => ErrorCode::Unauthenticated,
+            Self::Forbidden { .. } => ErrorCode::Forbidden,
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::Refused { .. } | Self::Configuration { .. } => ErrorCode::ValidationError,
+            Self::Unreachable { .. } => ErrorCode::UpstreamUnreachable,
+        }
+    }
+
+    /// What a person should do next.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::RateLimited { .. } => "Nothing to do: the run goes on by itself.",
+            Self::Unauthenticated { .. } => "Reconnect: create a new token with scope read_api and set it with PATCH /connections/{id}.",
+            Self::Forbidden { .. } => "Give the token's account access (Reporter or more) and the scope read_api, then retry the run.",
+            Self::NotFound { .. } => "Check the spelling in the connection's settings and that the token's account is a member.",
+            Self::Refused { .. } => "This looks like a request the server does not understand; check that the base URL is the source's and its version.",
+            Self::Unreachable { .. } => "Check that the base URL answers from this machine; then retry the run, which goes on where it stopped.",
+            Self::Configuration { .. } => "Change the connection's settings with PATCH /connections/{id}.",
+        }
+    }
+
+    /// The failing request, without credentials.
+    pub fn request(&self) -> Option<&str> {
+        match self {
+            Self::RateLimited { request, .. }
+            | Self::Unauthenticated { request }
+            | Self::Forbidden { request, .. }
+            | Self::NotFound { request, .. }
+            | Self::Refused { request, .. }
+            | Self::Unreachable { request, .. } => Some(request),
+            Self::Configuration { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! What a connector hands to the ingest: records, the entities in them, and what could not be read.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::Entity;
+
+/// One object as the source sent it, with what it means.
+#[derive(Debug)]
+pub struct Record {
+    /// Key within (connection, stream). Stable over time; the provider's id where it has one.
+    pub external_id: String,
+    /// The payload, verbatim.
+    pub raw: Box<RawValue>,
+    /// SHA-256 of the payload. A record whose hash is already stored is not written again.
+    pub content_hash: [u8; 32],
+    pub entities: Vec<Entity>,
+    /// Detail requests to queue if this record is new or changed.
+    pub details: Vec<DetailRequest>,
+}
+
+/// A durable note to fetch something about one item. Queued and removed in page commits; a second note for the same
+/// (stream, external id) replaces the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetailRequest {
+    /// A stream of kind `Detail`.
+    pub stream: String,
+    /// The item's external id, unique within the stream.
+    pub external_id: String,
+    /// What the connector needs to make the request; never a secret.
+    pub args: serde_json::Value,
+}
+
+/// A record that could not be read. Kept with its payload, so that it can be replayed once the reason is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    pub external_id: Option<String>,
+    /// The payload as received, cut to 64 KiB.
+    pub payload: String,
+    /// What was wrong, for a person.
+    pub reason: String,
+}

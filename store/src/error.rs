@@ -1,0 +1,33 @@
+//! What can go wrong with Postgres, as far as callers care.
+
+/// A store failure. `Fenced` and `Conflict` are answers; the rest is trouble.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database URL is not a valid postgres:// URL")]
+    BadDatabaseUrl,
+    /// Another attempt holds the connection's lease: nothing was written, and nothing may be.
+    #[error("this attempt no longer holds the connection's lease")]
+    Fenced,
+    /// The run was asked to stop; nothing was written.
+    #[error("the run is being cancelled")]
+    Cancelling,
+    #[error("{0}")]
+    Conflict(String),
+    #[error("the pagination cursor is not one of ours")]
+    BadCursor,
+    #[error("sealed credentials cannot be opened: {0}")]
+    Seal(String),
+    #[error("failed to query Postgres: {0}")]
+    Sql(#[from] sqlx::Error),
+    #[error("failed to migrate Postgres: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error("failed to read or write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+impl StoreError {
+    /// Whether the error is a violation of the unique index `name`.
+    pub fn is_unique_violation(&self, name: &str) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(error)) if error.is_unique_violation() && error.constraint() == Some(name))
+    }
+}

@@ -1,0 +1,80 @@
+#![doc = include_str!("../README.md")]
+
+pub mod connections;
+pub mod dead_letters;
+pub mod detail_queue;
+mod error;
+pub mod identities;
+pub mod ingest;
+pub mod kpi;
+pub mod leases;
+pub mod matching;
+pub mod merge_requests;
+mod page;
+pub mod people;
+pub mod pipelines;
+pub mod deployments;
+pub mod run_events;
+pub mod runs;
+pub mod runs_read;
+pub mod seal;
+pub mod tokens;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+pub use error::StoreError;
+pub use page::{PageOf, PageToken};
+pub use seal::Sealer;
+pub use sqlx::PgPool;
+
+/// The schema, compiled in. `ovia migrate` applies it; `/ready` compares it.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// A handle to Ovia's Postgres. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}
+
+impl Store {
+    /// Connects a pool of at most `max_connections` to `database_url`.
+    pub async fn connect(database_url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = database_url.parse().map_err(|_| StoreError::BadDatabaseUrl)?;
+        let options = options.application_name("ovia").statement_cache_capacity(200);
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        Ok(Self { pool })
+    }
+
+    pub fn from_pool(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Applies migrations that are not applied yet. Safe to run from several processes at once.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(MIGRATOR.run(&self.pool).await?)
+    }
+
+    /// Whether Postgres answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Migrations compiled in but not applied; 0 means the schema is current.
+    pub async fn migrations_pending(&self) -> Result<usize, StoreError> {
+        let applied: Vec<i64> = match sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(&self.pool).await {
+            Ok(versions) => versions,
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(MIGRATOR.iter().filter(|migration| !applied.contains(&migration.version)).count())
+    }
+}

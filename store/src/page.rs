@@ -1,0 +1,2 @@
+//! page
+pub struct PageOf; pub struct PageToken;

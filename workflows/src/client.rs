@@ -1,0 +1,66 @@
+//! The API's and CLI's door to Temporal.
+
+use ovia_domain::{ConnectionId, OrgId, RunError, RunId, RunKind, Source};
+use serde::{Deserialize, Serialize};
+
+/// What a run's workflow is started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunStart {
+    pub org_id: OrgId,
+    pub run_id: RunId,
+    pub kind: RunKind,
+    /// `sync` and `backfill` only.
+    pub connection: Option<(ConnectionId, Source)>,
+    /// The run's workflow id, as stored in `runs.workflow_id` (made with `workflow_id`).
+    pub workflow_id: String,
+    /// A sentence for the Temporal UI, as `Sync of acme-gitlab (gitlab), asked for by token:first`.
+    pub summary: String,
+}
+
+/// What a connection check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionCheck {
+    pub ok: bool,
+    /// Who the credentials belong to, as `@jdoe`.
+    pub account: Option<String>,
+    /// The source's version.
+    pub version: Option<String>,
+    pub warnings: Vec<String>,
+    /// Set when `ok` is false.
+    pub error: Option<RunError>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Temporal does not answer.
+    #[error("Temporal does not answer: {0}")]
+    Unavailable(String),
+    /// No worker picked the work up in time.
+    #[error("no worker answered within {0} s")]
+    NoWorker(u64),
+    #[error("no workflow `{0}` is running")]
+    NotRunning(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+/// What the API asks of Temporal.
+#[async_trait::async_trait]
+pub trait Engine: Send + Sync {
+    /// Starts the run's workflow. Idempotent: a workflow that was already started under this id is left alone and is no error.
+    async fn run_start(&self, start: &RunStart) -> Result<(), EngineError>;
+    /// Asks for graceful cancellation.
+    async fn run_cancel(&self, workflow_id: &str, reason: &str) -> Result<(), EngineError>;
+    /// Runs the connector's check in a short workflow and waits up to about 20 s for it.
+    async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError>;
+    /// Whether Temporal answers.
+    async fn ready(&self) -> Result<(), EngineError>;
+}
+
+/// The workflow id of a run: `sync/{connection}/{run}`, `matching/{org}/{run}`, `kpi_rollup/{org}/{run}`.
+pub fn workflow_id(kind: RunKind, org_id: OrgId, connection_id: Option<ConnectionId>, run_id: RunId) -> String {
+    match connection_id {
+        Some(connection_id) => format!("{kind}/{connection_id}/{run_id}"),
+        None => format!("{kind}/{org_id}/{run_id}"),
+    }
+}
