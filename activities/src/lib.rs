@@ -1,1 +1,68 @@
-//! See README.md.
+#![doc = include_str!("../README.md")]
+
+mod connection_check;
+mod connector;
+mod details;
+mod failure;
+mod kpi_rollup;
+mod list;
+mod match_identities;
+mod pulse;
+mod run_finish;
+mod slice;
+mod sync_begin;
+
+use std::sync::Arc;
+
+use ovia_connectors::contract::RetryLimits;
+use ovia_store::{Sealer, Store};
+use ovia_workflows::{
+    ConnectionCheck,
+    ovia_activities as definitions,
+    types::{ConnectionRef, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
+};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+/// What activities need. One per worker.
+pub struct Activities {
+    pub store: Store,
+    /// Opens sealed credentials; without it no connection can be used.
+    pub sealer: Option<Sealer>,
+    /// Whether sources may be on private or loopback addresses.
+    pub allow_private_addresses: bool,
+    pub retry: RetryLimits,
+}
+
+#[activities]
+impl Activities {
+    #[activity(definition = definitions::SyncBegin)]
+    pub async fn sync_begin(self: Arc<Self>, _ctx: ActivityContext, input: SyncInput) -> Result<SyncPlan, ActivityError> {
+        sync_begin::sync_begin(&self, input).await
+    }
+
+    #[activity(definition = definitions::PullSlice)]
+    pub async fn pull_slice(self: Arc<Self>, ctx: ActivityContext, input: PullSlice) -> Result<SliceOutcome, ActivityError> {
+        slice::pull_slice(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::RunFinish)]
+    pub async fn run_finish(self: Arc<Self>, _ctx: ActivityContext, input: RunFinish) -> Result<RunFinished, ActivityError> {
+        run_finish::run_finish(&self, input).await
+    }
+
+    #[activity(definition = definitions::MatchIdentities)]
+    pub async fn match_identities(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        match_identities::match_identities(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::KpiRollup)]
+    pub async fn kpi_rollup(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        kpi_rollup::kpi_rollup(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::ConnectionCheck)]
+    pub async fn connection_check(self: Arc<Self>, _ctx: ActivityContext, input: ConnectionRef) -> Result<ConnectionCheck, ActivityError> {
+        connection_check::connection_check(&self, input).await
+    }
+}

@@ -2,5 +2,6 @@
 
 pub mod contract;
 pub mod gitlab;
+pub mod http;
 
-pub use contract::{Connector, ConnectorConfig, ConnectorError, Page, PullRequest, connector_open};
+pub use contract::{CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, PullRequest, RetryLimits, connector_open};

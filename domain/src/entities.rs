@@ -323,3 +323,51 @@ pub struct Release {
     pub released_at: Option<Time>,
     pub url: Option<String>,
 }
+
+impl Entity {
+    /// The table the entity is stored in and its key there.
+    pub fn table_and_key(&self) -> (&'static str, &str) {
+        match self {
+            Self::Identity(row) => ("identities", &row.external_id),
+            Self::IdentityRef(row) => ("identities", &row.external_id),
+            Self::Membership(row) => ("memberships", &row.external_id),
+            Self::Group(row) => ("groups", &row.external_id),
+            Self::Project(row) => ("projects", &row.external_id),
+            Self::Issue(row) => ("issues", &row.external_id),
+            Self::MergeRequest(row) => ("merge_requests", &row.external_id),
+            Self::MergeRequestNote(row) => ("merge_request_notes", &row.external_id),
+            Self::MergeRequestApproval(row) => ("merge_request_approvals", &row.external_id),
+            Self::MergeRequestCommit(row) => ("merge_request_commits", &row.external_id),
+            Self::MergeRequestSize(row) => ("merge_requests", &row.external_id),
+            Self::Pipeline(row) => ("pipelines", &row.external_id),
+            Self::PipelineTimes(row) => ("pipelines", &row.external_id),
+            Self::Job(row) => ("jobs", &row.external_id),
+            Self::Environment(row) => ("environments", &row.external_id),
+            Self::Deployment(row) => ("deployments", &row.external_id),
+            Self::Release(row) => ("releases", &row.external_id),
+        }
+    }
+
+    /// The row's JSON object, without the variant's name.
+    pub fn to_json(&self) -> serde_json::Result<String> {
+        match self {
+            Self::Identity(row) => serde_json::to_string(row),
+            Self::IdentityRef(row) => serde_json::to_string(row),
+            Self::Membership(row) => serde_json::to_string(row),
+            Self::Group(row) => serde_json::to_string(row),
+            Self::Project(row) => serde_json::to_string(row),
+            Self::Issue(row) => serde_json::to_string(row),
+            Self::MergeRequest(row) => serde_json::to_string(row),
+            Self::MergeRequestNote(row) => serde_json::to_string(row),
+            Self::MergeRequestApproval(row) => serde_json::to_string(row),
+            Self::MergeRequestCommit(row) => serde_json::to_string(row),
+            Self::MergeRequestSize(row) => serde_json::to_string(row),
+            Self::Pipeline(row) => serde_json::to_string(row),
+            Self::PipelineTimes(row) => serde_json::to_string(row),
+            Self::Job(row) => serde_json::to_string(row),
+            Self::Environment(row) => serde_json::to_string(row),
+            Self::Deployment(row) => serde_json::to_string(row),
+            Self::Release(row) => serde_json::to_string(row),
+        }
+    }
+}

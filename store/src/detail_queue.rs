@@ -1,1 +1,89 @@
-//! detail_queue
+//! Detail requests still to be made. Rows arrive and leave in page commits, so a crash forgets none and repeats at most the batch in
+//! flight.
+
+use ovia_domain::{ConnectionId, DetailRequest, OrgId};
+use sqlx::PgConnection;
+
+use crate::{Store, StoreError};
+
+impl Store {
+    /// The oldest `limit` requests of a stream, skipping the first `offset` (those in flight).
+    pub async fn detail_next(&self, org: OrgId, connection: ConnectionId, stream: &str, offset: i64, limit: i64) -> Result<Vec<DetailRequest>, StoreError> {
+        let rows = sqlx::query!(
+            "select external_id, args from detail_queue where org_id = $1 and connection_id = $2 and stream = $3 order by id offset $4 limit $5",
+            org.0,
+            connection.0,
+            stream,
+            offset,
+            limit,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| DetailRequest { stream: stream.to_owned(), external_id: row.external_id, args: row.args }).collect())
+    }
+
+    /// How many requests of a stream wait.
+    pub async fn detail_count(&self, org: OrgId, connection: ConnectionId, stream: &str) -> Result<i64, StoreError> {
+        let row = sqlx::query!(
+            r#"select count(*) as "count!" from detail_queue where org_id = $1 and connection_id = $2 and stream = $3"#,
+            org.0,
+            connection.0,
+            stream
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(row.count)
+    }
+}
+
+pub(crate) async fn detail_enqueue_in_txn(
+    tx: &mut PgConnection,
+    org: OrgId,
+    connection: ConnectionId,
+    details: &[&DetailRequest],
+) -> Result<(), StoreError> {
+    if details.is_empty() {
+        return Ok(());
+    }
+    let streams: Vec<&str> = details.iter().map(|detail| detail.stream.as_str()).collect();
+    let ids: Vec<&str> = details.iter().map(|detail| detail.external_id.as_str()).collect();
+    let args: Vec<String> = details.iter().map(|detail| detail.args.to_string()).collect();
+    sqlx::query!(
+        r#"insert into detail_queue (org_id, connection_id, stream, external_id, args)
+           select distinct on (r.stream, r.external_id) $1, $2::uuid, r.stream, r.external_id, r.args::jsonb
+           from unnest($3::text[], $4::text[], $5::text[]) as r (stream, external_id, args)
+           on conflict (connection_id, stream, external_id) do update set args = excluded.args, enqueued_at = now()"#,
+        org.0,
+        connection.0,
+        &streams as &[&str],
+        &ids as &[&str],
+        &args,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn detail_finish_in_txn(
+    tx: &mut PgConnection,
+    org: OrgId,
+    connection: ConnectionId,
+    finished: &[DetailRequest],
+) -> Result<(), StoreError> {
+    if finished.is_empty() {
+        return Ok(());
+    }
+    let streams: Vec<&str> = finished.iter().map(|detail| detail.stream.as_str()).collect();
+    let ids: Vec<&str> = finished.iter().map(|detail| detail.external_id.as_str()).collect();
+    sqlx::query!(
+        r#"delete from detail_queue q using unnest($3::text[], $4::text[]) as r (stream, external_id)
+           where q.org_id = $1 and q.connection_id = $2 and q.stream = r.stream and q.external_id = r.external_id"#,
+        org.0,
+        connection.0,
+        &streams as &[&str],
+        &ids as &[&str],
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}

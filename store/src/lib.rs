@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 pub mod connections;
+pub mod cursors;
 pub mod dead_letters;
 pub mod detail_queue;
 mod error;
 pub mod identities;
 pub mod ingest;
 pub mod kpi;
+pub mod kpi_read;
 pub mod leases;
 pub mod matching;
 pub mod merge_requests;
@@ -15,14 +17,17 @@ pub mod people;
 pub mod pipelines;
 pub mod deployments;
 pub mod run_events;
+pub mod run_log;
 pub mod runs;
 pub mod runs_read;
 pub mod seal;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod tokens;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-pub use error::StoreError;
+pub use error::{StoreError, is_transient};
 pub use page::{PageOf, PageToken};
 pub use seal::Sealer;
 pub use sqlx::PgPool;

@@ -1,1 +1,84 @@
-//! See README.md.
+#![doc = include_str!("../README.md")]
+
+use std::{sync::Arc, time::Duration};
+
+use ovia_activities::Activities;
+use ovia_workflows::{ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, TemporalEngine};
+use temporalio_common::telemetry::{TelemetryOptions, metrics::CoreMeter};
+use temporalio_sdk::{
+    Runtime, Worker, WorkerOptions,
+    runtime::{
+        RuntimeOptions,
+        worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
+    },
+};
+
+/// What a worker needs.
+pub struct WorkerConfig {
+    pub activities: Activities,
+    pub engine: TemporalEngine,
+    /// Activities at once. Each slice holds one Postgres connection while it commits.
+    pub max_activities: usize,
+    /// Where Temporal's SDK counts; `None` counts nothing.
+    pub metrics: Option<Arc<dyn CoreMeter>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error("failed to set the Temporal worker up: {0}")]
+    Setup(String),
+    #[error("the Temporal worker stopped: {0}")]
+    Stopped(String),
+}
+
+/// Throttle of heartbeats. Cancellation travels back with them, and has to arrive within seconds.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long running slices may finish their page at shutdown before they are cancelled.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Polls and works until `shutdown` completes; then lets running slices commit their page and returns.
+pub async fn worker_run(config: WorkerConfig, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
+    let setup = |error: &dyn std::fmt::Display| WorkerError::Setup(error.to_string());
+    let telemetry = TelemetryOptions::builder().maybe_metrics(config.metrics.clone()).build();
+    let options = RuntimeOptions::builder().telemetry_options(telemetry).build().map_err(|error| setup(&error))?;
+    let runtime = Runtime::from_current_tokio(options).map_err(|error| setup(&error))?;
+    let mut worker = Worker::new(&runtime, config.engine.client().clone(), options_build(config)?).map_err(|error| setup(&error))?;
+    let stop = worker.shutdown_handle();
+    let running = worker.run();
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended.map_err(|error| WorkerError::Stopped(error.to_string())),
+        () = shutdown => stop(),
+    }
+    running.await.map_err(|error| WorkerError::Stopped(error.to_string()))
+}
+
+/// The list of everything registered.
+fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
+    let setup = |error: temporalio_sdk::error::WorkflowRegistrationError| WorkerError::Setup(error.to_string());
+    let options = WorkerOptions::new(config.engine.task_queue())
+        .max_heartbeat_throttle_interval(HEARTBEAT_INTERVAL)
+        .default_heartbeat_throttle_interval(HEARTBEAT_INTERVAL)
+        .graceful_shutdown_period(GRACE)
+        .tuner(tuner(config.max_activities))
+        .register_workflow::<SyncWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<MatchingWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<KpiRollupWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<ConnectionCheckWorkflow>()
+        .map_err(setup)?
+        .register_activities(config.activities)
+        .build();
+    Ok(options)
+}
+
+fn tuner(max_activities: usize) -> TunerHolder {
+    TunerHolder::builder()
+        .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(100))
+        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(max_activities))
+        .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(10))
+        .nexus_task_slot_supplier(FixedSizeSlotSupplier::new(1))
+        .build()
+}

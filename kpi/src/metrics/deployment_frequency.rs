@@ -1,0 +1,116 @@
+//! How often production is deployed to.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use ovia_domain::{Direction, MetricDefinition, MetricKey};
+
+use crate::{
+    DeploymentStatus,
+    grid::{Firsts, Grid, Inputs},
+    registry::MetricEntry,
+    snapshot::Figure,
+};
+
+pub(crate) const ENTRY: MetricEntry = MetricEntry {
+    definition: MetricDefinition {
+        key: MetricKey::DeploymentFrequency,
+        name: "Deployment frequency",
+        unit: "per day",
+        direction: Direction::HigherIsBetter,
+        formula: "Successful production deployments finished in the window ÷ days of the window; of a window still going on, the days that have \
+                  begun. A deployment whose finish is not known counts when it was last updated, else when it was created.",
+        version: 1,
+        inputs: &[
+            "deployments.status",
+            "deployments.environment_tier",
+            "deployments.created_at",
+            "deployments.updated_at",
+            "deployments.finished_at",
+            "environments.tier",
+        ],
+        filters: "Only status success and tier production: the environment's own tier, else the one the deployment names. Deployments by bots \
+                  count: they are not people.",
+        no_data: "The scope had no production deployment, in whatever status, before the end of the window.",
+        reference: "DORA, Accelerate State of DevOps Report 2023: deployment frequency.",
+    },
+    row_table: "deployments",
+    stats: &[
+        ("deployments", "successful production deployments"),
+        ("days", "days they are divided by"),
+        ("days_with_deployment", "UTC days with at least one"),
+    ],
+    coverage: &[],
+    compute,
+};
+
+#[derive(Default)]
+struct Cell {
+    rows: Vec<i64>,
+    dates: BTreeSet<NaiveDate>,
+}
+
+fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
+    let production = || inputs.facts.deployments.iter().filter(|row| row.is_production());
+    let mut grid = Grid::<Cell>::new(inputs);
+    for row in production().filter(|row| row.status == DeploymentStatus::Success) {
+        grid.at(row.project, row.at(), |cell| {
+            cell.rows.push(row.id);
+            cell.dates.insert(row.at().date_naive());
+        });
+    }
+    let firsts = Firsts::new(inputs.scopes(), production().map(|row| (row.project, row.created_at.min(row.at()))));
+    grid.figures(|scope, window, cell| {
+        let days = window.days(inputs.as_of);
+        if days == 0 || !firsts.before(scope, window.end) {
+            return Figure::none();
+        }
+        let deployments = cell.rows.len();
+        Figure::of(Some(deployments as f64 / days as f64), cell.rows)
+            .stat("deployments", deployments)
+            .stat("days", days)
+            .stat("days_with_deployment", cell.dates.len())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ovia_domain::MetricKey;
+
+    use crate::testing::Company;
+
+    const KEY: MetricKey = MetricKey::DeploymentFrequency;
+
+    #[test]
+    fn only_successes_on_production_count() {
+        let mut company = Company::new();
+        let first = company.deployment("success", Some("production"), None, "2024-05-06T00:00:00Z");
+        let second = company.deployment("success", None, Some("production"), "2024-05-06T23:00:00Z");
+        company.deployment("success", Some("staging"), Some("production"), "2024-05-07T00:00:00Z");
+        company.deployment("success", None, None, "2024-05-07T00:00:00Z");
+        for status in ["failed", "blocked", "undeployed", "completed", "running"] {
+            company.deployment(status, Some("production"), None, "2024-05-08T00:00:00Z");
+        }
+        let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
+        assert_eq!((week.value, week.row_ids), (Some(2.0 / 7.0), vec![first, second]));
+        assert_eq!((&week.stats["deployments"], &week.stats["days"], &week.stats["days_with_deployment"]), (&2.into(), &7.into(), &1.into()));
+    }
+
+    #[test]
+    fn a_week_going_on_is_divided_by_the_days_begun() {
+        let mut company = Company::new();
+        company.deployment("success", Some("production"), None, "2024-05-06T10:00:00Z");
+        let week = company.week(KEY, "2024-05-06", "2024-05-07T12:00:00Z");
+        assert_eq!((week.value, &week.stats["days"]), (Some(0.5), &2.into()));
+    }
+
+    #[test]
+    fn zero_only_once_production_was_ever_deployed_to() {
+        let mut company = Company::new();
+        company.deployment("success", Some("staging"), None, "2024-05-01T00:00:00Z");
+        company.deployment("failed", Some("production"), None, "2024-05-14T00:00:00Z");
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").value, None);
+        assert_eq!(company.week(KEY, "2024-05-13", "2024-06-01T00:00:00Z").value, Some(0.0));
+        assert_eq!(company.week(KEY, "2024-05-20", "2024-06-01T00:00:00Z").value, Some(0.0));
+    }
+}

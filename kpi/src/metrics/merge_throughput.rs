@@ -1,0 +1,92 @@
+//! How many merge requests were merged.
+
+use ovia_domain::{Direction, MetricDefinition, MetricKey};
+
+use crate::{
+    grid::{Grid, Inputs},
+    registry::MetricEntry,
+    snapshot::Figure,
+};
+
+pub(crate) const ENTRY: MetricEntry = MetricEntry {
+    definition: MetricDefinition {
+        key: MetricKey::MergeThroughput,
+        name: "Merge throughput",
+        unit: "count",
+        direction: Direction::HigherIsBetter,
+        formula: "Number of merge requests merged in the window.",
+        version: 1,
+        inputs: &["merge_requests.merged_at", "merge_requests.created_at", "merge_requests.author", "identities.is_bot"],
+        filters: "Merge requests by bots are left out.",
+        no_data: "No merge request of the scope was created before the end of the window (or now, if that is earlier).",
+        reference: "Flow throughput: completed items per unit of time (Kanban Guide, 2020).",
+    },
+    row_table: "merge_requests",
+    stats: &[],
+    coverage: &[("excluded_bots", "merge requests by bots merged in the window")],
+    compute,
+};
+
+#[derive(Default)]
+struct Cell {
+    rows: Vec<i64>,
+    bots: u64,
+}
+
+fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
+    let mut grid = Grid::<Cell>::new(inputs);
+    for row in &inputs.facts.merge_requests {
+        let Some(merged_at) = row.merged_at else { continue };
+        grid.at(row.project, merged_at, |cell| match row.author_is_bot {
+            true => cell.bots += 1,
+            false => cell.rows.push(row.id),
+        });
+    }
+    let firsts = inputs.first_merge_requests();
+    grid.figures(|scope, window, cell| {
+        let figure = match firsts.before(scope, window.observed_until(inputs.as_of)) {
+            true => Figure::of(Some(cell.rows.len() as f64), cell.rows),
+            false => Figure::none(),
+        };
+        figure.covering("excluded_bots", cell.bots)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ovia_domain::MetricKey;
+
+    use crate::testing::{Company, Mr};
+
+    const KEY: MetricKey = MetricKey::MergeThroughput;
+
+    #[test]
+    fn counts_merges_by_people_in_the_window() {
+        let mut company = Company::new();
+        let inside = company.merge_request(Mr::at("2024-05-01T10:00:00Z").merged("2024-05-07T00:00:00Z"));
+        company.merge_request(Mr::at("2024-05-01T10:00:00Z").merged("2024-05-13T00:00:00Z"));
+        company.merge_request(Mr::at("2024-05-01T10:00:00Z").merged("2024-05-08T00:00:00Z").by_bot());
+        company.merge_request(Mr::at("2024-05-01T10:00:00Z").closed("2024-05-08T00:00:00Z"));
+        let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
+        assert_eq!((week.value, week.row_ids.clone()), (Some(1.0), vec![inside]));
+        assert_eq!(week.coverage["excluded_bots"], 1);
+        assert_eq!(week.coverage["rows"], 1);
+    }
+
+    #[test]
+    fn a_week_without_merges_is_zero_only_once_there_is_work() {
+        let mut company = Company::new();
+        company.merge_request(Mr::at("2024-05-08T10:00:00Z"));
+        assert_eq!(company.week(KEY, "2024-05-13", "2024-06-01T00:00:00Z").value, Some(0.0));
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").value, Some(0.0));
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-05-08T10:00:00Z").value, None, "created at that very moment, not before");
+        assert_eq!(company.elsewhere().week(KEY, "2024-05-13", "2024-06-01T00:00:00Z").value, None, "another project has none");
+    }
+
+    #[test]
+    fn an_account_nobody_knows_is_a_human() {
+        let mut company = Company::new();
+        company.merge_request(Mr::at("2024-05-06T10:00:00Z").merged("2024-05-07T00:00:00Z").by_nobody());
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").value, Some(1.0));
+    }
+}

@@ -1,0 +1,100 @@
+//! Which share of the finished pipelines succeeded.
+
+use ovia_domain::{Direction, MetricDefinition, MetricKey};
+
+use crate::{
+    PipelineStatus,
+    grid::{Grid, Inputs},
+    registry::MetricEntry,
+    snapshot::Figure,
+};
+
+pub(crate) const ENTRY: MetricEntry = MetricEntry {
+    definition: MetricDefinition {
+        key: MetricKey::PipelineSuccessRate,
+        name: "Pipeline success rate",
+        unit: "ratio",
+        direction: Direction::HigherIsBetter,
+        formula: "Successful pipelines ÷ (successful + failed) among those that finished in the window. A pipeline whose finish is not known \
+                  counts when it was last updated.",
+        version: 1,
+        inputs: &["pipelines.status", "pipelines.finished_at", "pipelines.updated_at"],
+        filters: "Pipelines in any other status (cancelled, skipped, manual, running …) count for neither. Pipelines started by bots count: \
+                  they are not people.",
+        no_data: "No pipeline succeeded or failed in the window.",
+        reference: "GitLab CI/CD analytics, success rate; cancelled and skipped pipelines left out.",
+    },
+    row_table: "pipelines",
+    stats: &[("numerator", "successful pipelines"), ("denominator", "successful and failed pipelines")],
+    coverage: &[("excluded_other_status", "pipelines of the window in any other status")],
+    compute,
+};
+
+#[derive(Default)]
+struct Cell {
+    rows: Vec<i64>,
+    successes: u64,
+    others: u64,
+}
+
+fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
+    let mut grid = Grid::<Cell>::new(inputs);
+    for row in &inputs.facts.pipelines {
+        let Some(at) = row.at() else { continue };
+        grid.at(row.project, at, |cell| match row.status {
+            PipelineStatus::Other => cell.others += 1,
+            status => {
+                cell.rows.push(row.id);
+                cell.successes += u64::from(status == PipelineStatus::Success);
+            }
+        });
+    }
+    grid.figures(|_, _, cell| {
+        let finished = cell.rows.len();
+        let figure = match finished {
+            0 => Figure::none(),
+            _ => Figure::of(Some(cell.successes as f64 / finished as f64), cell.rows)
+                .stat("numerator", cell.successes)
+                .stat("denominator", finished),
+        };
+        figure.covering("excluded_other_status", cell.others)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ovia_domain::MetricKey;
+
+    use crate::testing::Company;
+
+    const KEY: MetricKey = MetricKey::PipelineSuccessRate;
+
+    #[test]
+    fn only_success_and_failure_count() {
+        let mut company = Company::new();
+        for status in ["success", "success", "failed", "success", "canceled", "skipped", "manual", "running"] {
+            company.pipeline(status, Some("2024-05-07T00:00:00Z"), Some("2024-05-20T00:00:00Z"));
+        }
+        let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
+        assert_eq!(week.value, Some(0.75));
+        assert_eq!((&week.stats["numerator"], &week.stats["denominator"]), (&3.into(), &4.into()));
+        assert_eq!((week.row_ids.len(), &week.coverage["excluded_other_status"]), (4, &4.into()));
+    }
+
+    #[test]
+    fn the_last_update_stands_in_for_an_unknown_finish() {
+        let mut company = Company::new();
+        company.pipeline("failed", None, Some("2024-05-07T00:00:00Z"));
+        company.pipeline("success", None, None);
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").value, Some(0.0));
+    }
+
+    #[test]
+    fn nothing_finished_is_no_data() {
+        let mut company = Company::new();
+        company.pipeline("canceled", Some("2024-05-07T00:00:00Z"), None);
+        let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
+        assert_eq!(week.value, None);
+        assert!(week.stats.is_empty());
+    }
+}

@@ -1,0 +1,186 @@
+//! Open merge requests nobody touches. The state is rebuilt for past moments from dated events, so that history does not depend on when
+//! it is computed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ovia_domain::{Direction, MetricDefinition, MetricKey};
+
+use crate::{
+    grid::{Grid, Inputs},
+    registry::MetricEntry,
+    snapshot::Figure,
+    timeline::Timeline,
+};
+
+pub(crate) const ENTRY: MetricEntry = MetricEntry {
+    definition: MetricDefinition {
+        key: MetricKey::StaleMergeRequests,
+        name: "Stale merge requests",
+        unit: "count",
+        direction: Direction::LowerIsBetter,
+        formula: "Number of merge requests that, at the end of the window (or now, if that is earlier), were open and no draft, and had no \
+                  activity for 7 days. Activity: creation, notes (system notes too), approvals, commits, and the last update if it was by then. \
+                  Draft or not: by the last change before the moment, else the opposite of the first change after it, else as it is now.",
+        version: 1,
+        inputs: &[
+            "merge_requests.created_at",
+            "merge_requests.updated_at",
+            "merge_requests.merged_at",
+            "merge_requests.closed_at",
+            "merge_requests.state",
+            "merge_requests.draft",
+            "merge_request_notes",
+            "merge_request_approvals.approved_at",
+            "merge_request_commits.committed_at",
+            "identities.is_bot",
+        ],
+        filters: "Merge requests by bots are left out. One with neither a merge nor a close time counts only while its state is open.",
+        no_data: "No merge request of the scope was created before that moment.",
+        reference: "Seven days without activity: Ovia's default.",
+    },
+    row_table: "merge_requests",
+    stats: &[("open", "open merge requests by people that were no drafts")],
+    coverage: &[("excluded_bots", "merge requests by bots that were stale")],
+    compute,
+};
+
+const STALE_AFTER: TimeDelta = TimeDelta::days(7);
+
+#[derive(Default)]
+struct Cell {
+    rows: Vec<i64>,
+    open: u64,
+    bots: u64,
+}
+
+fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
+    let mut moments: Vec<(DateTime<Utc>, usize)> =
+        inputs.windows.as_slice().iter().enumerate().map(|(index, window)| (window.observed_until(inputs.as_of), index)).collect();
+    moments.sort_unstable();
+    let mut grid = Grid::<Cell>::new(inputs);
+    for timeline in inputs.timelines.each() {
+        for (moment, window) in open_at(&timeline, &moments) {
+            if timeline.was_draft(*moment) {
+                continue;
+            }
+            let stale = timeline.last_activity(*moment) <= *moment - STALE_AFTER;
+            grid.in_window(timeline.row.project, *window, |cell| match (timeline.row.author_is_bot, stale) {
+                (true, stale) => cell.bots += u64::from(stale),
+                (false, stale) => {
+                    cell.open += 1;
+                    cell.rows.extend(stale.then_some(timeline.row.id));
+                }
+            });
+        }
+    }
+    let firsts = inputs.first_merge_requests();
+    grid.figures(|scope, window, cell| {
+        let figure = match firsts.before(scope, window.observed_until(inputs.as_of)) {
+            true => Figure::of(Some(cell.rows.len() as f64), cell.rows).stat("open", cell.open),
+            false => Figure::none(),
+        };
+        figure.covering("excluded_bots", cell.bots)
+    })
+}
+
+/// The part of the ascending `moments` at which it was open.
+fn open_at<'m>(timeline: &Timeline<'_>, moments: &'m [(DateTime<Utc>, usize)]) -> &'m [(DateTime<Utc>, usize)] {
+    let Some(end) = timeline.open_until() else { return &[] };
+    let from = moments.partition_point(|(moment, _)| *moment <= timeline.row.created_at);
+    let to = end.map_or(moments.len(), |end| moments.partition_point(|(moment, _)| *moment <= end));
+    moments.get(from..to).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use ovia_domain::MetricKey;
+
+    use crate::{
+        ReviewEventKind::{Approval, Commit, MarkedDraft, MarkedReady, Note, System},
+        Snapshot,
+        testing::{Company, Mr},
+    };
+
+    const KEY: MetricKey = MetricKey::StaleMergeRequests;
+
+    /// The week that ends on Monday 13 May 2024 at midnight, seen from June.
+    fn week(company: &Company) -> Snapshot {
+        company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z")
+    }
+
+    fn is_stale(mr: Mr) -> bool {
+        let mut company = Company::new();
+        company.merge_request(mr);
+        week(&company).value == Some(1.0)
+    }
+
+    #[test]
+    fn seven_days_to_the_second() {
+        assert!(is_stale(Mr::at("2024-05-06T00:00:00Z")));
+        assert!(!is_stale(Mr::at("2024-05-06T00:00:01Z")));
+    }
+
+    #[test]
+    fn only_what_was_open_then() {
+        let old = || Mr::at("2024-04-01T00:00:00Z");
+        assert!(is_stale(old().merged("2024-05-13T00:00:00Z")), "merged at the very end, open before");
+        assert!(!is_stale(old().merged("2024-05-12T23:59:59Z")));
+        assert!(is_stale(old().closed("2024-05-20T00:00:00Z")));
+        assert!(!is_stale(old().closed("2024-05-12T00:00:00Z")));
+        assert!(is_stale(old().state("locked")));
+        assert!(!is_stale(old().state("closed")), "closed, nobody knows when");
+        assert!(!is_stale(old().state("merged")), "merged, nobody knows when");
+        assert!(!is_stale(old().by_bot()));
+        assert!(!is_stale(old().draft()));
+    }
+
+    #[test]
+    fn any_activity_before_the_moment_keeps_it_fresh() {
+        for kind in [Note, System, Approval, Commit] {
+            let mut company = Company::new();
+            let id = company.merge_request(Mr::at("2024-04-01T00:00:00Z"));
+            company.event(id, kind, "ann", "2024-05-13T00:00:00Z");
+            assert_eq!(week(&company).value, Some(1.0), "{kind:?} after the moment");
+            company.event(id, kind, "ann", "2024-05-12T00:00:00Z");
+            assert_eq!(week(&company).value, Some(0.0), "{kind:?} before it");
+            assert_eq!(week(&company).stats["open"], 1);
+        }
+        assert!(!is_stale(Mr::at("2024-04-01T00:00:00Z").updated("2024-05-10T00:00:00Z")));
+        assert!(is_stale(Mr::at("2024-04-01T00:00:00Z").updated("2024-05-30T00:00:00Z")), "a later update says nothing of then");
+    }
+
+    #[test]
+    fn draft_as_it_was_then_not_as_it_is_now() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-04-01T00:00:00Z").draft());
+        company.event(id, MarkedDraft, "author", "2024-05-20T00:00:00Z");
+        assert_eq!(week(&company).value, Some(1.0), "made a draft later, so none before");
+        company.event(id, MarkedDraft, "author", "2024-05-02T00:00:00Z");
+        assert_eq!(week(&company).value, Some(0.0));
+        company.event(id, MarkedReady, "author", "2024-05-03T00:00:00Z");
+        assert_eq!(week(&company).value, Some(1.0), "the last change before counts");
+
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-04-01T00:00:00Z"));
+        company.event(id, MarkedReady, "author", "2024-05-20T00:00:00Z");
+        assert_eq!(week(&company).value, Some(0.0), "made ready later, so a draft before");
+    }
+
+    #[test]
+    fn a_window_still_going_on_is_seen_from_now() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-01T00:00:00Z"));
+        let at = |as_of: &str| company.week(KEY, "2024-05-06", as_of);
+        assert_eq!(at("2024-05-07T23:59:59Z").value, Some(0.0));
+        assert_eq!((at("2024-05-08T00:00:00Z").value, at("2024-05-08T00:00:00Z").row_ids), (Some(1.0), vec![id]));
+        assert_eq!(at("2024-05-08T00:00:00Z").coverage["partial"], true);
+        assert_eq!(at("2024-05-13T00:00:00Z").coverage["partial"], false);
+    }
+
+    #[test]
+    fn no_merge_request_yet_is_no_data() {
+        let mut company = Company::new();
+        company.merge_request(Mr::at("2024-05-14T00:00:00Z"));
+        company.pipeline("success", Some("2024-05-07T00:00:00Z"), None);
+        assert_eq!(week(&company).value, None);
+    }
+}

@@ -1,0 +1,190 @@
+//! How long merge requests wait for the first human look.
+
+use ovia_domain::{Direction, MetricDefinition, MetricKey};
+
+use crate::{
+    grid::{Grid, Inputs},
+    registry::MetricEntry,
+    review::Review,
+    snapshot::{Figure, hours},
+};
+
+pub(crate) const ENTRY: MetricEntry = MetricEntry {
+    definition: MetricDefinition {
+        key: MetricKey::TimeToFirstReview,
+        name: "Time to first review",
+        unit: "hours",
+        direction: Direction::LowerIsBetter,
+        formula: "Median of first review − ready for review over the merge requests first reviewed in the window. Ready: the first time it \
+                  was marked ready, else its creation if it is no draft. First review: the earliest note or approval, once it was ready, by a \
+                  human other than the author. An approval without a time counts at the first system note by the same account that tells of it.",
+        version: 1,
+        inputs: &[
+            "merge_requests.created_at",
+            "merge_requests.draft",
+            "merge_request_notes",
+            "merge_request_approvals.approved_at",
+            "identities.is_bot",
+        ],
+        filters: "Merge requests by bots and reviews by bots are left out; so are system notes, notes by the author, reviews before it was \
+                  ready, and reviews dated before the merge request was created.",
+        no_data: "No merge request was first reviewed in the window.",
+        reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
+    },
+    row_table: "merge_requests",
+    stats: &[("p75", "75th percentile, hours"), ("p90", "90th percentile, hours")],
+    coverage: &[
+        ("excluded_bots", "merge requests by bots first reviewed in the window"),
+        ("excluded_bot_reviews", "notes and approvals by bots in the window, on merge requests by people"),
+        ("excluded_before_creation", "reviews dated before their merge request, counted where the merge request was created"),
+    ],
+    compute,
+};
+
+#[derive(Default)]
+struct Cell {
+    rows: Vec<(i64, f64)>,
+    bots: u64,
+    bot_reviews: u64,
+    before_creation: u64,
+}
+
+fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
+    let mut grid = Grid::<Cell>::new(inputs);
+    for timeline in inputs.timelines.each() {
+        let row = timeline.row;
+        let review = Review::of(&timeline);
+        if row.author_is_bot {
+            if let Some(first) = review.first {
+                grid.at(row.project, first, |cell| cell.bots += 1);
+            }
+            continue;
+        }
+        if let (Some(ready_at), Some(first)) = (review.ready_at, review.first) {
+            grid.at(row.project, first, |cell| cell.rows.push((row.id, hours(ready_at, first))));
+        }
+        if review.before_creation > 0 {
+            grid.at(row.project, row.created_at, |cell| cell.before_creation += review.before_creation);
+        }
+        for at in review.by_bots {
+            grid.at(row.project, at, |cell| cell.bot_reviews += 1);
+        }
+    }
+    grid.figures(|_, _, cell| {
+        Figure::median_of(&cell.rows)
+            .covering("excluded_bots", cell.bots)
+            .covering("excluded_bot_reviews", cell.bot_reviews)
+            .covering("excluded_before_creation", cell.before_creation)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ovia_domain::MetricKey;
+
+    use crate::{
+        ReviewEventKind::{Approval, Commit, MarkedDraft, MarkedReady, Note, System, SystemApproved},
+        Snapshot,
+        testing::{Company, Mr},
+    };
+
+    const KEY: MetricKey = MetricKey::TimeToFirstReview;
+
+    /// The week of Monday 6 May 2024, seen from June.
+    fn week(company: &Company) -> Snapshot {
+        company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z")
+    }
+
+    #[test]
+    fn the_author_bots_and_system_notes_review_nothing() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+        company.event(id, Note, "author", "2024-05-06T01:00:00Z");
+        company.event(id, Approval, "author", "2024-05-06T01:00:00Z");
+        company.event(id, System, "ann", "2024-05-06T02:00:00Z");
+        company.event(id, Commit, "ann", "2024-05-06T02:30:00Z");
+        company.bot_event(id, Note, "2024-05-06T03:00:00Z");
+        assert_eq!(week(&company).value, None);
+        assert_eq!(week(&company).coverage["excluded_bot_reviews"], 1);
+        company.event(id, Note, "ann", "2024-05-06T05:00:00Z");
+        company.event(id, Note, "ben", "2024-05-06T04:00:00Z");
+        assert_eq!(week(&company).value, Some(4.0), "the earlier of the two");
+        assert_eq!(week(&company).row_ids, [id]);
+    }
+
+    #[test]
+    fn waits_from_the_first_time_a_draft_was_made_ready() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+        company.event(id, Note, "ann", "2024-05-06T03:00:00Z");
+        company.event(id, MarkedReady, "author", "2024-05-06T10:00:00Z");
+        company.event(id, MarkedDraft, "author", "2024-05-06T11:00:00Z");
+        company.event(id, Note, "ann", "2024-05-06T12:00:00Z");
+        company.event(id, MarkedReady, "author", "2024-05-06T20:00:00Z");
+        assert_eq!(week(&company).value, Some(2.0), "the look at the draft is ignored, the second making ready too");
+        assert_eq!(week(&company).coverage["excluded_before_creation"], 0);
+    }
+
+    #[test]
+    fn a_draft_that_never_was_ready_waits_for_nothing() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z").draft());
+        company.event(id, Note, "ann", "2024-05-06T03:00:00Z");
+        assert_eq!(week(&company).value, None);
+    }
+
+    #[test]
+    fn a_review_at_the_moment_it_was_ready_counts() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+        company.event(id, MarkedReady, "author", "2024-05-06T10:00:00Z");
+        company.event(id, Approval, "ann", "2024-05-06T10:00:00Z");
+        assert_eq!(week(&company).value, Some(0.0));
+    }
+
+    #[test]
+    fn reviews_before_creation_are_flagged_and_never_negative() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T12:00:00Z"));
+        company.event(id, SystemApproved, "ann", "2019-01-29T00:40:37Z");
+        company.event(id, SystemApproved, "ann", "2019-01-29T00:40:47Z");
+        assert_eq!((week(&company).value, &week(&company).coverage["excluded_before_creation"]), (None, &1.into()));
+        company.event(id, Note, "ann", "2024-05-06T13:00:00Z");
+        assert_eq!((week(&company).value, &week(&company).coverage["excluded_before_creation"]), (Some(1.0), &1.into()));
+    }
+
+    #[test]
+    fn approvals_known_only_from_system_notes_count_once_each() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+        company.event(id, SystemApproved, "ann", "2024-05-06T06:00:00Z");
+        company.event(id, SystemApproved, "ann", "2024-05-06T07:00:00Z");
+        assert_eq!(week(&company).value, Some(6.0));
+        company.event(id, Approval, "ann", "2024-05-06T08:00:00Z");
+        assert_eq!(week(&company).value, Some(8.0), "the approval itself knows better");
+        company.event(id, SystemApproved, "ben", "2024-05-06T07:30:00Z");
+        assert_eq!(week(&company).value, Some(7.5), "but says nothing of another's");
+    }
+
+    #[test]
+    fn a_merge_request_belongs_to_the_window_of_its_first_review() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-03T00:00:00Z").merged("2024-05-20T00:00:00Z"));
+        company.event(id, Note, "ann", "2024-05-06T00:00:00Z");
+        company.event(id, Note, "ann", "2024-05-13T00:00:00Z");
+        assert_eq!(week(&company).value, Some(72.0));
+        assert_eq!(company.week(KEY, "2024-04-29", "2024-06-01T00:00:00Z").value, None);
+        assert_eq!(company.week(KEY, "2024-05-13", "2024-06-01T00:00:00Z").value, None);
+    }
+
+    #[test]
+    fn unknown_reviewers_are_humans_and_bot_authors_are_counted() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z").by_nobody());
+        company.nobodys_event(id, Note, "2024-05-06T01:00:00Z");
+        let bots = company.merge_request(Mr::at("2024-05-06T00:00:00Z").by_bot());
+        company.event(bots, Note, "ann", "2024-05-06T09:00:00Z");
+        let week = week(&company);
+        assert_eq!((week.value, &week.coverage["excluded_bots"], &week.coverage["rows"]), (Some(1.0), &1.into(), &1.into()));
+    }
+}

@@ -1,0 +1,97 @@
+//! How long merge requests take from creation to merge.
+
+use ovia_domain::{Direction, MetricDefinition, MetricKey};
+
+use crate::{
+    grid::{Grid, Inputs},
+    registry::MetricEntry,
+    snapshot::{Figure, hours},
+};
+
+pub(crate) const ENTRY: MetricEntry = MetricEntry {
+    definition: MetricDefinition {
+        key: MetricKey::TimeToMerge,
+        name: "Time to merge",
+        unit: "hours",
+        direction: Direction::LowerIsBetter,
+        formula: "Median of merge time − creation time over the merge requests merged in the window.",
+        version: 1,
+        inputs: &["merge_requests.created_at", "merge_requests.merged_at", "merge_requests.author", "identities.is_bot"],
+        filters: "Merge requests by bots are left out, and those merged before they were created.",
+        no_data: "Nothing is left to take the median of.",
+        reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
+    },
+    row_table: "merge_requests",
+    stats: &[("p75", "75th percentile, hours"), ("p90", "90th percentile, hours")],
+    coverage: &[
+        ("excluded_bots", "merge requests by bots merged in the window"),
+        ("excluded_negative", "merge requests merged before they were created"),
+    ],
+    compute,
+};
+
+#[derive(Default)]
+struct Cell {
+    rows: Vec<(i64, f64)>,
+    bots: u64,
+    negative: u64,
+}
+
+fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
+    let mut grid = Grid::<Cell>::new(inputs);
+    for row in &inputs.facts.merge_requests {
+        let Some(merged_at) = row.merged_at else { continue };
+        grid.at(row.project, merged_at, |cell| {
+            if row.author_is_bot {
+                cell.bots += 1;
+            } else if merged_at < row.created_at {
+                cell.negative += 1;
+            } else {
+                cell.rows.push((row.id, hours(row.created_at, merged_at)));
+            }
+        });
+    }
+    grid.figures(|_, _, cell| {
+        Figure::median_of(&cell.rows).covering("excluded_bots", cell.bots).covering("excluded_negative", cell.negative)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ovia_domain::MetricKey;
+
+    use crate::testing::{Company, Mr};
+
+    const KEY: MetricKey = MetricKey::TimeToMerge;
+
+    #[test]
+    fn is_the_median_with_its_percentiles() {
+        let mut company = Company::new();
+        for end in ["2024-05-06T01:00:00Z", "2024-05-06T02:00:00Z", "2024-05-06T03:00:00Z", "2024-05-06T10:00:00Z"] {
+            company.merge_request(Mr::at("2024-05-06T00:00:00Z").merged(end));
+        }
+        let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
+        assert_eq!(week.value, Some(2.5));
+        assert_eq!(week.stats["p75"], 4.75);
+        assert!((week.stats["p90"].as_f64().unwrap_or_default() - 7.9).abs() < 1e-9);
+        assert_eq!(week.row_ids.len(), 4);
+    }
+
+    #[test]
+    fn impossible_times_and_bots_are_left_out_and_counted() {
+        let mut company = Company::new();
+        company.merge_request(Mr::at("2024-05-09T00:00:00Z").merged("2024-05-07T00:00:00Z"));
+        company.merge_request(Mr::at("2024-05-06T00:00:00Z").merged("2024-05-07T00:00:00Z").by_bot());
+        let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
+        assert_eq!(week.value, None);
+        assert!(week.stats.is_empty() && week.row_ids.is_empty());
+        assert_eq!((&week.coverage["excluded_negative"], &week.coverage["excluded_bots"]), (&1.into(), &1.into()));
+    }
+
+    #[test]
+    fn merged_at_once_takes_no_time() {
+        let mut company = Company::new();
+        company.merge_request(Mr::at("2024-05-06T00:00:00Z").merged("2024-05-06T00:00:00Z"));
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").value, Some(0.0));
+    }
+}

@@ -1,0 +1,54 @@
+//! The first review of a merge request: who counts as a reviewer, and which approvals are counted once.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::{IdentityKey, ReviewEventFact, ReviewEventKind, timeline::Timeline};
+
+/// What is known about the review of one merge request.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Review {
+    pub(crate) ready_at: Option<DateTime<Utc>>,
+    /// The first review by a human other than the author, once it was ready.
+    pub(crate) first: Option<DateTime<Utc>>,
+    /// Reviews dated before the merge request itself.
+    pub(crate) before_creation: u64,
+    /// When bots reviewed it.
+    pub(crate) by_bots: Vec<DateTime<Utc>>,
+}
+
+impl Review {
+    pub(crate) fn of(timeline: &Timeline<'_>) -> Self {
+        let created_at = timeline.row.created_at;
+        let mut review = Self { ready_at: timeline.ready_at(), ..Self::default() };
+        for event in reviews(timeline) {
+            if event.at < created_at {
+                review.before_creation += u64::from(!event.by_is_bot);
+            } else if event.by_is_bot {
+                review.by_bots.push(event.at);
+            } else if review.first.is_none() && review.ready_at.is_some_and(|ready_at| ready_at <= event.at) {
+                review.first = Some(event.at);
+            }
+        }
+        review
+    }
+}
+
+/// Notes and approvals by others than the author, ascending. Of a person whose approval has no time (or is gone since), the first
+/// system note that tells of it stands for it.
+fn reviews<'a>(timeline: &Timeline<'a>) -> impl Iterator<Item = &'a ReviewEventFact> {
+    let author = timeline.row.author;
+    let events = timeline.events;
+    let mut approved: HashSet<Option<IdentityKey>> =
+        events.iter().filter(|event| event.kind == ReviewEventKind::Approval).map(|event| event.by).collect();
+    events
+        .iter()
+        .copied()
+        .filter(move |event| event.by.is_none() || event.by != author)
+        .filter(move |event| match event.kind {
+            ReviewEventKind::Note | ReviewEventKind::Approval => true,
+            ReviewEventKind::SystemApproved => approved.insert(event.by),
+            _ => false,
+        })
+}

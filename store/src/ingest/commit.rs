@@ -1,0 +1,152 @@
+//! `page_commit`: the transaction.
+
+use chrono::{DateTime, Utc};
+use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCounts, RunId, Source};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::{counters, entities, raw};
+use crate::{Store, StoreError, dead_letters, detail_queue, leases};
+
+/// One page of a list stream, or one batch of a detail stream, ready to be stored.
+#[derive(Debug)]
+pub struct PageCommit<'a> {
+    pub org_id: OrgId,
+    pub connection_id: ConnectionId,
+    pub source: Source,
+    pub run_id: RunId,
+    /// From `lease_acquire`.
+    pub fence: i64,
+    pub stream: &'a str,
+    pub records: &'a [Record],
+    pub dead_letters: &'a [DeadLetter],
+    /// The cursor to store, for list streams.
+    pub cursor: Option<Cursor<'a>>,
+    /// Detail requests this page answered: they leave the queue.
+    pub finished: &'a [DetailRequest],
+    /// HTTP requests it took.
+    pub requests: i64,
+    /// Rows the stream's walk is expected to bring, added up over partitions.
+    pub total_hint: Option<i64>,
+    /// Why a partition or an item brought nothing.
+    pub note: Option<&'a str>,
+}
+
+/// Where a partition's walk stands.
+#[derive(Debug)]
+pub struct Cursor<'a> {
+    pub partition: &'a str,
+    pub value: &'a Value,
+    pub watermark: Option<DateTime<Utc>>,
+    /// The walk is complete for this run.
+    pub done: bool,
+}
+
+/// Ids every statement of a commit is scoped by.
+#[derive(Clone, Copy)]
+pub(super) struct Scope {
+    pub org: OrgId,
+    pub connection: ConnectionId,
+    pub source: Source,
+    pub run: RunId,
+}
+
+impl Store {
+    /// Stores a page. Answers what it did, `StoreError::Fenced` if another attempt holds the lease, or `StoreError::Cancelling` if the
+    /// run was asked to stop; in both cases nothing is written.
+    pub async fn page_commit(&self, page: &PageCommit<'_>) -> Result<RunCounts, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        leases::lease_check_in_txn(&mut tx, page.connection_id, page.run_id, page.fence).await?;
+        let scope = Scope { org: page.org_id, connection: page.connection_id, source: page.source, run: page.run_id };
+        let mut counts = RunCounts {
+            fetched: (page.records.len() + page.dead_letters.len()) as i64,
+            requests: page.requests,
+            dead_lettered: page.dead_letters.len() as i64,
+            ..RunCounts::default()
+        };
+        dead_letters::dead_letters_insert_in_txn(&mut tx, &scope.into(), page.stream, page.dead_letters).await?;
+        records_store(&mut tx, scope, page.stream, page.records, &mut counts).await?;
+        detail_queue::detail_finish_in_txn(&mut tx, page.org_id, page.connection_id, page.finished).await?;
+        if let Some(cursor) = &page.cursor {
+            counters::cursor_upsert(&mut tx, scope, page.stream, cursor).await?;
+        }
+        counters::run_stream_add(&mut tx, scope, page, &counts).await?;
+        tx.commit().await?;
+        Ok(counts)
+    }
+}
+
+/// Stores records. When Postgres refuses the data of one of them, the set is halved until the one is found; it becomes a dead letter
+/// and the rest is stored.
+async fn records_store(
+    tx: &mut PgConnection,
+    scope: Scope,
+    stream: &str,
+    records: &[Record],
+    counts: &mut RunCounts,
+) -> Result<(), StoreError> {
+    let mut pending = vec![records];
+    while let Some(set) = pending.pop() {
+        if set.is_empty() {
+            continue;
+        }
+        let attempt = savepoint_try(tx, scope, stream, set).await;
+        match attempt {
+            Ok(stored) => counts.add(&stored),
+            Err(StoreError::Sql(error)) if is_data_error(&error) => {
+                if let [record] = set {
+                    let letter = refused(record, &error);
+                    dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), stream, &[letter]).await?;
+                    counts.dead_lettered += 1;
+                } else {
+                    let (left, right) = set.split_at(set.len() / 2);
+                    pending.push(right);
+                    pending.push(left);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn savepoint_try(tx: &mut PgConnection, scope: Scope, stream: &str, set: &[Record]) -> Result<RunCounts, StoreError> {
+    sqlx::query("savepoint page_records").execute(&mut *tx).await?;
+    let result = set_store(tx, scope, stream, set).await;
+    let end = if result.is_ok() { "release savepoint page_records" } else { "rollback to savepoint page_records" };
+    sqlx::query(end).execute(&mut *tx).await?;
+    result
+}
+
+async fn set_store(tx: &mut PgConnection, scope: Scope, stream: &str, set: &[Record]) -> Result<RunCounts, StoreError> {
+    let mut counts = RunCounts::default();
+    let changed = raw::raw_upsert(tx, scope, stream, set, &mut counts).await?;
+    let discovered = entities::entities_upsert(tx, scope, &changed).await?;
+    let details: Vec<&DetailRequest> = changed.iter().flat_map(|record| &record.details).chain(discovered).collect();
+    detail_queue::detail_enqueue_in_txn(tx, scope.org, scope.connection, &details).await?;
+    Ok(counts)
+}
+
+/// SQLSTATE classes 22 (data exception) and 23 (constraint violation), and 54 (limits): this row will never be accepted.
+fn is_data_error(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    error.code().is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
+}
+
+fn refused(record: &Record, error: &sqlx::Error) -> DeadLetter {
+    let reason = match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    };
+    DeadLetter {
+        external_id: Some(record.external_id.clone()),
+        payload: dead_letters::cut(record.raw.get()),
+        reason: format!("Postgres refused the row: {reason}"),
+    }
+}
+
+impl From<Scope> for dead_letters::DeadLetterScope {
+    fn from(scope: Scope) -> Self {
+        Self { org: scope.org, connection: scope.connection, run: scope.run }
+    }
+}

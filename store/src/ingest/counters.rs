@@ -1,0 +1,70 @@
+//! The bookkeeping half of a page commit: cursor, counters, event.
+
+use ovia_domain::RunCounts;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::commit::{Cursor, PageCommit, Scope};
+use crate::{StoreError, run_log};
+
+pub(super) async fn cursor_upsert(tx: &mut PgConnection, scope: Scope, stream: &str, cursor: &Cursor<'_>) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"insert into stream_cursors (org_id, connection_id, stream, partition, cursor, watermark, done_by_run)
+           values ($1, $2, $3, $4, $5, $6, $7)
+           on conflict (connection_id, stream, partition) do update
+           set cursor = excluded.cursor, watermark = coalesce(excluded.watermark, stream_cursors.watermark),
+               done_by_run = excluded.done_by_run, updated_at = now()"#,
+        scope.org.0,
+        scope.connection.0,
+        stream,
+        cursor.partition,
+        cursor.value,
+        cursor.watermark,
+        cursor.done.then_some(scope.run.0),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn run_stream_add(
+    tx: &mut PgConnection,
+    scope: Scope,
+    page: &PageCommit<'_>,
+    counts: &RunCounts,
+) -> Result<(), StoreError> {
+    let totals = sqlx::query!(
+        r#"update run_streams
+           set fetched = fetched + $3, inserted = inserted + $4, updated = updated + $5, unchanged = unchanged + $6,
+               deleted = deleted + $7, dead_lettered = dead_lettered + $8, requests = requests + $9,
+               total_hint = case when $10::bigint is null then total_hint else coalesce(total_hint, 0) + $10 end,
+               note = coalesce($11, note)
+           where run_id = $1 and stream = $2
+           returning fetched, inserted, updated, unchanged, deleted, dead_lettered, requests, total_hint"#,
+        scope.run.0,
+        page.stream,
+        counts.fetched,
+        counts.inserted,
+        counts.updated,
+        counts.unchanged,
+        counts.deleted,
+        counts.dead_lettered,
+        counts.requests,
+        page.total_hint,
+        page.note,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(totals) = totals else { return Ok(()) };
+    let data = json!({
+        "stream": page.stream,
+        "partition": page.cursor.as_ref().map(|cursor| cursor.partition),
+        "page": counts,
+        "totals": {
+            "fetched": totals.fetched, "inserted": totals.inserted, "updated": totals.updated, "unchanged": totals.unchanged,
+            "deleted": totals.deleted, "dead_lettered": totals.dead_lettered, "requests": totals.requests,
+        },
+        "total_hint": totals.total_hint,
+    });
+    run_log::event_insert_in_txn(tx, scope.org, scope.run, "page_committed", data).await
+}

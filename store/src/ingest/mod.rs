@@ -1,0 +1,13 @@
+//! The ingest protocol: one page, one transaction.
+//!
+//! A page commit writes raw records, domain rows, dead letters, queued and finished detail requests, the stream's cursor, the run's
+//! counters and a run event, or nothing. It first checks the connection's lease: an attempt that lost it cannot write. Records whose
+//! content hash is stored already are counted and not written.
+
+mod commit;
+mod counters;
+mod entities;
+mod raw;
+mod tables;
+
+pub use commit::{Cursor, PageCommit};

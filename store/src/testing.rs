@@ -1,0 +1,63 @@
+//! A database per test, migrated, dropped at the end even when the test panics.
+
+use sqlx::{Connection, Executor, PgConnection};
+use uuid::Uuid;
+
+use crate::Store;
+
+const VARIABLE: &str = "OVIA_TEST_DATABASE_URL";
+
+/// A migrated database of its own.
+#[derive(Debug)]
+pub struct TestDatabase {
+    pub store: Store,
+    admin_url: String,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Creates it on the server that OVIA_TEST_DATABASE_URL names. Panics, saying what to do, when that is not set.
+    pub async fn create() -> Self {
+        let admin_url = std::env::var(VARIABLE).unwrap_or_else(|_| panic!("{VARIABLE} is not set: run `make test`, which starts a PostgreSQL for the tests"));
+        let name = format!("ovia_test_{}", Uuid::new_v4().simple());
+        run(&admin_url, &format!("create database {name}")).await;
+        let store = Store::connect(&database_url(&admin_url, &name), 10).await.unwrap_or_else(|error| panic!("{error}"));
+        store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
+        Self { store, admin_url, name }
+    }
+
+    /// The database's URL.
+    pub fn url(&self) -> String {
+        database_url(&self.admin_url, &self.name)
+    }
+
+    /// Runs statements, separated by semicolons, for their effect.
+    pub async fn sql(&self, statements: &str) {
+        run(&self.url(), statements).await;
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let (url, statement) = (self.admin_url.clone(), format!("drop database if exists {} with (force)", self.name));
+        // a thread, because the test's runtime may be the one that is being torn down
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap_or_else(|error| panic!("{error}")).block_on(run(&url, &statement));
+        });
+        if dropped.join().is_err() {
+            eprintln!("failed to drop the test database {}", self.name);
+        }
+    }
+}
+
+fn database_url(admin_url: &str, name: &str) -> String {
+    let (server, query) = admin_url.split_once('?').map_or((admin_url, String::new()), |(server, query)| (server, format!("?{query}")));
+    let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
+    format!("{base}/{name}{query}")
+}
+
+async fn run(url: &str, statements: &str) {
+    let mut connection = PgConnection::connect(url).await.unwrap_or_else(|error| panic!("failed to connect to the test PostgreSQL: {error}"));
+    connection.execute(sqlx::AssertSqlSafe(statements.to_owned())).await.unwrap_or_else(|error| panic!("failed to run `{statements}`: {error}"));
+}

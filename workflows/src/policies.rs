@@ -1,0 +1,48 @@
+//! Timeouts and retries of every activity, in one place.
+//!
+//! Activities answer expected failures (a refused token, a source that is down) as values; what reaches Temporal's retries is a
+//! worker that died or a Postgres that is away, and those are retried for as long as it takes.
+
+use std::time::Duration;
+
+use temporalio_common::RetryPolicy;
+use temporalio_sdk::{ActivityCancellationType, ActivityOptions, WorkflowCancellationToken};
+
+/// Heartbeats older than this mean the worker is gone; the next attempt starts then.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
+
+fn retry() -> RetryPolicy {
+    RetryPolicy::builder()
+        .initial_interval(Duration::from_millis(500))
+        .maximum_interval(Duration::from_secs(15))
+        .build()
+}
+
+/// Short bookkeeping: milliseconds of Postgres.
+pub fn bookkeeping() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(20)).retry_policy(retry()).build()
+}
+
+/// Bookkeeping that must happen although the workflow is cancelled.
+pub fn cleanup() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(20))
+        .retry_policy(retry())
+        .cancellation_token(WorkflowCancellationToken::new())
+        .build()
+}
+
+/// Long work that heartbeats. On cancellation the workflow waits until it has stopped writing.
+pub fn slice(max_seconds: u32) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(u64::from(max_seconds) + 600))
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .retry_policy(retry())
+        .build()
+}
+
+/// A connection check: one try, answered while a person waits.
+pub fn check() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(15))
+        .retry_policy(RetryPolicy::builder().maximum_attempts(2).initial_interval(Duration::from_millis(500)).build())
+        .build()
+}

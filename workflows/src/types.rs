@@ -1,0 +1,157 @@
+//! Inputs and results of workflows and activities: ids, counts and times; never rows, never secrets.
+//!
+//! Fields are only ever added, with `#[serde(default)]`, because recorded histories hold the old shapes.
+
+use chrono::{DateTime, Utc};
+use ovia_domain::{ConnectionId, OrgId, RunError, RunId, RunKind, RunStatus, Source};
+use serde::{Deserialize, Serialize};
+
+/// Input of `ovia.sync`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SyncInput {
+    pub org_id: OrgId,
+    pub run_id: RunId,
+    pub connection_id: ConnectionId,
+    pub source: Source,
+    #[serde(default)]
+    pub tuning: SyncTuning,
+    /// Set by continue-as-new: where the previous run of the chain stopped.
+    #[serde(default)]
+    pub resume: Option<SyncResume>,
+}
+
+/// Durations and sizes that tests shrink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncTuning {
+    /// Pages (or batches of details) in one activity.
+    pub slice_pages: u32,
+    /// Seconds after which an activity hands over to the next.
+    pub slice_seconds: u32,
+    /// Activities after which the workflow continues as new.
+    pub slices_per_history: u32,
+    /// Slices in a row that may fail on the source without any progress.
+    pub source_failures_max: u32,
+    /// First pause after a failing source; doubles up to `source_retry_max_ms`.
+    pub source_retry_first_ms: u64,
+    pub source_retry_max_ms: u64,
+}
+
+impl Default for SyncTuning {
+    fn default() -> Self {
+        Self {
+            slice_pages: 500,
+            slice_seconds: 20,
+            slices_per_history: 200,
+            source_failures_max: 5,
+            source_retry_first_ms: 2_000,
+            source_retry_max_ms: 60_000,
+        }
+    }
+}
+
+/// State carried over a continue-as-new.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SyncResume {
+    pub streams: Vec<String>,
+    /// Index of the stream to go on with.
+    pub next_stream: usize,
+}
+
+/// What `ovia.sync_begin` found.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum SyncPlan {
+    /// Pull these streams, in this order.
+    Streams { streams: Vec<String> },
+    /// The run cannot start.
+    Refused { error: RunError },
+    /// The run was cancelled before it started.
+    Cancelled,
+}
+
+/// Input of `ovia.pull_slice`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PullSlice {
+    pub org_id: OrgId,
+    pub run_id: RunId,
+    pub connection_id: ConnectionId,
+    pub stream: String,
+    pub max_pages: u32,
+    pub max_seconds: u32,
+}
+
+/// What one slice came to. `pages` committed by it; progress resets the count of failures.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum SliceOutcome {
+    /// The stream is complete for this run.
+    Done { pages: u32 },
+    /// The slice's budget is used up; more to do.
+    More { pages: u32 },
+    /// The source asked to wait.
+    Waiting { pages: u32, until: DateTime<Utc>, wait_ms: u64 },
+    /// The source gave no usable answer, after the client's own retries.
+    SourceFailed { pages: u32, error: RunError },
+    /// Trying again will not help.
+    Failed { error: RunError },
+    /// The run is being cancelled; nothing more was written.
+    Cancelled { pages: u32 },
+}
+
+/// Input of `ovia.matching` and `ovia.kpi_rollup`, and of their activities.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OrgRun {
+    pub org_id: OrgId,
+    pub run_id: RunId,
+    /// After a matching run: roll the KPIs up.
+    #[serde(default)]
+    pub then_rollup: bool,
+}
+
+/// What a matching or rollup activity came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum StepOutcome {
+    Done,
+    Cancelled,
+    Failed { error: RunError },
+}
+
+/// Input of `ovia.run_finish`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFinish {
+    pub org_id: OrgId,
+    pub run_id: RunId,
+    pub status: RunStatus,
+    #[serde(default)]
+    pub error: Option<RunError>,
+    /// A run to start after this one, if it succeeded.
+    #[serde(default)]
+    pub follow_up: Option<RunKind>,
+}
+
+/// What `ovia.run_finish` did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunFinished {
+    /// The status the run ended with; not the one asked for if it had ended before.
+    pub status: RunStatus,
+    /// The follow-up run's row exists and is to be started.
+    #[serde(default)]
+    pub follow_up: Option<FollowUp>,
+}
+
+/// A run another run starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FollowUp {
+    pub run_id: RunId,
+    pub kind: RunKind,
+    pub workflow_id: String,
+}
+
+/// Input of `ovia.connection_check`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConnectionRef {
+    pub org_id: OrgId,
+    pub connection_id: ConnectionId,
+}
