@@ -12,6 +12,7 @@ pub mod kpi_read;
 pub mod leases;
 pub mod matching;
 pub mod merge_requests;
+pub mod org_runs;
 mod page;
 pub mod people;
 pub mod pipelines;

@@ -66,6 +66,22 @@ impl RunRow {
     }
 }
 
+impl From<RunRow> for RunDispatch {
+    fn from(row: RunRow) -> Self {
+        Self {
+            id: row.id,
+            org_id: row.org_id,
+            kind: row.kind,
+            status: row.status,
+            connection_id: row.connection_id,
+            connection_name: row.connection_name,
+            source: row.source,
+            requested_by: row.requested_by,
+            workflow_id: row.workflow_id,
+        }
+    }
+}
+
 impl RunStreamRow {
     pub fn counts(&self) -> RunCounts {
         RunCounts {
@@ -170,18 +186,6 @@ impl Store {
             connection_id.0
         );
         Ok(id.fetch_optional(txn).await?.map(RunId))
-    }
-
-    /// A run of `kind` of the whole organisation that has not ended, the newest if there are several.
-    pub async fn org_run_open(&self, org_id: OrgId, kind: RunKind) -> Result<Option<RunId>, StoreError> {
-        let id = sqlx::query_scalar!(
-            "select id from runs where org_id = $1 and kind = $2 and connection_id is null
-                and status in ('queued', 'running', 'waiting', 'paused', 'cancelling')
-            order by created_at desc limit 1",
-            org_id.0,
-            kind.as_str()
-        );
-        Ok(id.fetch_optional(&self.pool).await?.map(RunId))
     }
 
     /// Of all organisations: runs older than `older_than_seconds` that Temporal may not have heard of, oldest first. Those are

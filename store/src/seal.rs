@@ -8,8 +8,8 @@ use std::{collections::HashMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chacha20poly1305::{
-    XChaCha20Poly1305, XNonce,
-    aead::{Aead, AeadCore, KeyInit, OsRng, Payload},
+    Key, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Generate, KeyInit, Payload},
 };
 use ovia_domain::{ConnectionId, OrgId};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
@@ -67,24 +67,24 @@ impl Sealer {
 
     /// A new random keyring of one key, `k1`, in the form `parse` takes.
     pub fn generate_key() -> String {
-        format!("k1:{}", STANDARD.encode(XChaCha20Poly1305::generate_key(&mut OsRng)))
+        format!("k1:{}", STANDARD.encode(Key::generate()))
     }
 
     /// Seals `secret` for one connection of one organisation, under the current key.
     pub fn seal(&self, org_id: OrgId, connection_id: ConnectionId, secret: &SecretString) -> Result<Sealed, StoreError> {
-        let nonce = XChaCha20Poly1305::generate_nonce(&mut OsRng);
+        let nonce = XNonce::generate();
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &associated_data(org_id, connection_id) };
         let ciphertext = self.key(&self.current)?.encrypt(&nonce, payload).map_err(|_| StoreError::Seal("encryption failed".into()))?;
-        Ok(Sealed { key_id: self.current.clone(), bytes: [nonce.as_slice(), &ciphertext].concat() })
+        Ok(Sealed { key_id: self.current.clone(), bytes: [&nonce[..], &ciphertext].concat() })
     }
 
     /// Opens what `seal` made for the same connection. `StoreError::Seal` says which key is missing or that the bytes do not fit.
     pub fn open(&self, org_id: OrgId, connection_id: ConnectionId, sealed: &Sealed) -> Result<SecretString, StoreError> {
         let does_not_fit = || StoreError::Seal(format!("they were not sealed for this connection by the key `{}` of the keyring", sealed.key_id));
         let cipher = self.key(&sealed.key_id)?;
-        let (nonce, ciphertext) = sealed.bytes.split_at_checked(NONCE_BYTES).ok_or_else(does_not_fit)?;
+        let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(does_not_fit)?;
         let payload = Payload { msg: ciphertext, aad: &associated_data(org_id, connection_id) };
-        let plain = Zeroizing::new(cipher.decrypt(XNonce::from_slice(nonce), payload).map_err(|_| does_not_fit())?);
+        let plain = Zeroizing::new(cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| does_not_fit())?);
         Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| does_not_fit())?))
     }
 

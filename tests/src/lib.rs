@@ -1,1 +1,27 @@
-//! See README.md.
+#![doc = include_str!("../README.md")]
+
+mod app;
+mod http;
+pub mod state;
+mod worker;
+
+pub use app::{TestApp, TestOptions};
+pub use http::Http;
+pub use worker::{ProcessWorker, ThreadWorker};
+
+/// An environment variable the test command sets. Panics, saying what to do, where it is missing.
+pub fn required_env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run `make test`, which starts the engines the tests need"))
+}
+
+/// Polls `probe` until it answers something, for at most `seconds`; panics with `what` otherwise.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, seconds: u64, mut probe: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    loop {
+        if let Some(value) = probe().await {
+            return value;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited {seconds} s in vain for {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}

@@ -51,3 +51,8 @@ impl OviaActivities {
         unimplemented!()
     }
 }
+
+/// The declarations as types, for `#[activity(definition = …)]`.
+pub mod definitions {
+    pub use super::ovia_activities::{ConnectionCheck, KpiRollup, MatchIdentities, PullSlice, RunFinish, SyncBegin};
+}

@@ -14,7 +14,7 @@ pub mod sync;
 pub mod temporal;
 pub mod types;
 
-pub use activities::*;
+pub use activities::OviaActivities;
 pub use client::{ConnectionCheck, Engine, EngineError, RunStart, workflow_id};
 pub use connection_check::ConnectionCheckWorkflow;
 pub use kpi_rollup::KpiRollupWorkflow;

@@ -1,12 +1,13 @@
 //! GitLab's API over the shared HTTP client: URLs, paging headers, and which refusals mean "not offered here".
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use ovia_domain::BaseUrl;
 use ovia_domain::settings::GitlabAuth;
 use reqwest::header::{HeaderMap, LINK};
 use serde_json::value::RawValue;
 use url::Url;
 
+use super::cursor::Position;
 use crate::http::{Authorization, HttpClient, HttpError, RequestCount, link_next, server_time};
 use crate::{ConnectorConfig, ConnectorError};
 
@@ -64,6 +65,29 @@ impl GitlabClient {
         }
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
+        }
+        url
+    }
+
+    /// The URL of a list's page. `window_parameter` names the filter of a time window.
+    pub fn page_url(&self, segments: &[&str], query: &[(&str, &str)], position: &Position, window_parameter: &str, page_size: u32) -> Url {
+        let (page, from) = match position {
+            Position::Query(link) => {
+                let mut url = self.url(segments, &[]);
+                url.set_query(Some(link));
+                return url;
+            }
+            Position::Page(page) => (*page, None),
+            Position::Window(window) => (window.page, window.from),
+        };
+        let mut url = self.url(segments, query);
+        {
+            let mut pairs = url.query_pairs_mut();
+            if let Some(from) = from {
+                // With `Z`, since a `+00:00` would need encoding; milliseconds are what GitLab's own times have.
+                pairs.append_pair(window_parameter, &from.to_rfc3339_opts(SecondsFormat::Millis, true));
+            }
+            pairs.append_pair("per_page", &page_size.to_string()).append_pair("page", &page.to_string());
         }
         url
     }

@@ -98,6 +98,11 @@ impl Cursor {
         serde_json::to_value(self).unwrap_or(Value::Null)
     }
 
+    /// The cursor in mid-walk.
+    pub fn walking(&self, walk: Walk) -> Self {
+        Self { walk: Some(walk), ..self.clone() }
+    }
+
     /// The cursor after a completed walk. The watermark never goes back, and never beyond the source's own clock at the walk's
     /// beginning: one row dated in the future would hide everything until then.
     pub fn finished(&self, newest: Option<DateTime<Utc>>, began: Option<DateTime<Utc>>) -> Self {

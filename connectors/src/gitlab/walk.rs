@@ -80,10 +80,15 @@ pub fn advance_pages(position: &Position, facts: &PageFacts<'_>, keyset: bool) -
         Next::Unsaid if facts.rows.is_empty() || keyset => return Step::Done,
         Next::Unsaid => Position::Page(page + 1),
         Next::Page(next) => Position::Page(*next),
-        Next::Query(query) if keyset || page == 0 => Position::Query(query.clone()),
+        // A link without a page number is the only way on; one with it says no more than "there is a next page".
+        Next::Query(query) if keyset || page == 0 || !has_page_number(query) => Position::Query(query.clone()),
         Next::Query(_) => Position::Page(page + 1),
     };
     Step::Go { position, sequential: true }
+}
+
+fn has_page_number(query: &str) -> bool {
+    query.split('&').any(|pair| pair.starts_with("page="))
 }
 
 /// After a page of a time window.
@@ -157,3 +162,6 @@ fn is_ordered(window: &Window, rows: &[(&str, Key)]) -> bool {
     };
     filtered && readable.is_sorted()
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,7 +142,7 @@ pub(crate) fn tier_by_name(name: &str) -> &'static str {
         "development"
     } else if any(&["test", "tst", "int", "acpt", "accept", "qa", "qc", "control", "quality"]) {
         "testing"
-    } else if any(&["stg", "stag", "mod", "model", "pre", "demo", "non"]) {
+    } else if any(&["stg", "stag", "modl", "model", "pre", "demo", "non"]) {
         "staging"
     } else if any(&["prd", "prod", "live"]) {
         "production"

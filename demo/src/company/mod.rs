@@ -3,8 +3,9 @@
 //! Everything is a function of (seed, as_of, size). Each kind of fact draws from dice of its own, so that changing how jobs are
 //! generated does not shift every merge request.
 
-mod changes;
-mod deployments;
+mod access;
+pub(crate) mod changes;
+pub(crate) mod deployments;
 pub(crate) mod dice;
 mod edits;
 mod issues;
@@ -14,7 +15,7 @@ pub(crate) mod model;
 mod names;
 mod people;
 mod pipelines;
-mod projects;
+pub(crate) mod projects;
 mod releases;
 mod reviews;
 mod titles;

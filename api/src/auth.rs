@@ -1,0 +1,35 @@
+//! Bearer tokens: who is calling, and for which organisation.
+//!
+//! The caller is every handler's first argument, so that nobody learns from a validation error what they may not see.
+
+use ovia_domain::OrgId;
+use poem::Request;
+use poem_openapi::{SecurityScheme, auth::Bearer};
+
+use crate::{problem::Problem, routes::QueryNames, state::ApiState};
+
+/// A token made at first start or by the operator, sent as `Authorization: Bearer ovia_…`. It belongs to one organisation.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", checker = "authenticate", rename = "token")]
+pub(crate) struct Caller(ovia_store::tokens::Caller);
+
+impl Caller {
+    pub fn org_id(&self) -> OrgId {
+        self.0.org_id
+    }
+
+    /// As `runs.requested_by` has it: `token:first`.
+    pub fn requested_by(&self) -> String {
+        format!("token:{}", self.0.name)
+    }
+}
+
+async fn authenticate(request: &Request, bearer: Bearer) -> poem::Result<ovia_store::tokens::Caller> {
+    let state = request.data::<ApiState>().ok_or_else(|| Problem::internal("the API state is missing from the request"))?;
+    let caller = state.config.store.token_authenticate(&bearer.token).await.map_err(Problem::from)?;
+    let caller = caller.ok_or_else(Problem::bad_token)?;
+    if let Some(query) = request.data::<QueryNames>() {
+        query.check(request)?;
+    }
+    Ok(caller)
+}

@@ -1,0 +1,56 @@
+//! What the service is made of.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use ovia_store::{Sealer, Store};
+use ovia_workflows::Engine;
+
+/// Metrics of others in this process, as Prometheus text; `/metrics` appends it.
+pub type ExtraMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Everything the API needs from its process.
+#[derive(Clone)]
+pub struct ApiConfig {
+    pub store: Store,
+    /// Without one, connections cannot be made: `NOT_CONFIGURED`.
+    pub sealer: Option<Sealer>,
+    pub engine: Arc<dyn Engine>,
+    /// Whether a base URL may be a private or loopback address (dev, demo, tests, on-premise sources).
+    pub allow_private_addresses: bool,
+    /// Where the Temporal UI is, for links to a run's workflow.
+    pub temporal_ui_url: Option<String>,
+    pub temporal_namespace: String,
+    /// Between comments that keep an idle event stream open.
+    pub sse_heartbeat: Duration,
+    /// Between looks for runs that Temporal has not heard of; also how old such a run has to be.
+    pub dispatch_interval: Duration,
+    pub extra_metrics: Option<ExtraMetrics>,
+}
+
+impl ApiConfig {
+    /// The defaults: no sealer, public addresses only, namespace `default`, heartbeats and dispatch every 10 s.
+    pub fn new(store: Store, engine: Arc<dyn Engine>) -> Self {
+        Self {
+            store,
+            sealer: None,
+            engine,
+            allow_private_addresses: false,
+            temporal_ui_url: None,
+            temporal_namespace: "default".into(),
+            sse_heartbeat: Duration::from_secs(10),
+            dispatch_interval: Duration::from_secs(10),
+            extra_metrics: None,
+        }
+    }
+}
+
+impl fmt::Debug for ApiConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiConfig")
+            .field("sealer", &self.sealer)
+            .field("allow_private_addresses", &self.allow_private_addresses)
+            .field("temporal_ui_url", &self.temporal_ui_url)
+            .field("temporal_namespace", &self.temporal_namespace)
+            .finish_non_exhaustive()
+    }
+}

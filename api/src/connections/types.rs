@@ -1,0 +1,111 @@
+//! Connections on the wire.
+
+use ovia_domain::{RunError, Source};
+use ovia_store::connections::ConnectionRow;
+use ovia_workflows::ConnectionCheck;
+use poem_openapi::Object;
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{names::Name, runs::RunErrorOut, time::Time};
+
+/// A source to connect.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConnectionIn {
+    pub source: Name<Source>,
+    /// 1 to 100 characters, unique among the organisation's connections.
+    pub name: String,
+    /// `https://gitlab.example.com`, with a path prefix if the source has one.
+    pub base_url: String,
+    pub credentials: CredentialsIn,
+    /// What to sync; the fields depend on the source, GET /connectors lists them.
+    pub settings: Value,
+}
+
+/// What to change. Fields that are not given stay as they are.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConnectionPatch {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub base_url: Option<String>,
+    #[serde(default)]
+    pub credentials: Option<CredentialsIn>,
+    /// All settings; those not given take their defaults.
+    #[serde(default)]
+    pub settings: Option<Value>,
+}
+
+/// Write only.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[oai(rename = "Credentials", write_only_all)]
+pub(crate) struct CredentialsIn {
+    pub token: String,
+}
+
+/// One configured source.
+#[derive(Object)]
+#[oai(rename = "Connection")]
+pub(crate) struct ConnectionOut {
+    id: Uuid,
+    source: String,
+    name: String,
+    base_url: String,
+    settings: Value,
+    credentials: CredentialsOut,
+    created_at: Time,
+    updated_at: Time,
+}
+
+/// That there are credentials; never what they are.
+#[derive(Object)]
+#[oai(rename = "CredentialsState")]
+struct CredentialsOut {
+    set: bool,
+}
+
+/// What trying a connection found.
+#[derive(Object)]
+#[oai(rename = "ConnectionCheck")]
+pub(crate) struct ConnectionCheckOut {
+    ok: bool,
+    /// Who the credentials belong to, as `@jdoe`.
+    account: Option<String>,
+    /// The source's version.
+    version: Option<String>,
+    /// Things that will not work, each a sentence.
+    warnings: Vec<String>,
+    /// Why not, when `ok` is false.
+    error: Option<RunErrorOut>,
+}
+
+impl From<ConnectionRow> for ConnectionOut {
+    fn from(row: ConnectionRow) -> Self {
+        Self {
+            id: row.id.0,
+            source: row.source,
+            name: row.name,
+            base_url: row.base_url,
+            settings: row.settings,
+            credentials: CredentialsOut { set: true },
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+        }
+    }
+}
+
+impl From<ConnectionCheck> for ConnectionCheckOut {
+    fn from(check: ConnectionCheck) -> Self {
+        Self {
+            ok: check.ok,
+            account: check.account,
+            version: check.version,
+            warnings: check.warnings,
+            error: check.error.map(|error: RunError| error.into()),
+        }
+    }
+}

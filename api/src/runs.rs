@@ -1,0 +1,124 @@
+//! `/runs`, and the ways to start one.
+
+use ovia_domain::{ConnectionId, RunId, RunKind, RunStatus};
+use ovia_store::runs_read::RunFilter;
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
+use uuid::Uuid;
+
+use crate::{
+    auth::Caller,
+    body::Body,
+    names::Name,
+    page::{ListOf, list, page},
+    problem::Problem,
+    runs_start::{run_cancel, run_retry, run_start_for_org, sync_start},
+    service::Tag,
+    state::ApiState,
+    time::Time,
+};
+
+mod types;
+
+pub(crate) use types::{RunErrorOut, RunOut};
+use types::RunIn;
+
+pub(crate) struct RunsApi(pub ApiState);
+
+#[derive(ApiResponse)]
+enum Accepted {
+    /// Under way. GET /runs/{id}/events tells how it goes.
+    #[oai(status = 202)]
+    Accepted(Json<RunOut>),
+}
+
+#[OpenApi(tag = "Tag::Runs")]
+impl RunsApi {
+    /// Sync a connection
+    ///
+    /// Answers at once with the run. One sync of a connection runs at a time: 409 names the one that does, in `run_id` as well.
+    #[oai(path = "/connections/:id/sync", method = "post", operation_id = "connection_sync")]
+    async fn sync(&self, caller: Caller, id: Path<Uuid>) -> Result<Accepted, Problem> {
+        let run_id = sync_start(&self.0, &caller, ConnectionId(id.0), None).await?;
+        self.accepted(&caller, run_id).await
+    }
+
+    /// Start matching or a KPI rollup
+    ///
+    /// Both also run by themselves after every successful sync.
+    #[oai(path = "/runs", method = "post", operation_id = "run_create")]
+    async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
+        let run_id = match body.0.kind.0 {
+            kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, None).await?,
+            RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
+            RunKind::Backfill => return Err(Problem::field("kind", "there is no way to ask for a backfill yet; set settings.since of the connection and sync")),
+        };
+        self.accepted(&caller, run_id).await
+    }
+
+    /// List runs, newest first
+    #[oai(path = "/runs", method = "get", operation_id = "runs_list")]
+    #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
+    async fn list(
+        &self,
+        caller: Caller,
+        kind: Query<Option<Name<RunKind>>>,
+        status: Query<Option<Name<RunStatus>>>,
+        /// A connection's id.
+        connection: Query<Option<Uuid>>,
+        /// Created at or after this time.
+        since: Query<Option<Time>>,
+        /// Items on the page; 50 if not given.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<ListOf<RunOut>>, Problem> {
+        let filter = RunFilter {
+            kind: kind.0.map(|kind| kind.0),
+            status: status.0.map(|status| status.0),
+            connection_id: connection.0.map(ConnectionId),
+            since: since.0.map(|time| time.0),
+        };
+        let rows = self.0.config.store.runs_list(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
+        Ok(list(rows, |row| RunOut::new(row, &self.0)))
+    }
+
+    /// One run, with the progress of its streams
+    #[oai(path = "/runs/:id", method = "get", operation_id = "run_fetch")]
+    async fn fetch(&self, caller: Caller, id: Path<Uuid>) -> Result<Json<RunOut>, Problem> {
+        self.run(&caller, RunId(id.0)).await.map(Json)
+    }
+
+    /// Cancel a run
+    ///
+    /// It stops within seconds and keeps the work it has done. Asking again while it stops is fine; a run that has ended is a conflict.
+    #[oai(path = "/runs/:id/cancel", method = "post", operation_id = "run_cancel")]
+    async fn cancel(&self, caller: Caller, id: Path<Uuid>) -> Result<Accepted, Problem> {
+        run_cancel(&self.0, &caller, RunId(id.0)).await?;
+        self.accepted(&caller, RunId(id.0)).await
+    }
+
+    /// Retry a run that has ended
+    ///
+    /// Starts a new run with the same parameters; a sync goes on where the last one stopped.
+    #[oai(path = "/runs/:id/retry", method = "post", operation_id = "run_retry")]
+    async fn retry(&self, caller: Caller, id: Path<Uuid>) -> Result<Accepted, Problem> {
+        let run_id = run_retry(&self.0, &caller, RunId(id.0)).await?;
+        self.accepted(&caller, run_id).await
+    }
+}
+
+impl RunsApi {
+    async fn run(&self, caller: &Caller, id: RunId) -> Result<RunOut, Problem> {
+        let row = self.0.config.store.run_fetch(caller.org_id(), id).await?;
+        Ok(RunOut::new(row.ok_or_else(|| Problem::not_found("run", id))?, &self.0))
+    }
+
+    async fn accepted(&self, caller: &Caller, id: RunId) -> Result<Accepted, Problem> {
+        Ok(Accepted::Accepted(Json(self.run(caller, id).await?)))
+    }
+}

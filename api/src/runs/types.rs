@@ -1,0 +1,170 @@
+//! Runs on the wire.
+
+use ovia_domain::{ErrorCode, RunCounts, RunError, RunKind, RunStatus};
+use ovia_store::runs_read::{RunRow, RunStreamRow};
+use poem_openapi::Object;
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{names::Name, state::ApiState, time::Time};
+
+/// A run to start.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunIn {
+    /// `matching` or `kpi_rollup`.
+    pub kind: Name<RunKind>,
+}
+
+/// One run.
+#[derive(Object)]
+#[oai(rename = "Run")]
+pub(crate) struct RunOut {
+    id: Uuid,
+    kind: Name<RunKind>,
+    status: Name<RunStatus>,
+    /// Of syncs.
+    source: Option<String>,
+    connection_id: Option<Uuid>,
+    connection_name: Option<String>,
+    /// Who or what asked: `token:<name>`, `run:<id>`.
+    requested_by: String,
+    params: Value,
+    created_at: Time,
+    started_at: Option<Time>,
+    ended_at: Option<Time>,
+    /// Until when a run that is `waiting` waits for the source's rate limit.
+    waiting_until: Option<Time>,
+    /// Sums over the streams.
+    counts: CountsOut,
+    /// Streams in the order they are synced.
+    progress: Vec<StreamOut>,
+    /// Why it failed, or what is missing from a `degraded` run.
+    error: Option<RunErrorOut>,
+    /// What a matching or rollup run found, by name.
+    result: Option<Value>,
+    retry_of: Option<Uuid>,
+    parent_run_id: Option<Uuid>,
+    workflow_id: String,
+    /// The workflow in the Temporal UI.
+    temporal_ui_url: Option<String>,
+}
+
+/// Records dealt with. `fetched` = inserted + updated + unchanged + dead-lettered.
+#[derive(Object)]
+#[oai(rename = "RunCounts")]
+struct CountsOut {
+    fetched: i64,
+    inserted: i64,
+    updated: i64,
+    unchanged: i64,
+    deleted: i64,
+    dead_lettered: i64,
+    /// HTTP requests sent to the source, retries included.
+    requests: i64,
+}
+
+/// How far one stream is.
+#[derive(Object)]
+#[oai(rename = "StreamProgress")]
+struct StreamOut {
+    stream: String,
+    /// `pending`, `running`, `done`, `not_available`.
+    status: String,
+    fetched: i64,
+    inserted: i64,
+    updated: i64,
+    unchanged: i64,
+    deleted: i64,
+    dead_lettered: i64,
+    requests: i64,
+    /// Records the source announced, where it did.
+    total_hint: Option<i64>,
+    /// 0 to 100; null while nobody knows the total.
+    percent: Option<i64>,
+    note: Option<String>,
+    started_at: Option<Time>,
+    ended_at: Option<Time>,
+}
+
+/// Why a run failed.
+#[derive(Object)]
+#[oai(rename = "RunError")]
+pub(crate) struct RunErrorOut {
+    code: Name<ErrorCode>,
+    message: String,
+    hint: String,
+    /// The request that failed, without its secrets.
+    request: Option<String>,
+}
+
+impl RunOut {
+    pub fn new(row: RunRow, state: &ApiState) -> Self {
+        let counts = row.counts().into();
+        Self {
+            id: row.id.0,
+            // the table's checks hold these to the domain's names
+            kind: Name(RunKind::parse(&row.kind).unwrap_or(RunKind::Sync)),
+            status: Name(RunStatus::parse(&row.status).unwrap_or(RunStatus::Failed)),
+            source: row.source,
+            connection_id: row.connection_id,
+            connection_name: row.connection_name,
+            requested_by: row.requested_by,
+            params: row.params,
+            created_at: row.created_at.into(),
+            started_at: row.started_at.map(Time),
+            ended_at: row.ended_at.map(Time),
+            waiting_until: row.waiting_until.map(Time),
+            counts,
+            progress: row.streams.0.into_iter().map(StreamOut::from).collect(),
+            error: row.error.map(|error| error.0.into()),
+            result: row.result,
+            retry_of: row.retry_of,
+            parent_run_id: row.parent_run_id,
+            temporal_ui_url: state.temporal_ui_url(&row.workflow_id),
+            workflow_id: row.workflow_id,
+        }
+    }
+}
+
+impl From<RunCounts> for CountsOut {
+    fn from(counts: RunCounts) -> Self {
+        Self {
+            fetched: counts.fetched,
+            inserted: counts.inserted,
+            updated: counts.updated,
+            unchanged: counts.unchanged,
+            deleted: counts.deleted,
+            dead_lettered: counts.dead_lettered,
+            requests: counts.requests,
+        }
+    }
+}
+
+impl From<RunStreamRow> for StreamOut {
+    fn from(row: RunStreamRow) -> Self {
+        Self {
+            percent: row.percent(),
+            stream: row.stream,
+            status: row.status,
+            fetched: row.fetched,
+            inserted: row.inserted,
+            updated: row.updated,
+            unchanged: row.unchanged,
+            deleted: row.deleted,
+            dead_lettered: row.dead_lettered,
+            requests: row.requests,
+            total_hint: row.total_hint,
+            note: row.note,
+            started_at: row.started_at.map(Time),
+            ended_at: row.ended_at.map(Time),
+        }
+    }
+}
+
+impl From<RunError> for RunErrorOut {
+    fn from(error: RunError) -> Self {
+        Self { code: Name(error.code), message: error.message, hint: error.hint, request: error.request }
+    }
+}

@@ -1,0 +1,117 @@
+//! Starting, retrying and cancelling runs: first the row, then Temporal.
+//!
+//! The row comes first so that a run is never under way without being listed. If Temporal then does not answer, the run is closed as
+//! failed and the caller is told; if this process dies in between, `dispatch` finds the row.
+
+use ovia_domain::{ConnectionId, ErrorCode, RunError, RunId, RunKind, RunStatus, Source};
+use ovia_store::{
+    org_runs::OrgRunCreated,
+    runs::NewRun,
+    runs_read::RunRow,
+};
+use ovia_workflows::{EngineError, RunStart, workflow_id};
+use serde_json::{Value, json};
+
+use crate::{auth::Caller, dispatch::summary, problem::Problem, state::ApiState};
+
+/// Starts a sync of a connection.
+pub(crate) async fn sync_start(state: &ApiState, caller: &Caller, id: ConnectionId, retry_of: Option<&RunRow>) -> Result<RunId, Problem> {
+    let store = &state.config.store;
+    let connection = store.connection_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("connection", id))?;
+    state.sealer()?;
+    let source = Source::parse(&connection.source).ok_or_else(|| Problem::internal(format!("unknown source {}", connection.source)))?;
+    let new = new_run(caller, RunKind::Sync, Some((id, source)), retry_of);
+    if let Err(error) = store.run_create(new.clone()).await {
+        if !error.is_unique_violation("runs_one_ingest") {
+            return Err(error.into());
+        }
+        return Err(match store.ingest_open(caller.org_id(), id).await? {
+            Some(open) => Problem::run_in_the_way(format!("`{}` is being synced by run {open}.", connection.name), open),
+            None => Problem::conflict(format!("`{}` was being synced a moment ago.", connection.name), "Try again."),
+        });
+    }
+    engine_start(state, &new, Some(&connection.name)).await
+}
+
+/// Starts matching or a rollup of the caller's organisation.
+pub(crate) async fn run_start_for_org(state: &ApiState, caller: &Caller, kind: RunKind, retry_of: Option<&RunRow>) -> Result<RunId, Problem> {
+    let new = new_run(caller, kind, None, retry_of);
+    match state.config.store.org_run_create(&new).await? {
+        OrgRunCreated::Created => engine_start(state, &new, None).await,
+        OrgRunCreated::Busy(open) => Err(Problem::run_in_the_way(format!("There is a {kind} run under way: {open}."), open)),
+    }
+}
+
+/// Starts a run like one that has ended.
+pub(crate) async fn run_retry(state: &ApiState, caller: &Caller, id: RunId) -> Result<RunId, Problem> {
+    let row = state.config.store.run_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("run", id))?;
+    if !RunStatus::parse(&row.status).is_some_and(RunStatus::is_terminal) {
+        return Err(Problem::run_in_the_way(format!("Run {id} is {} and cannot be retried before it has ended.", row.status), id));
+    }
+    match (RunKind::parse(&row.kind), row.connection_id) {
+        (Some(RunKind::Sync), Some(connection_id)) => {
+            let started = sync_start(state, caller, ConnectionId(connection_id), Some(&row)).await;
+            started.map_err(|problem| match problem.code {
+                ErrorCode::NotFound => Problem::conflict(format!("Run {id} cannot be retried: its connection has been deleted."), "Connect the source again and sync it."),
+                _ => problem,
+            })
+        }
+        (Some(kind @ (RunKind::Matching | RunKind::KpiRollup)), _) => run_start_for_org(state, caller, kind, Some(&row)).await,
+        _ => Err(Problem::conflict(format!("A {} run cannot be retried.", row.kind), "Sync the connection instead.")),
+    }
+}
+
+/// Asks a run to stop. Fine while it is stopping already; a conflict once it has ended.
+pub(crate) async fn run_cancel(state: &ApiState, caller: &Caller, id: RunId) -> Result<(), Problem> {
+    let store = &state.config.store;
+    let before = store.run_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("run", id))?;
+    let over = |status: &str| Problem::conflict(format!("Run {id} has ended: it is {status}."), "There is nothing to cancel.");
+    if RunStatus::parse(&before.status).is_some_and(RunStatus::is_terminal) {
+        return Err(over(&before.status));
+    }
+    let status = store.run_cancel_request(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("run", id))?;
+    if status.is_terminal() {
+        return Err(over(status.as_str()));
+    }
+    match state.config.engine.run_cancel(&before.workflow_id, &format!("asked for by {}", caller.requested_by())).await {
+        Ok(()) => Ok(()),
+        // the row says `cancelling`, which page commits and `dispatch` honour, so the request stands even if Temporal is away
+        Err(EngineError::Unavailable(_)) => Ok(()),
+        Err(EngineError::NotRunning(_)) => crate::dispatch::deliver(state, &before.into()).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Source)>, retry_of: Option<&RunRow>) -> NewRun {
+    let (org_id, run_id) = (caller.org_id(), RunId::generate());
+    let connection_id = connection.map(|connection| connection.0);
+    let params: Option<Value> = retry_of.map(|row| row.params.clone());
+    NewRun {
+        org_id,
+        run_id,
+        kind,
+        connection_id,
+        source: connection.map(|connection| connection.1),
+        requested_by: caller.requested_by(),
+        params: params.unwrap_or_else(|| json!({})),
+        parent_run_id: None,
+        retry_of: retry_of.map(|row| row.id),
+        workflow_id: workflow_id(kind, org_id, connection_id, run_id),
+    }
+}
+
+async fn engine_start(state: &ApiState, new: &NewRun, connection_name: Option<&str>) -> Result<RunId, Problem> {
+    let start = RunStart {
+        org_id: new.org_id,
+        run_id: new.run_id,
+        kind: new.kind,
+        connection: new.connection_id.zip(new.source),
+        workflow_id: new.workflow_id.clone(),
+        summary: summary(new.kind, connection_name.zip(new.source), &new.requested_by),
+    };
+    let Err(error) = state.config.engine.run_start(&start).await else { return Ok(new.run_id) };
+    let problem = Problem::from(error);
+    let why = RunError { code: problem.code, message: format!("The run could not be started: {}", problem.detail), hint: problem.hint.clone(), request: None };
+    state.config.store.run_failed_to_start(new.org_id, new.run_id, &why).await?;
+    Err(Problem { run_id: Some(new.run_id), ..problem })
+}

@@ -1,0 +1,107 @@
+//! The command line, and which function does what.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{commands, exit::CliResult};
+
+/// Self-hosted engineering intelligence: GitLab synced into Postgres, accounts matched to people, KPIs that can be traced.
+#[derive(Debug, Parser)]
+#[command(name = "ovia", version, after_help = crate::exit::EXIT_CODES_HELP, propagate_version = true, max_term_width = 120)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print JSON (its shape is stable) instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The API's address [default: that of the `ovia dev` running on the data directory].
+    #[arg(long, global = true, env = "OVIA_API_URL", value_name = "URL", hide_env_values = true)]
+    pub api_url: Option<String>,
+    /// The API token; OVIA_TOKEN keeps it off the command line [default: that of the data directory].
+    #[arg(long, global = true, env = "OVIA_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// Where `dev` and `demo` keep the engines' data.
+    #[arg(long, global = true, env = "OVIA_DATA_DIR", value_name = "DIR", default_value = ".ovia/data")]
+    pub data_dir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start PostgreSQL, Temporal, the API and a worker, and serve until Ctrl-C.
+    Dev(commands::dev::DevArgs),
+    /// `dev`, and a demo company synced, matched and measured.
+    Demo(commands::demo::DemoArgs),
+    /// Serve the API (on your own PostgreSQL and Temporal).
+    Api,
+    /// Run a worker (on your own PostgreSQL and Temporal).
+    Worker,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Print the API's OpenAPI document.
+    Openapi,
+    /// The sources Ovia can connect to.
+    #[command(subcommand)]
+    Connectors(commands::connectors::ConnectorsCommand),
+    /// Configured sources.
+    #[command(subcommand)]
+    Connections(commands::connections::ConnectionsCommand),
+    /// Sync a connection now.
+    Sync(commands::sync::SyncArgs),
+    /// Syncs, matching runs and KPI rollups.
+    #[command(subcommand)]
+    Runs(commands::runs::RunsCommand),
+    /// People, as matched from accounts.
+    #[command(subcommand)]
+    People(commands::people::PeopleCommand),
+    /// KPIs.
+    #[command(subcommand)]
+    Kpi(commands::kpi::KpiCommand),
+}
+
+/// Parses the command line and runs the command. Wrong usage ends the process with exit code 2.
+pub async fn run() -> CliResult {
+    let Cli { global, command } = Cli::parse();
+    if !matches!(command, Command::Dev(_) | Command::Demo(_) | Command::Api | Command::Worker | Command::Migrate) {
+        commands::operator_logging()?;
+    }
+    match command {
+        Command::Dev(args) => commands::dev::run(&global, &args).await,
+        Command::Demo(args) => commands::demo::run(&global, &args).await,
+        Command::Api => commands::api::run().await,
+        Command::Worker => commands::worker::run().await,
+        Command::Migrate => commands::migrate::run(&global).await,
+        Command::Openapi => commands::openapi::run(),
+        Command::Connectors(command) => commands::connectors::run(&global, &command).await,
+        Command::Connections(command) => commands::connections::run(&global, &command).await,
+        Command::Sync(args) => commands::sync::run(&global, &args).await,
+        Command::Runs(command) => commands::runs::run(&global, &command).await,
+        Command::People(command) => commands::people::run(&global, &command).await,
+        Command::Kpi(command) => commands::kpi::run(&global, &command).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_shows_no_secret_from_the_environment() {
+        let help = Cli::command().render_long_help().to_string();
+        assert!(help.contains("Exit codes:"));
+        assert!(help.contains("OVIA_TOKEN"));
+    }
+}

@@ -1,0 +1,63 @@
+//! What every list command shares: paging options, and printing a page as JSON or as a table.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::{
+    client::{ApiClient, page_of},
+    exit::CliResult,
+    output::{Column, print, print_json, table},
+};
+
+#[derive(Debug, Args)]
+pub struct Paging {
+    /// Rows to show, 1 to 200.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=200), value_name = "N")]
+    limit: u32,
+    /// Go on after an earlier page (its `next_cursor`).
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+    /// All rows.
+    #[arg(long, conflicts_with_all = ["limit", "cursor"])]
+    all: bool,
+}
+
+/// A list resource and how its rows are shown.
+pub struct Listing<'a> {
+    pub path: &'a str,
+    pub query: Vec<(&'a str, String)>,
+    pub columns: &'a [Column],
+    pub when_empty: &'a str,
+}
+
+impl Listing<'_> {
+    /// Fetches and prints one page, or all of them.
+    pub async fn show(&self, client: &ApiClient, paging: &Paging, json: bool) -> CliResult {
+        let (items, next_cursor) = if paging.all {
+            (client.get_all(self.path, &self.query).await?, None)
+        } else {
+            let mut query = self.query.clone();
+            query.push(("limit", paging.limit.to_string()));
+            query.extend(paging.cursor.clone().map(|cursor| ("cursor", cursor)));
+            page_of(client.get(self.path, &query).await?)
+        };
+        self.print(&items, next_cursor, json)
+    }
+
+    /// Prints rows that are here already.
+    pub fn print(&self, items: &[Value], next_cursor: Option<String>, json: bool) -> CliResult {
+        if json {
+            return print_json(&json!({"items": items, "next_cursor": next_cursor}));
+        }
+        print(&table(items, self.columns, self.when_empty))?;
+        if let Some(cursor) = next_cursor {
+            eprintln!("There are more: add --all, or --cursor {cursor}");
+        }
+        Ok(())
+    }
+}
+
+/// `name=value` for filters that were given.
+pub fn filters<'a>(pairs: &[(&'a str, &Option<String>)]) -> Vec<(&'a str, String)> {
+    pairs.iter().filter_map(|(name, value)| Some((*name, (*value).clone()?))).collect()
+}

@@ -1,0 +1,28 @@
+//! One file per command.
+
+pub mod api;
+pub mod connections;
+pub mod connectors;
+pub mod demo;
+mod demo_company;
+mod demo_pass;
+mod demo_summary;
+pub mod dev;
+pub mod kpi;
+mod listing;
+pub mod migrate;
+pub mod openapi;
+pub mod people;
+mod reference;
+pub mod runs;
+pub mod sync;
+mod watching;
+pub mod worker;
+
+use crate::{config::LogFormat, exit::CliResult, logging};
+
+/// Operator verbs print results, not logs: only warnings, unless OVIA_LOG asks for more.
+pub fn operator_logging() -> CliResult {
+    let level = std::env::var("OVIA_LOG").ok().filter(|level| !level.is_empty());
+    logging::start(level.as_deref().unwrap_or("warn"), LogFormat::Human)
+}

@@ -1,0 +1,81 @@
+//! The GitLab connector (REST v4).
+
+mod check;
+mod client;
+mod cursor;
+mod details;
+mod lists;
+mod normalise;
+mod pull;
+mod scope;
+mod streams;
+mod walk;
+mod wire;
+
+use async_trait::async_trait;
+use ovia_domain::{DetailRequest, GitlabSettings, Source, StreamSpec};
+
+use crate::contract::{CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, PullRequest};
+use client::GitlabClient;
+use lists::Lists;
+use scope::Scope;
+use streams::{GROUPS, MEMBERS, PROJECTS, ProjectList};
+
+/// A GitLab connection, ready to pull.
+#[derive(Debug)]
+pub struct Gitlab {
+    client: GitlabClient,
+    settings: GitlabSettings,
+}
+
+impl Gitlab {
+    /// Parses the settings and sets the client up. Sends nothing.
+    pub fn open(config: ConnectorConfig) -> Result<Self, ConnectorError> {
+        let settings = GitlabSettings::parse(&config.settings)
+            .map_err(|error| ConnectorError::Configuration { field: format!("settings.{}", error.field), message: error.to_string() })?;
+        let client = GitlabClient::new(&config, settings.auth, settings.max_in_flight as usize)?;
+        Ok(Self { client, settings })
+    }
+}
+
+#[async_trait]
+impl Connector for Gitlab {
+    fn source(&self) -> Source {
+        Source::Gitlab
+    }
+
+    fn streams(&self) -> Vec<StreamSpec> {
+        streams::streams(self.settings.details)
+    }
+
+    fn scopes(&self) -> Vec<String> {
+        let groups = self.settings.groups.iter().map(|path| format!("group:{path}"));
+        groups.chain(self.settings.projects.iter().map(|path| format!("project:{path}"))).collect()
+    }
+
+    fn max_in_flight(&self) -> usize {
+        self.settings.max_in_flight as usize
+    }
+
+    async fn check(&self) -> Result<CheckReport, ConnectorError> {
+        check::check(&self.client, &self.settings, &self.scopes()).await
+    }
+
+    async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ConnectorError> {
+        let lists = Lists { client: &self.client, settings: &self.settings };
+        if let Some(list) = ProjectList::find(request.stream) {
+            return lists.project_list(list, request.partition, request.cursor).await;
+        }
+        match (request.stream, Scope::parse(request.partition)) {
+            (GROUPS | PROJECTS | MEMBERS, Some(scope)) => lists.scope_list(request.stream, scope, request.partition, request.cursor).await,
+            _ => Err(ConnectorError::Configuration {
+                field: "stream".into(),
+                message: format!("there is no stream `{}` with a partition `{}`", request.stream, request.partition),
+            }),
+        }
+    }
+
+    async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError> {
+        details::pull_detail(&self.client, &self.settings, request).await
+    }
+}

@@ -1,0 +1,160 @@
+//! The run: rules in the order of their strength, each over the groups the stronger ones made.
+//!
+//! A rule joins a whole component (all groups its blocks connect) or leaves it alone and asks. Joining pair by pair would let the first
+//! pair win, and the answer would hang on the order of ids.
+
+use std::collections::{HashMap, HashSet};
+
+use petgraph::unionfind::UnionFind;
+
+use crate::{
+    accounts::{self, Account},
+    blocks::{self, Block},
+    groups::{self, Apart, Labels},
+    output,
+    types::{Decisions, Evidence, IdentityIn, MatchOutput, Rule},
+};
+
+/// Candidates named in a trace; a queue of hundreds helps nobody.
+const MOST_CANDIDATES: usize = 5;
+
+/// What was found out about one account.
+#[derive(Default)]
+pub(crate) struct Finding {
+    pub(crate) trace: Vec<Evidence>,
+    /// The strongest rule that joined it with another account.
+    pub(crate) joined_by: Option<Rule>,
+    /// The rule that raised a question about it. From then on no weaker rule joins it.
+    pub(crate) asked_by: Option<Rule>,
+}
+
+pub(crate) struct Engine<'a> {
+    pub(crate) accounts: Vec<Account<'a>>,
+    decisions: &'a Decisions,
+    groups: UnionFind<usize>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Matches accounts to people. Ids in `identities` must be unique; pairs in `decisions` that name unknown accounts are ignored.
+pub fn match_identities(identities: &[IdentityIn], decisions: &Decisions) -> MatchOutput {
+    let accounts = accounts::prepare(identities);
+    let findings = accounts.iter().map(|_| Finding::default()).collect();
+    let groups = UnionFind::new(accounts.len());
+    let mut engine = Engine { accounts, decisions, groups, findings };
+    engine.join_confirmed();
+    engine.apply(Rule::SharedAccountId);
+    engine.note_bots();
+    engine.apply(Rule::ExactEmail);
+    engine.apply(Rule::ExactFullName);
+    output::write(engine)
+}
+
+impl Engine<'_> {
+    pub(crate) fn labels(&self) -> Labels {
+        groups::labels(&self.groups)
+    }
+
+    /// People's word comes first and is not weighed. A bot confirmed to be a human's account is a human's from here on.
+    fn join_confirmed(&mut self) {
+        let blocks = blocks::of(Rule::HumanDecision, &self.accounts, |_| false);
+        self.join(Rule::HumanDecision, &blocks);
+        let labels = self.labels();
+        let human: HashSet<usize> = (0..self.accounts.len()).filter(|index| self.accounts[*index].bot.is_none()).map(|index| labels[index]).collect();
+        for (account, label) in self.accounts.iter_mut().zip(&labels) {
+            account.bot = account.bot.take().filter(|_| !human.contains(label));
+        }
+    }
+
+    fn note_bots(&mut self) {
+        for (account, finding) in self.accounts.iter().zip(&mut self.findings) {
+            if let Some(sign) = &account.bot {
+                finding.trace.push(Evidence { rule: Rule::ServiceAccount, detail: format!("a service account: {sign}"), with: None });
+            }
+        }
+    }
+
+    fn apply(&mut self, rule: Rule) {
+        let blocks = blocks::of(rule, &self.accounts, |index| self.findings[index].asked_by.is_some());
+        let labels = self.labels();
+        let mut connected = self.groups.clone();
+        groups::join(&mut connected, &blocks);
+        let components = groups::labels(&connected);
+        let apart = Apart::new(&self.accounts, self.decisions, &labels);
+        let barred = apart.barred(rule, &self.accounts, &labels, &components);
+        let component = |block: &Block| block.members.first().map(|member| components[*member]);
+        let (asked, joined): (Vec<Block>, Vec<Block>) =
+            blocks.into_iter().partition(|block| component(block).is_some_and(|component| barred.contains(&component)));
+        self.join(rule, &joined);
+        let sizes = sizes(&labels);
+        for block in &asked {
+            self.ask(rule, block, &labels, &sizes, &apart);
+        }
+    }
+
+    fn join(&mut self, rule: Rule, blocks: &[Block]) {
+        groups::join(&mut self.groups, blocks);
+        for block in blocks {
+            for member in &block.members {
+                let other = block.members.iter().find(|other| *other != member).map(|other| self.accounts[*other].identity.id);
+                let finding = &mut self.findings[*member];
+                finding.joined_by = finding.joined_by.or(Some(rule));
+                finding.trace.push(Evidence { rule, detail: block.detail.clone(), with: other });
+            }
+        }
+    }
+
+    /// Evidence that must not join: whoever could belong to another group becomes a question. An account that stronger evidence holds
+    /// keeps its place and only notes the candidate, unless there is no lone account to put the question to.
+    fn ask(&mut self, rule: Rule, block: &Block, labels: &Labels, sizes: &HashMap<usize, usize>, apart: &Apart) {
+        let firsts = first_of_each_group(block, labels);
+        let mut questions: Vec<usize> = Vec::new();
+        for member in &block.members {
+            let label = labels[*member];
+            let (decided, candidates): (Vec<usize>, Vec<usize>) =
+                firsts.iter().copied().filter(|first| labels[*first] != label).partition(|first| apart.decided(label, labels[*first]));
+            for first in candidates.iter().take(MOST_CANDIDATES) {
+                let evidence = self.candidate(rule, block, *member, *first);
+                self.findings[*member].trace.push(evidence);
+            }
+            for first in decided.iter().take(MOST_CANDIDATES) {
+                let detail = format!("{}, but decided to be somebody else", block.detail);
+                let with = Some(self.accounts[*first].identity.id);
+                self.findings[*member].trace.push(Evidence { rule: Rule::HumanDecision, detail, with });
+            }
+            if !candidates.is_empty() && self.accounts[*member].identity.confirmed_person.is_none() {
+                questions.push(*member);
+            }
+        }
+        let is_alone = |member: &usize| sizes.get(&labels[*member]) == Some(&1);
+        if questions.iter().any(is_alone) {
+            questions.retain(is_alone);
+        } else {
+            questions.retain(|member| firsts.contains(member));
+        }
+        for member in questions {
+            self.findings[member].asked_by = Some(rule);
+        }
+    }
+
+    fn candidate(&self, rule: Rule, block: &Block, member: usize, candidate: usize) -> Evidence {
+        let (mine, theirs) = (&self.accounts[member].email, &self.accounts[candidate].email);
+        let detail = match (rule, mine, theirs) {
+            (Rule::ExactFullName, Some(mine), Some(theirs)) if mine != theirs => format!("{}, but e-mail `{mine}` here and `{theirs}` there", block.detail),
+            _ => format!("{}, but several people answer to it", block.detail),
+        };
+        Evidence { rule, detail, with: Some(self.accounts[candidate].identity.id) }
+    }
+}
+
+fn sizes(labels: &Labels) -> HashMap<usize, usize> {
+    let mut sizes = HashMap::new();
+    for label in labels {
+        *sizes.entry(*label).or_default() += 1;
+    }
+    sizes
+}
+
+fn first_of_each_group(block: &Block, labels: &Labels) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    block.members.iter().copied().filter(|member| seen.insert(labels[*member])).collect()
+}

@@ -1,0 +1,88 @@
+//! From groups to clusters and links: names, addresses, classes and traces.
+
+use std::{cmp::Reverse, collections::{BTreeMap, HashMap}};
+
+use crate::{
+    accounts::Account,
+    engine::{Engine, Finding},
+    people,
+    text::{collapse, known},
+    types::{Cluster, Evidence, IdentityIn, Link, LinkClass, MatchOutput, Rule},
+};
+
+/// That the candidate of a conflict is the same person. Of accounts with one full name and different e-mails nearly all are, in open
+/// histories; in a company, where a name's second bearer has an address of their own, far fewer. Nobody knows: even odds.
+const CONFLICT_CONFIDENCE: f64 = 0.5;
+
+pub(crate) fn write(engine: Engine<'_>) -> MatchOutput {
+    let labels = engine.labels();
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, label) in labels.iter().enumerate() {
+        members.entry(*label).or_default().push(index);
+    }
+    let groups: Vec<Vec<&Account<'_>>> = members.values().map(|group| group.iter().map(|index| &engine.accounts[*index]).collect()).collect();
+    let identities: Vec<Vec<&IdentityIn>> = groups.iter().map(|group| group.iter().map(|account| account.identity).collect()).collect();
+    let persons = people::keep(&identities);
+    let clusters = groups
+        .iter()
+        .zip(persons)
+        .map(|(group, person)| Cluster {
+            person,
+            is_bot: group.iter().all(|account| account.bot.is_some()),
+            display_name: display_name(group),
+            primary_email: primary_email(group),
+            members: group.iter().map(|account| account.identity.id).collect(),
+        })
+        .collect();
+    let position: HashMap<usize, usize> = members.keys().enumerate().map(|(position, label)| (*label, position)).collect();
+    let places = engine.accounts.iter().zip(&labels).map(|(account, label)| (account, position.get(label).copied().unwrap_or_default()));
+    let links = places.zip(engine.findings).map(|((account, cluster), finding)| link(account, cluster, finding)).collect();
+    MatchOutput { clusters, links }
+}
+
+fn link(account: &Account<'_>, cluster: usize, finding: Finding) -> Link {
+    let Finding { mut trace, joined_by, asked_by } = finding;
+    let (class, rule, confidence) = match (account.identity.confirmed_person, asked_by, joined_by) {
+        (Some(_), _, _) => (LinkClass::Confirmed, Rule::HumanDecision, Rule::HumanDecision.confidence()),
+        (None, Some(rule), _) => (LinkClass::Conflict, rule, CONFLICT_CONFIDENCE),
+        (None, None, Some(rule)) => (LinkClass::Auto, rule, rule.confidence()),
+        (None, None, None) => (LinkClass::Auto, Rule::OnlyAccount, Rule::OnlyAccount.confidence()),
+    };
+    if rule == Rule::OnlyAccount {
+        trace.push(Evidence { rule, detail: "no other account is linked with it".to_owned(), with: None });
+    }
+    Link { identity: account.identity.id, cluster, class, confidence, rule, trace }
+}
+
+/// The commonest display name that is a full name, else the commonest of any; of equally common ones the longest.
+fn display_name(group: &[&Account<'_>]) -> String {
+    let named = group.iter().filter_map(|account| {
+        let name = known(account.identity.display_name.as_deref())?;
+        Some((account.full_name.is_some(), collapse(name)))
+    });
+    let fallback = || {
+        let texts = |field: fn(&IdentityIn) -> Option<&str>| group.iter().filter_map(|account| known(field(account.identity))).min();
+        let username = texts(|identity| identity.username.as_deref());
+        let email = || texts(|identity| identity.email.as_deref());
+        let external_id = || texts(|identity| Some(&identity.external_id));
+        username.or_else(email).or_else(external_id).unwrap_or_default().to_owned()
+    };
+    commonest(named).map_or_else(fallback, |(_, name)| name)
+}
+
+fn primary_email(group: &[&Account<'_>]) -> Option<String> {
+    let untagged = group.iter().filter_map(|account| account.email.clone());
+    commonest(untagged.map(|email| (true, email))).map(|(_, email)| email)
+}
+
+/// The best (flag, text): flagged first, then the commonest, the longest, and the first in the alphabet.
+fn commonest(texts: impl Iterator<Item = (bool, String)>) -> Option<(bool, String)> {
+    let mut counts: BTreeMap<(bool, String), usize> = BTreeMap::new();
+    for text in texts {
+        *counts.entry(text).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .max_by_key(|((flag, text), count)| (*flag, *count, text.chars().count(), Reverse(text.clone())))
+        .map(|(text, _)| text)
+}

@@ -1,0 +1,84 @@
+//! Cancel means cancelled: within five seconds, work so far kept, and the next sync completes it.
+
+use std::time::{Duration, Instant};
+
+use ovia_demo::{CompanySize, Fault, FaultRule, Faults};
+use ovia_tests::{TestApp, TestOptions, eventually, state};
+use reqwest::{Method, StatusCode};
+
+use crate::{demo, truth::assert_synced};
+
+async fn cancel(app: &TestApp, run: &str) -> Duration {
+    let asked = Instant::now();
+    let (status, body) = app.http.send(Method::POST, &format!("/runs/{run}/cancel"), None).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{body}");
+    let run = app.run_end(run, 20).await;
+    assert_eq!(run["status"], "cancelled", "{run}");
+    asked.elapsed()
+}
+
+#[tokio::test]
+async fn cancel_in_mid_sync_stops_within_seconds_and_the_next_sync_completes() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::small()).await;
+    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Slow(Duration::from_millis(30)))] });
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    eventually("some rows", 60, || async { (state::count(&app.store, "select count(*) from merge_requests").await > 0).then_some(()) }).await;
+    let took = cancel(&app, &run).await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+
+    // nothing is written after the end
+    let rows = state::count(&app.store, "select count(*) from raw_records").await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(state::count(&app.store, "select count(*) from raw_records").await, rows);
+
+    let (status, problem) = app.http.send(Method::POST, &format!("/runs/{run}/cancel"), None).await;
+    assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("CONFLICT")), "{problem}");
+
+    demo.set_faults(Faults::default());
+    assert_eq!(app.sync(&connection).await["status"], "succeeded");
+    assert_synced(&app.store, &demo.truth()).await;
+}
+
+#[tokio::test]
+async fn cancel_while_waiting_for_a_rate_limit() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::small()).await;
+    let rule = FaultRule::every(30, Fault::TooManyRequests { retry_after: ovia_demo::RetryAfter::Seconds(3600) });
+    demo.set_faults(Faults { seed: 1, rules: vec![rule] });
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    app.run_status(&run, "waiting", 60).await;
+    let took = cancel(&app, &run).await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test]
+async fn cancel_before_any_worker_saw_the_run() {
+    let mut app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
+    let demo = demo::server(CompanySize::small()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    let (status, _) = app.http.send(Method::POST, &format!("/runs/{run}/cancel"), None).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    app.worker_start();
+    assert_eq!(app.run_end(&run, 30).await["status"], "cancelled");
+    assert_eq!(demo.stats().requests, 0);
+}
+
+/// Cancelled from Temporal's side: the run follows.
+#[tokio::test]
+async fn cancel_from_the_temporal_ui() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::small()).await;
+    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Slow(Duration::from_millis(30)))] });
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    app.run_status(&run, "running", 30).await;
+    let workflow = app.run(&run).await["workflow_id"].as_str().unwrap().to_owned();
+    ovia_workflows::Engine::run_cancel(&app.engine, &workflow, "by hand").await.unwrap();
+    let asked = Instant::now();
+    assert_eq!(app.run_end(&run, 20).await["status"], "cancelled");
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}

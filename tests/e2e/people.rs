@@ -1,0 +1,59 @@
+//! After a sync: who is who.
+
+use ovia_demo::CompanySize;
+use ovia_tests::TestApp;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::demo;
+
+#[tokio::test]
+async fn matching_follows_a_sync_and_links_what_is_certain() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::full_people()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync(&connection).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    let (matching, rollup) = app.follow_ups_end(run["id"].as_str().unwrap()).await;
+    assert_eq!((&matching["status"], &rollup["status"]), (&json!("succeeded"), &json!("succeeded")), "{matching} {rollup}");
+
+    let truth = demo.truth();
+    let identities = app.http.get_all("/identities").await;
+    let person_of = |external_id: &str| {
+        let identity = identities.iter().find(|identity| identity["external_id"] == external_id);
+        identity.unwrap_or_else(|| panic!("identity {external_id} is missing"))["person_id"].clone()
+    };
+    for duplicate in &truth.people.duplicates {
+        let [one, other] = &duplicate.identities;
+        let linked = person_of(one) == person_of(other);
+        assert_eq!(linked, duplicate.shares != "nothing", "{one} and {other} share {}", duplicate.shares);
+    }
+    for [one, other] in &truth.people.conflict_pairs {
+        assert_ne!(person_of(one), person_of(other), "two people with one name were merged");
+    }
+    for bot in &truth.people.bots {
+        let person = person_of(bot);
+        for human in &truth.people.humans {
+            assert!(human.identities.iter().all(|identity| person_of(identity) != person), "bot {bot} was linked to a human");
+        }
+    }
+    let people = app.http.get_all("/team/people").await;
+    assert!(people.len() >= truth.people.humans.len(), "{} people", people.len());
+}
+
+#[tokio::test]
+async fn matching_can_be_started_by_itself_and_a_second_run_changes_nothing() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::small()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync(&connection).await;
+    app.follow_ups_end(run["id"].as_str().unwrap()).await;
+    let before = app.http.get_all("/team/people").await;
+
+    let (status, run) = app.http.post("/runs", json!({"kind": "matching"})).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{run}");
+    let run = app.run_end(run["id"].as_str().unwrap(), 60).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(run["result"]["links_written"], 0, "{run}");
+    assert_eq!(app.http.get_all("/team/people").await, before);
+}

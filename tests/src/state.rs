@@ -1,0 +1,66 @@
+//! What a database holds, for comparing end states.
+
+use std::collections::BTreeMap;
+
+use ovia_store::Store;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Row};
+
+/// Tables a sync fills.
+pub const TABLES: [&str; 14] = [
+    "identities",
+    "memberships",
+    "groups",
+    "projects",
+    "issues",
+    "merge_requests",
+    "merge_request_notes",
+    "merge_request_approvals",
+    "merge_request_commits",
+    "pipelines",
+    "jobs",
+    "environments",
+    "deployments",
+    "releases",
+];
+
+/// A table's live rows by external id, without Ovia's own ids and times.
+pub async fn rows(store: &Store, table: &str) -> BTreeMap<String, Value> {
+    let sql = format!(
+        "select external_id, to_jsonb(t) - array['id', 'org_id', 'connection_id', 'ingested_at', 'changed_at'] as row from {table} t where deleted_at is null"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(store.pool()).await.unwrap_or_else(|error| panic!("{table}: {error}"));
+    rows.iter().map(|row| (row.get("external_id"), row.get("row"))).collect()
+}
+
+/// Every table a sync fills, by name.
+pub async fn all_rows(store: &Store) -> BTreeMap<&'static str, BTreeMap<String, Value>> {
+    let mut tables = BTreeMap::new();
+    for table in TABLES {
+        tables.insert(table, rows(store, table).await);
+    }
+    tables
+}
+
+/// Physical positions of the rows of a table: they change with every write.
+pub async fn positions(store: &Store, table: &str) -> Vec<(String, String)> {
+    let sql = format!("select ctid::text, xmin::text from {table} order by 1");
+    let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(store.pool()).await.unwrap_or_else(|error| panic!("{table}: {error}"));
+    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+/// One number from a query.
+pub async fn count(store: &Store, sql: &str) -> i64 {
+    let row = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(store.pool()).await;
+    row.unwrap_or_else(|error| panic!("{sql}: {error}")).get(0)
+}
+
+/// Fails with the first few rows that differ.
+pub fn assert_same(table: &str, got: &BTreeMap<String, Value>, want: &BTreeMap<String, Value>) {
+    let missing: Vec<&String> = want.keys().filter(|key| !got.contains_key(*key)).take(5).collect();
+    let extra: Vec<&String> = got.keys().filter(|key| !want.contains_key(*key)).take(5).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "{table}: missing {missing:?}, not expected {extra:?}");
+    for (key, want) in want {
+        assert_eq!(&got[key], want, "{table} {key}");
+    }
+}

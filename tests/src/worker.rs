@@ -1,0 +1,102 @@
+//! Workers of a test: in a thread of the test's process, or as a process of their own that can be killed.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
+};
+
+use ovia_worker::{WorkerConfig, worker_run};
+use tokio::sync::oneshot;
+
+/// A worker in a thread with a runtime of its own (workflow futures do not move between threads).
+pub struct ThreadWorker {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl ThreadWorker {
+    /// `config` is called inside the worker's runtime.
+    pub fn start<F: Future<Output = WorkerConfig>>(config: impl FnOnce() -> F + Send + 'static) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+            let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
+            let ended = runtime.block_on(async {
+                let shutdown = async {
+                    let _ = stopped.await;
+                };
+                worker_run(config().await, shutdown).await
+            });
+            if let Err(error) = ended {
+                eprintln!("the worker ended: {error}");
+            }
+            runtime.shutdown_background();
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Lets running slices commit their page and waits for the end.
+    pub fn stop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for ThreadWorker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// `ovia worker` as a process; killed when dropped.
+pub struct ProcessWorker {
+    child: Child,
+}
+
+impl ProcessWorker {
+    pub fn start(env: &[(&str, String)]) -> Self {
+        let mut command = Command::new(ovia_binary());
+        command.arg("worker").envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null());
+        if std::env::var_os("OVIA_TEST_LOGS").is_none() {
+            command.stderr(Stdio::null());
+        }
+        let child = command.spawn().unwrap_or_else(|error| panic!("failed to start `ovia worker`: {error}"));
+        Self { child }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Whether it is still running.
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for ProcessWorker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The binary under test: OVIA_BIN, or the one cargo built beside this test.
+pub fn ovia_binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("OVIA_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
+    let folder = test.parent().and_then(|deps| deps.parent()).map(|profile| profile.join("ovia"));
+    let binary = folder.unwrap_or_default();
+    assert!(binary.exists(), "{} is missing: run `make test`, which builds it", binary.display());
+    binary
+}
