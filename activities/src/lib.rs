@@ -6,7 +6,7 @@ mod details;
 mod failure;
 mod kpi_rollup;
 mod list;
-// mod match_identities;
+mod match_identities;
 mod pulse;
 mod run_finish;
 mod slice;
@@ -53,7 +53,7 @@ impl Activities {
 
     #[activity(definition = definitions::MatchIdentities)]
     pub async fn match_identities(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
-        let _ = (ctx, input); Ok(StepOutcome::Done)
+        match_identities::match_identities(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::KpiRollup)]

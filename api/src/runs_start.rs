@@ -110,8 +110,9 @@ async fn engine_start(state: &ApiState, new: &NewRun, connection_name: Option<&s
         summary: summary(new.kind, connection_name.zip(new.source), &new.requested_by),
     };
     let Err(error) = state.config.engine.run_start(&start).await else { return Ok(new.run_id) };
-    let problem = Problem::from(error);
+    let mut problem = Problem::from(error);
+    problem.run_id = Some(new.run_id);
     let why = RunError { code: problem.code, message: format!("The run could not be started: {}", problem.detail), hint: problem.hint.clone(), request: None };
     state.config.store.run_failed_to_start(new.org_id, new.run_id, &why).await?;
-    Err(Problem { run_id: Some(new.run_id), ..problem })
+    Err(problem)
 }

@@ -3,7 +3,7 @@
 //! A rule joins a whole component (all groups its blocks connect) or leaves it alone and asks. Joining pair by pair would let the first
 //! pair win, and the answer would hang on the order of ids.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use petgraph::unionfind::UnionFind;
 
@@ -43,7 +43,7 @@ pub fn match_identities(identities: &[IdentityIn], decisions: &Decisions) -> Mat
     let mut engine = Engine { accounts, decisions, groups, findings };
     engine.join_confirmed();
     engine.apply(Rule::SharedAccountId);
-    engine.note_bots();
+    engine.settle_bots();
     engine.apply(Rule::ExactEmail);
     engine.apply(Rule::ExactFullName);
     output::write(engine)
@@ -54,19 +54,19 @@ impl Engine<'_> {
         groups::labels(&self.groups)
     }
 
-    /// People's word comes first and is not weighed. A bot confirmed to be a human's account is a human's from here on.
+    /// People's word comes first and is not weighed.
     fn join_confirmed(&mut self) {
         let blocks = blocks::of(Rule::HumanDecision, &self.accounts, |_| false);
         self.join(Rule::HumanDecision, &blocks);
-        let labels = self.labels();
-        let human: HashSet<usize> = (0..self.accounts.len()).filter(|index| self.accounts[*index].bot.is_none()).map(|index| labels[index]).collect();
-        for (account, label) in self.accounts.iter_mut().zip(&labels) {
-            account.bot = account.bot.take().filter(|_| !human.contains(label));
-        }
     }
 
-    fn note_bots(&mut self) {
-        for (account, finding) in self.accounts.iter().zip(&mut self.findings) {
+    /// A bot's account somebody confirmed to be a human's is a human's from here on; the other bots are told apart.
+    fn settle_bots(&mut self) {
+        let labels = self.labels();
+        let places = || self.accounts.iter().zip(&labels);
+        let human: HashSet<usize> = places().filter(|(account, _)| account.bot.is_none()).map(|(_, label)| *label).collect();
+        for ((account, label), finding) in self.accounts.iter_mut().zip(&labels).zip(&mut self.findings) {
+            account.bot = account.bot.take().filter(|_| !human.contains(label));
             if let Some(sign) = &account.bot {
                 finding.trace.push(Evidence { rule: Rule::ServiceAccount, detail: format!("a service account: {sign}"), with: None });
             }
@@ -85,7 +85,7 @@ impl Engine<'_> {
         let (asked, joined): (Vec<Block>, Vec<Block>) =
             blocks.into_iter().partition(|block| component(block).is_some_and(|component| barred.contains(&component)));
         self.join(rule, &joined);
-        let sizes = sizes(&labels);
+        let sizes = groups::sizes(&labels);
         for block in &asked {
             self.ask(rule, block, &labels, &sizes, &apart);
         }
@@ -105,35 +105,46 @@ impl Engine<'_> {
 
     /// Evidence that must not join: whoever could belong to another group becomes a question. An account that stronger evidence holds
     /// keeps its place and only notes the candidate, unless there is no lone account to put the question to.
-    fn ask(&mut self, rule: Rule, block: &Block, labels: &Labels, sizes: &HashMap<usize, usize>, apart: &Apart) {
+    fn ask(&mut self, rule: Rule, block: &Block, labels: &Labels, sizes: &[usize], apart: &Apart) {
         let firsts = first_of_each_group(block, labels);
         let mut questions: Vec<usize> = Vec::new();
         for member in &block.members {
-            let label = labels[*member];
-            let (decided, candidates): (Vec<usize>, Vec<usize>) =
-                firsts.iter().copied().filter(|first| labels[*first] != label).partition(|first| apart.decided(label, labels[*first]));
-            for first in candidates.iter().take(MOST_CANDIDATES) {
-                let evidence = self.candidate(rule, block, *member, *first);
-                self.findings[*member].trace.push(evidence);
-            }
-            for first in decided.iter().take(MOST_CANDIDATES) {
-                let detail = format!("{}, but decided to be somebody else", block.detail);
-                let with = Some(self.accounts[*first].identity.id);
-                self.findings[*member].trace.push(Evidence { rule: Rule::HumanDecision, detail, with });
-            }
-            if !candidates.is_empty() && self.accounts[*member].identity.confirmed_person.is_none() {
+            let is_open = self.note_candidates(rule, block, *member, &firsts, labels, apart);
+            if is_open && self.accounts[*member].identity.confirmed_person.is_none() {
                 questions.push(*member);
             }
         }
-        let is_alone = |member: &usize| sizes.get(&labels[*member]) == Some(&1);
+        let is_alone = |member: &usize| sizes[labels[*member]] == 1;
         if questions.iter().any(is_alone) {
             questions.retain(is_alone);
         } else {
+            let firsts: HashSet<usize> = firsts.into_iter().collect();
             questions.retain(|member| firsts.contains(member));
         }
         for member in questions {
             self.findings[member].asked_by = Some(rule);
         }
+    }
+
+    /// Writes the groups the member could belong to into its trace, and on the way those it was decided not to; whether there is any of
+    /// the first kind. Stops at a handful: a name of thousands must not cost millions of pairs.
+    fn note_candidates(&mut self, rule: Rule, block: &Block, member: usize, firsts: &[usize], labels: &Labels, apart: &Apart) -> bool {
+        let label = labels[member];
+        let mut candidates = 0;
+        for first in firsts.iter().copied().filter(|first| labels[*first] != label) {
+            if candidates == MOST_CANDIDATES {
+                break;
+            }
+            let evidence = if apart.decided(label, labels[first]) {
+                let detail = format!("{}, but decided to be somebody else", block.detail);
+                Evidence { rule: Rule::HumanDecision, detail, with: Some(self.accounts[first].identity.id) }
+            } else {
+                candidates += 1;
+                self.candidate(rule, block, member, first)
+            };
+            self.findings[member].trace.push(evidence);
+        }
+        candidates > 0
     }
 
     fn candidate(&self, rule: Rule, block: &Block, member: usize, candidate: usize) -> Evidence {
@@ -144,14 +155,6 @@ impl Engine<'_> {
         };
         Evidence { rule, detail, with: Some(self.accounts[candidate].identity.id) }
     }
-}
-
-fn sizes(labels: &Labels) -> HashMap<usize, usize> {
-    let mut sizes = HashMap::new();
-    for label in labels {
-        *sizes.entry(*label).or_default() += 1;
-    }
-    sizes
 }
 
 fn first_of_each_group(block: &Block, labels: &Labels) -> Vec<usize> {

@@ -20,8 +20,17 @@ pub(crate) fn join<'b>(groups: &mut UnionFind<usize>, blocks: impl IntoIterator<
 }
 
 pub(crate) fn labels(groups: &UnionFind<usize>) -> Labels {
-    let mut smallest: HashMap<usize, usize> = HashMap::new();
-    (0..groups.len()).map(|index| *smallest.entry(groups.find(index)).or_insert(index)).collect()
+    let mut smallest: Vec<Option<usize>> = vec![None; groups.len()];
+    (0..groups.len()).map(|index| *smallest[groups.find(index)].get_or_insert(index)).collect()
+}
+
+/// Members of each group, by its label.
+pub(crate) fn sizes(labels: &Labels) -> Vec<usize> {
+    let mut sizes = vec![0; labels.len()];
+    for label in labels {
+        sizes[*label] += 1;
+    }
+    sizes
 }
 
 /// What decisions say about groups.

@@ -5,13 +5,15 @@ mod blocks;
 mod bot;
 mod email;
 mod engine;
+mod full_name;
 mod groups;
 mod output;
 mod people;
-mod text;
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod testing;
-mod full_name;
+mod text;
 mod types;
 
 pub use engine::match_identities;

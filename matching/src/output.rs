@@ -70,9 +70,11 @@ fn display_name(group: &[&Account<'_>]) -> String {
     commonest(named).map_or_else(fallback, |(_, name)| name)
 }
 
+/// As written, not as compared: a stripped tag may be what makes the address arrive. Private relays only where there is nothing else.
 fn primary_email(group: &[&Account<'_>]) -> Option<String> {
-    let untagged = group.iter().filter_map(|account| account.email.clone());
-    commonest(untagged.map(|email| (true, email))).map(|(_, email)| email)
+    let usable = group.iter().filter(|account| account.email.is_some());
+    let written = usable.filter_map(|account| known(account.identity.email.as_deref()).map(str::to_lowercase));
+    commonest(written.map(|email| (!email.contains("@users.noreply."), email))).map(|(_, email)| email)
 }
 
 /// The best (flag, text): flagged first, then the commonest, the longest, and the first in the alphabet.

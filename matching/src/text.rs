@@ -16,6 +16,9 @@ pub(crate) fn known(text: Option<&str>) -> Option<&str> {
 
 /// NFKC, case-folded, blanks collapsed.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return collapse(&text.to_ascii_lowercase());
+    }
     let normal: String = text.nfkc().collect();
     // folding can take a text out of its normal form
     let folded: String = caseless::default_case_fold_str(&normal).nfkc().collect();

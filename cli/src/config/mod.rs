@@ -46,6 +46,7 @@ pub struct Settings {
     pub temporal_ui_url: Option<Url>,
     /// Set when everything is needed.
     pub temporal: Option<TemporalSettings>,
+    pub worker_activities: u32,
     pub metrics_listen: Option<SocketAddr>,
     pub organisation: String,
     pub log: String,
@@ -72,6 +73,7 @@ impl Settings {
             task_queue: layers.text("task_queue").unwrap_or_default(),
             temporal_ui_url: layers.parsed("temporal_ui_url", "a URL as https://temporal.example.com", http_url),
             temporal: if everything { layers.checked("Temporal's settings", temporal()) } else { None },
+            worker_activities: layers.number("worker_activities", 1, 1000),
             metrics_listen: layers.address("metrics_listen"),
             organisation: layers.text("organisation").unwrap_or_default(),
             log: layers.parsed("log", "a log level", |text| crate::logging::filter(text).ok().map(|_| text.to_owned())).unwrap_or_default(),

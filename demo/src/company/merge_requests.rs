@@ -9,7 +9,7 @@ use chrono::{Duration, SubsecRound};
 use super::Span;
 use super::changes;
 use super::dice::{Dice, sha};
-use super::model::{MergeRequest, NoteEvent, Project, Time, User, UserKind};
+use super::model::{MergeRequest, Project, Time, User, UserKind};
 use super::people::People;
 use super::reviews::{Ending, Timeline};
 use super::titles;
@@ -220,14 +220,5 @@ fn bulk_edit(merge_requests: &mut [MergeRequest], span: Span) {
     for merge_request in merge_requests.iter_mut().filter(|one| one.project == 0 && one.updated_at < instant).take(BULK_EDIT) {
         merge_request.updated_at = instant;
         merge_request.labels.push("Q4 clean-up");
-    }
-}
-
-impl MergeRequest {
-    /// Draft at first, derived from what the first draft note says changed; without one, the current flag.
-    #[cfg(test)]
-    pub(super) fn began_as_draft(&self) -> bool {
-        let first = self.notes.iter().find_map(|note| note.event.filter(|event| matches!(event, NoteEvent::MarkedDraft | NoteEvent::MarkedReady)));
-        first.map_or(self.draft, |event| event == NoteEvent::MarkedReady)
     }
 }

@@ -156,10 +156,6 @@ impl Company {
     pub(crate) fn user(&self, id: u64) -> Option<&User> {
         self.user_index.get(&id).map(|index| &self.users[*index])
     }
-
-    pub(crate) fn project_by_id(&self, id: u64) -> Option<usize> {
-        self.projects.iter().position(|project| project.id == id)
-    }
 }
 
 /// The time the company's history covers.

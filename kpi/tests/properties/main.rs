@@ -27,7 +27,7 @@ fn reversed(facts: &Facts) -> Facts {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn equals_the_literal_reading(facts in facts(), as_of in as_of()) {

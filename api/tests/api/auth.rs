@@ -1,0 +1,82 @@
+use secrecy::ExposeSecret;
+
+use crate::common::{Answer, Method, TestApi};
+
+const PROTECTED: &[(Method, &str)] = &[
+    (Method::GET, "/connectors"),
+    (Method::GET, "/connections"),
+    (Method::POST, "/connections"),
+    (Method::GET, "/connections/01890000-0000-7000-8000-000000000001"),
+    (Method::PATCH, "/connections/01890000-0000-7000-8000-000000000001"),
+    (Method::DELETE, "/connections/01890000-0000-7000-8000-000000000001"),
+    (Method::POST, "/connections/01890000-0000-7000-8000-000000000001/test"),
+    (Method::POST, "/connections/01890000-0000-7000-8000-000000000001/sync"),
+    (Method::GET, "/runs"),
+    (Method::POST, "/runs"),
+    (Method::GET, "/runs/01890000-0000-7000-8000-000000000001"),
+    (Method::POST, "/runs/01890000-0000-7000-8000-000000000001/cancel"),
+    (Method::POST, "/runs/01890000-0000-7000-8000-000000000001/retry"),
+    (Method::GET, "/runs/01890000-0000-7000-8000-000000000001/events"),
+    (Method::GET, "/team/kpi"),
+    (Method::GET, "/team/kpi/history"),
+    (Method::GET, "/team/kpi/risks"),
+    (Method::GET, "/team/people"),
+    (Method::GET, "/identities"),
+    (Method::GET, "/merge-requests"),
+    (Method::GET, "/pipelines"),
+    (Method::GET, "/deployments"),
+];
+
+/// The list above is the document's: a new path cannot be forgotten here.
+#[test]
+fn every_documented_operation_is_covered() {
+    let document: serde_json::Value = serde_json::from_str(&ovia_api::openapi_document()).unwrap();
+    let open = ["/health", "/ready", "/metrics"];
+    let mut documented = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            assert_eq!(operation["security"].is_array(), !open.contains(&path.as_str()), "{method} {path}");
+            documented.extend((!open.contains(&path.as_str())).then(|| format!("{} {path}", method.to_uppercase())));
+        }
+    }
+    let mut covered: Vec<_> =
+        PROTECTED.iter().map(|(method, path)| format!("{method} {}", path.replace("01890000-0000-7000-8000-000000000001", "{id}"))).collect();
+    documented.sort();
+    covered.sort();
+    assert_eq!(documented, covered);
+}
+
+#[tokio::test]
+async fn nothing_is_said_without_a_good_token() {
+    let api = TestApi::start().await;
+    let revoked = api.db.store.token_create(api.org, "old").await.unwrap();
+    let id = api.db.store.token_authenticate(revoked.expose_secret()).await.unwrap().unwrap().token_id;
+    assert!(!api.db.store.token_revoke(api.other_org, id).await.unwrap(), "another organisation's token");
+    assert!(api.db.store.token_revoke(api.org, id).await.unwrap());
+    let unknown = format!("ovia_{}", "a".repeat(43));
+    let bad = [None, Some("Basic b3ZpYTpvdmlh".to_owned()), Some("Bearer".into()), Some("Bearer nonsense".into()), Some(format!("Bearer {unknown}")), Some(format!("Bearer {}", revoked.expose_secret())), Some(api.token.clone())];
+    for header in bad {
+        for (method, path) in PROTECTED {
+            // a bad parameter and a bad body must not be what a stranger hears about
+            let request = api.client.request(method.clone(), format!("{path}?nonsense=1")).body("{");
+            let request = if let Some(value) = &header { request.header("authorization", value) } else { request };
+            Answer::of(request).await.problem(401, "UNAUTHENTICATED");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_token_is_made_once_and_its_use_is_noted() {
+    let api = TestApi::start().await;
+    assert!(api.db.store.first_token_create("again").await.unwrap().is_none());
+    assert_eq!(api.get("/connections").await.status, 200);
+    let caller = api.db.store.token_authenticate(&api.token).await.unwrap().unwrap();
+    assert_eq!((caller.org_id, caller.name.as_str()), (api.org, "first"));
+}
+
+#[tokio::test]
+async fn two_processes_starting_at_once_make_one_first_token() {
+    let db = ovia_store::testing::TestDatabase::create().await;
+    let made = futures::future::join_all((0..8).map(|_| db.store.first_token_create("default"))).await;
+    assert_eq!(made.into_iter().filter(|made| made.as_ref().unwrap().is_some()).count(), 1);
+}

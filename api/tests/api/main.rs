@@ -1,0 +1,13 @@
+//! The service over a real Postgres and a mocked Temporal: one file per resource, and the rules that hold for all of them.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod auth;
+mod common;
+mod connections;
+mod events;
+mod kpi;
+mod lists;
+mod operations;
+mod problems;
+mod runs;
+mod tenancy;

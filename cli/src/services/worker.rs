@@ -1,0 +1,54 @@
+//! The worker as a service.
+//!
+//! Workflow futures stay on the thread that polls them, so a worker beside an API gets a thread and a runtime of its own; its pool and
+//! its Temporal connection are made there too, because they belong to the runtime that made them.
+
+use ovia_worker::{Activities, WorkerConfig};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+
+use super::{Parts, SdkMetrics};
+use crate::exit::{CliError, CliResult, Exit};
+
+/// Works until `stop`. The future is not `Send`.
+pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationToken) -> CliResult {
+    let store = parts.store().await?;
+    let engine = parts.engine(None).await?;
+    let config = WorkerConfig {
+        activities: Activities {
+            store,
+            sealer: Some(parts.sealer),
+            allow_private_addresses: parts.allow_private_addresses,
+            retry: Default::default(),
+        },
+        engine,
+        max_activities: parts.worker_activities as usize,
+        metrics: Some(metrics.core_meter()),
+    };
+    tracing::info!(task_queue = parts.task_queue, "the worker polls");
+    ovia_worker::worker_run(config, stop.cancelled_owned()).await.map_err(|error| CliError::failure(error.to_string()))
+}
+
+/// A worker in a thread.
+pub struct WorkerThread {
+    done: oneshot::Receiver<CliResult>,
+}
+
+impl WorkerThread {
+    pub fn start(parts: Parts, metrics: SdkMetrics, stop: CancellationToken) -> CliResult<Self> {
+        let (sender, done) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("ovia-worker").enable_all().build()?;
+        std::thread::Builder::new().name("ovia-worker".into()).spawn(move || {
+            let ended = runtime.block_on(worker_run(parts, &metrics, stop));
+            runtime.shutdown_background();
+            // Nobody waits for it any more when the process is ending.
+            let _ = sender.send(ended);
+        })?;
+        Ok(Self { done })
+    }
+
+    /// Waits for the worker's end.
+    pub async fn ended(&mut self) -> CliResult {
+        (&mut self.done).await.unwrap_or_else(|_| Err(CliError::new(Exit::Failure, "the worker's thread panicked; the log says why")))
+    }
+}

@@ -1,0 +1,12 @@
+//! The GitLab connector against a stand-in over HTTP: page in, records out. One binary, so that it links once.
+
+mod checks;
+mod details;
+mod paging;
+mod recorded;
+mod retries;
+mod rows;
+mod secrets;
+mod streams;
+mod support;
+mod table;

@@ -1,0 +1,109 @@
+//! A list endpoint over rows in memory, with the paging headers of the server's choice.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use wiremock::{Request, Respond, ResponseTemplate};
+
+use crate::support::parameter;
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Headers {
+    /// `x-*` and `Link`.
+    All,
+    /// As above 10,000 rows: no `x-total*`, no `rel="last"`.
+    NoTotals,
+    /// Only `Link`, with page numbers, its host an internal one.
+    ForeignLink,
+    /// None at all.
+    None,
+    /// Keyset: only `Link` with a cursor; a full last page still carries one.
+    Keyset,
+}
+
+#[derive(Clone)]
+pub struct Table {
+    pub rows: Arc<Mutex<Vec<Value>>>,
+    pub headers: Headers,
+    /// The server's own limit, below what is asked for.
+    pub max_per_page: usize,
+    pub honours_filters: bool,
+}
+
+impl Table {
+    pub fn new(rows: Vec<Value>, headers: Headers) -> Self {
+        Self { rows: Arc::new(Mutex::new(rows)), headers, max_per_page: 100, honours_filters: true }
+    }
+
+    fn selected(&self, request: &Request) -> Vec<Value> {
+        let mut rows = self.rows.lock().unwrap().clone();
+        if !self.honours_filters {
+            return rows;
+        }
+        let field = parameter(request, "order_by").unwrap_or_else(|| "id".into());
+        for (filter, field) in [("updated_after", "updated_at"), ("created_after", "created_at")] {
+            if let Some(after) = parameter(request, filter) {
+                // As the database does: null is neither after nor before.
+                rows.retain(|row| row[field].as_str().is_some_and(|time| time >= after.as_str()));
+            }
+        }
+        if let Some(state) = parameter(request, "state").filter(|state| state != "all") {
+            rows.retain(|row| row["state"] == *state);
+        }
+        rows.sort_by_key(|row| (row[&field].is_null(), row[&field].as_str().unwrap_or_default().to_owned(), row["id"].as_i64()));
+        if parameter(request, "sort").as_deref() == Some("desc") {
+            rows.reverse();
+        }
+        rows
+    }
+}
+
+impl Respond for Table {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let rows = self.selected(request);
+        let size = parameter(request, "per_page").map_or(20, |size| size.parse().unwrap()).min(self.max_per_page);
+        let keyset = self.headers == Headers::Keyset;
+        let place = parameter(request, if keyset { "cursor" } else { "page" }).map_or(1, |page| page.parse::<usize>().unwrap());
+        let page: Vec<Value> = rows.iter().skip((place - 1) * size).take(size).cloned().collect();
+        let more = if keyset { page.len() == size } else { place * size < rows.len() };
+        let template = ResponseTemplate::new(200).set_body_json(json!(page));
+        let link = |host: &str, parameter: &str| format!("<{host}{}?{parameter}={}&per_page={size}>; rel=\"next\"", request.url.path(), place + 1);
+        match self.headers {
+            Headers::All | Headers::NoTotals => {
+                let next = if more { (place + 1).to_string() } else { String::new() };
+                let template = template.insert_header("x-next-page", next).insert_header("x-page", place.to_string());
+                if self.headers == Headers::NoTotals { template } else { template.insert_header("x-total", rows.len().to_string()) }
+            }
+            Headers::ForeignLink if more => template.insert_header("link", link("http://gitlab.internal.invalid", "page")),
+            Headers::Keyset if more => template.insert_header("link", link("http://gitlab.internal.invalid", "cursor")),
+            Headers::ForeignLink => template.insert_header("link", "<http://gitlab.internal.invalid/x?page=1>; rel=\"first\""),
+            Headers::None | Headers::Keyset => template,
+        }
+    }
+}
+
+/// An issue row; `second` of 2026-01-01 is when it was updated.
+pub fn issue(id: i64, second: i64) -> Value {
+    json!({"id": id, "iid": id, "project_id": 7, "title": format!("Issue {id}"), "state": "opened",
+        "created_at": stamp(0), "updated_at": stamp(second), "author": {"id": 1, "username": "ada", "name": "Ada Example", "state": "active"}})
+}
+
+pub fn merge_request(id: i64, second: i64, state: &str, sha: &str) -> Value {
+    json!({"id": id, "iid": id, "project_id": 7, "source_project_id": 7, "target_project_id": 7, "title": format!("Change {id}"),
+        "state": state, "sha": sha, "draft": false, "created_at": stamp(id), "updated_at": stamp(second)})
+}
+
+pub fn pipeline(id: i64, second: Option<i64>) -> Value {
+    json!({"id": id, "iid": id, "project_id": 7, "status": "success", "source": "push", "ref": "main", "sha": "abc", "created_at": stamp(0), "updated_at": second.map(stamp)})
+}
+
+pub fn job(id: i64) -> Value {
+    json!({"id": id, "name": "unit", "stage": "test", "status": "success", "created_at": stamp(id), "duration": null, "pipeline": {"id": 5}})
+}
+
+pub fn stamp(second: i64) -> String {
+    let time = chrono::DateTime::from_timestamp(1_767_225_600 + second, 0).unwrap();
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}

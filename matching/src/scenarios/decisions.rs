@@ -1,0 +1,84 @@
+//! People's decisions win over rules.
+
+use crate::{
+    LinkClass, Rule,
+    testing::{account, person, run, run_with},
+};
+
+#[test]
+fn what_was_confirmed_stays_as_it_is() {
+    let answer = run([
+        account(1).name("Mina Holt").email("mina@acme.test").confirmed(100),
+        account(2).name("Odd Lund").email("odd@acme.test").confirmed(100),
+        account(3).email("odd@acme.test"),
+    ]);
+    assert_eq!(answer.clusters(), [[1, 2, 3]], "together against all evidence, and evidence adds to it");
+    assert_eq!(answer.cluster(1).person, Some(person(100)));
+    let link = answer.link(1);
+    assert_eq!((link.class, link.rule, link.confidence), (LinkClass::Confirmed, Rule::HumanDecision, 1.0));
+    assert_eq!((answer.link(3).class, answer.link(3).rule), (LinkClass::Auto, Rule::ExactEmail));
+}
+
+#[test]
+fn what_was_confirmed_to_be_two_people_is_never_joined() {
+    let answer = run([account(1).name("Jan Berg").confirmed(100), account(2).name("Jan Berg").confirmed(200)]);
+    assert_eq!(answer.clusters(), [[1], [2]]);
+    assert_eq!([1, 2].map(|id| answer.cluster(id).person), [Some(person(100)), Some(person(200))]);
+    assert_eq!([1, 2].map(|id| answer.link(id).class), [LinkClass::Confirmed; 2]);
+}
+
+#[test]
+fn an_account_that_could_be_either_of_two_confirmed_people_is_a_question() {
+    let answer = run([
+        account(1).email("jan@acme.test").confirmed(100),
+        account(2).email("jan@acme.test").confirmed(200),
+        account(3).email("jan@acme.test").name("Jan Berg"),
+        account(4).name("Jan Berg"),
+    ]);
+    assert_eq!(answer.clusters(), [[1], [2], [3], [4]]);
+    assert_eq!((answer.link(3).class, answer.link(3).rule), (LinkClass::Conflict, Rule::ExactEmail));
+    assert_eq!(answer.link(4).class, LinkClass::Auto, "nothing weaker joins an account that is in question");
+}
+
+#[test]
+fn never_together_is_never_and_no_question() {
+    let answer = run_with([account(1).name("Jan Berg").email("jan@acme.test"), account(2).name("Jan Berg").email("jan@acme.test")], &[(2, 1)]);
+    assert!(!answer.together(1, 2));
+    assert_eq!([1, 2].map(|id| answer.link(id).class), [LinkClass::Auto; 2]);
+    assert!(answer.link(1).trace.iter().any(|evidence| evidence.rule == Rule::HumanDecision), "the trace says why");
+}
+
+#[test]
+fn never_holds_even_for_one_account_id() {
+    let answer = run_with([account(1).at("git.acme.test", "7"), account(2).at("git.acme.test", "7")], &[(1, 2)]);
+    assert!(!answer.together(1, 2));
+}
+
+#[test]
+fn a_decided_pair_leaves_the_third_in_question() {
+    let answer = run_with([account(1).name("Jan Berg"), account(2).name("Jan Berg"), account(3).name("Jan Berg")], &[(1, 2)]);
+    assert_eq!(answer.clusters(), [[1], [2], [3]]);
+    assert_eq!(answer.link(3).class, LinkClass::Conflict);
+}
+
+#[test]
+fn confirming_settles_a_question() {
+    let conflict = || [account(1).name("Jan Berg").email("jan.berg@acme.test"), account(2).name("Jan Berg").email("jberg@acme.test"), account(3).name("Jan Berg")];
+    assert_eq!(run(conflict()).link(3).class, LinkClass::Conflict);
+    let [one, two, three] = conflict();
+    let answer = run([one.confirmed(100), two.confirmed(100), three]);
+    assert_eq!(answer.clusters(), [[1, 2, 3]]);
+    assert_eq!((answer.link(3).class, answer.cluster(3).person), (LinkClass::Auto, Some(person(100))));
+}
+
+#[test]
+fn decisions_about_unknown_accounts_are_ignored() {
+    let answer = run_with([account(1).name("Mina Holt"), account(2).name("Mina Holt")], &[(1, 77), (77, 78), (1, 1)]);
+    assert!(answer.together(1, 2));
+}
+
+#[test]
+fn a_confirmation_is_stronger_than_never() {
+    let answer = run_with([account(1).email("a@acme.test").confirmed(100), account(2).confirmed(100), account(3).email("a@acme.test")], &[(1, 2)]);
+    assert_eq!(answer.clusters(), [[1, 2, 3]]);
+}

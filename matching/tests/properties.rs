@@ -1,0 +1,139 @@
+//! Properties over random accounts drawn from few values, so that everything collides.
+
+use std::collections::{HashMap, HashSet};
+
+use ovia_domain::{IdentityId, PersonId};
+use ovia_matching::{Decisions, IdentityIn, LinkClass, MatchOutput, Rule, match_identities};
+use proptest::{option, prelude::*, sample::select};
+use uuid::Uuid;
+
+const NAMES: &[&str] = &["Mina Holt", "mina  holt", "Odd Lund", "Jan Berg", "王小明", "Mina", "None", "Deploy Robot"];
+const EMAILS: &[&str] = &["mina@acme.test", "MINA+x@acme.test", "odd@acme.test", "jan@acme.test", "root@localhost", "team@acme.test"];
+const USERNAMES: &[&str] = &["mina", "odd", "acme-ci", "jan.bot"];
+
+fn account() -> impl Strategy<Value = IdentityIn> {
+    let text = |values: &'static [&'static str]| option::weighted(0.7, select(values)).prop_map(|text| text.map(str::to_owned));
+    let person = || option::weighted(0.5, (1..4u128).prop_map(|id| PersonId(Uuid::from_u128(id))));
+    (0..12u32, text(USERNAMES), text(NAMES), text(EMAILS), option::weighted(0.3, any::<bool>()), person()).prop_map(
+        |(external_id, username, display_name, email, is_bot, current_person)| IdentityIn {
+            id: IdentityId(Uuid::nil()),
+            source: "gitlab".to_owned(),
+            host: "git.acme.test".to_owned(),
+            external_id: external_id.to_string(),
+            username,
+            display_name,
+            email,
+            is_bot,
+            current_person,
+            confirmed_person: None,
+        },
+    )
+}
+
+fn accounts() -> impl Strategy<Value = Vec<IdentityIn>> {
+    prop::collection::vec(account(), 0..14).prop_map(|accounts| {
+        (1u128..).zip(accounts).map(|(id, account)| IdentityIn { id: IdentityId(Uuid::from_u128(id)), ..account }).collect()
+    })
+}
+
+/// Accounts, some of them confirmed, and pairs that must stay apart.
+fn decided() -> impl Strategy<Value = (Vec<IdentityIn>, Decisions)> {
+    let confirmed = prop::collection::vec(option::weighted(0.25, 1..4u128), 14);
+    let never = prop::collection::vec((1..15u128, 1..15u128), 0..4);
+    (accounts(), confirmed, never).prop_map(|(mut accounts, confirmed, never)| {
+        for (account, person) in accounts.iter_mut().zip(confirmed) {
+            account.confirmed_person = person.map(|id| PersonId(Uuid::from_u128(100 + id)));
+        }
+        let id = |id| IdentityId(Uuid::from_u128(id));
+        (accounts, Decisions { never_together: never.into_iter().map(|(a, b)| (id(a), id(b))).collect() })
+    })
+}
+
+/// What a store would hold after `output`: new clusters get new persons.
+fn stored(accounts: &[IdentityIn], output: &MatchOutput) -> Vec<IdentityIn> {
+    let persons: Vec<PersonId> =
+        (1000u128..).zip(&output.clusters).map(|(new, cluster)| cluster.person.unwrap_or(PersonId(Uuid::from_u128(new)))).collect();
+    let person_of: HashMap<IdentityId, PersonId> = output.links.iter().map(|link| (link.identity, persons[link.cluster])).collect();
+    accounts.iter().map(|account| IdentityIn { current_person: person_of.get(&account.id).copied(), ..account.clone() }).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn order_makes_no_difference((accounts, decisions) in decided(), seed in any::<u64>()) {
+        let mut shuffled = accounts.clone();
+        shuffled.sort_by_key(|account| (account.id.0.as_u128() as u64 + 1).wrapping_mul(seed | 1));
+        let reversed = Decisions { never_together: decisions.never_together.iter().rev().map(|(a, b)| (*b, *a)).collect() };
+        prop_assert_eq!(match_identities(&accounts, &decisions), match_identities(&shuffled, &reversed));
+    }
+
+    #[test]
+    fn a_second_run_changes_nothing((accounts, decisions) in decided()) {
+        let first = match_identities(&accounts, &decisions);
+        let accounts = stored(&accounts, &first);
+        let second = match_identities(&accounts, &decisions);
+        prop_assert_eq!(&first.links, &second.links);
+        let third = match_identities(&stored(&accounts, &second), &decisions);
+        prop_assert_eq!(&second, &third);
+        prop_assert!(second.clusters.iter().all(|cluster| cluster.person.is_some()));
+    }
+
+    #[test]
+    fn every_account_has_one_link_and_one_cluster((accounts, decisions) in decided()) {
+        let output = match_identities(&accounts, &decisions);
+        let ids: Vec<IdentityId> = accounts.iter().map(|account| account.id).collect();
+        prop_assert_eq!(output.links.iter().map(|link| link.identity).collect::<Vec<_>>(), ids.clone());
+        let mut members: Vec<IdentityId> = output.clusters.iter().flat_map(|cluster| cluster.members.clone()).collect();
+        members.sort_unstable();
+        prop_assert_eq!(members, ids);
+        for link in &output.links {
+            prop_assert!(output.clusters[link.cluster].members.contains(&link.identity));
+            prop_assert!((0.0..=1.0).contains(&link.confidence));
+            prop_assert!(!link.trace.is_empty() || link.class == LinkClass::Confirmed);
+            let alone = output.clusters[link.cluster].members.len() == 1;
+            prop_assert!(alone || link.rule != Rule::OnlyAccount);
+        }
+    }
+
+    #[test]
+    fn a_person_has_one_cluster_at_most((accounts, decisions) in decided()) {
+        let output = match_identities(&accounts, &decisions);
+        let persons: Vec<PersonId> = output.clusters.iter().filter_map(|cluster| cluster.person).collect();
+        prop_assert_eq!(persons.iter().collect::<HashSet<_>>().len(), persons.len());
+    }
+
+    #[test]
+    fn decisions_hold((accounts, decisions) in decided()) {
+        let output = match_identities(&accounts, &decisions);
+        let cluster_of: HashMap<IdentityId, usize> = output.links.iter().map(|link| (link.identity, link.cluster)).collect();
+        let confirmed: HashMap<IdentityId, PersonId> = accounts.iter().filter_map(|account| Some((account.id, account.confirmed_person?))).collect();
+        for (id, person) in &confirmed {
+            prop_assert_eq!(output.clusters[cluster_of[id]].person, Some(*person));
+        }
+        for (a, b) in &decisions.never_together {
+            let forced = confirmed.get(a).is_some_and(|person| confirmed.get(b) == Some(person));
+            if let (Some(one), Some(other)) = (cluster_of.get(a), cluster_of.get(b)) {
+                // accounts joined by way of a confirmation that overrules another `never` are not told apart again
+                let confirmed_cluster = output.clusters[*one].members.iter().filter(|id| confirmed.contains_key(id)).count() > 1;
+                prop_assert!(a == b || forced || confirmed_cluster || one != other);
+            }
+        }
+    }
+
+    #[test]
+    fn no_cluster_mixes_bots_and_humans(accounts in accounts()) {
+        let output = match_identities(&accounts, &Decisions::default());
+        // one account can carry both flags in two connections: the true one wins
+        let mut flags: HashMap<&str, Option<bool>> = HashMap::new();
+        for account in &accounts {
+            let flag = flags.entry(&account.external_id).or_default();
+            *flag = (*flag).max(account.is_bot);
+        }
+        for cluster in &output.clusters {
+            let known: HashSet<bool> = accounts.iter().filter(|account| cluster.members.contains(&account.id)).filter_map(|account| flags[account.external_id.as_str()]).collect();
+            prop_assert!(known.len() <= 1);
+            prop_assert!(known.iter().all(|is_bot| *is_bot == cluster.is_bot));
+        }
+    }
+}
