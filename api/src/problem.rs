@@ -211,6 +211,9 @@ impl Problem {
         if let Some(ParsePathError { reason, .. }) = error.downcast_ref() {
             return Self::parameter("id", parse_reason(reason));
         }
+        if error.is::<poem::error::ParsePathError>() {
+            return Self::parameter("id", "it is not UTF-8");
+        }
         if error.is::<AuthorizationError>() {
             return Self::no_token();
         }

@@ -7,6 +7,7 @@ use poem_openapi::{
     param::{Path, Query},
     payload::Json,
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
@@ -52,7 +53,8 @@ impl RunsApi {
     #[oai(path = "/runs", method = "post", operation_id = "run_create")]
     async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
         let run_id = match body.0.kind.0 {
-            kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, None).await?,
+            RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "only a kpi_rollup takes it")),
+            kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
             RunKind::Backfill => return Err(Problem::field("kind", "there is no way to ask for a backfill yet; set settings.since of the connection and sync")),
         };
@@ -110,6 +112,10 @@ impl RunsApi {
         let run_id = run_retry(&self.0, &caller, RunId(id.0)).await?;
         self.accepted(&caller, run_id).await
     }
+}
+
+fn params(as_of: Option<Time>) -> Value {
+    as_of.map_or_else(|| json!({}), |time| json!({"as_of": time.0}))
 }
 
 impl RunsApi {

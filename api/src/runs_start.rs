@@ -20,7 +20,8 @@ pub(crate) async fn sync_start(state: &ApiState, caller: &Caller, id: Connection
     let connection = store.connection_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("connection", id))?;
     state.sealer()?;
     let source = Source::parse(&connection.source).ok_or_else(|| Problem::internal(format!("unknown source {}", connection.source)))?;
-    let new = new_run(caller, RunKind::Sync, Some((id, source)), retry_of);
+    let params = retry_of.map_or_else(|| json!({}), |row| row.params.clone());
+    let new = NewRun { retry_of: retry_of.map(|row| row.id), ..new_run(caller, RunKind::Sync, Some((id, source)), params) };
     if let Err(error) = store.run_create(new.clone()).await {
         if !error.is_unique_violation("runs_one_ingest") {
             return Err(error.into());
@@ -34,8 +35,12 @@ pub(crate) async fn sync_start(state: &ApiState, caller: &Caller, id: Connection
 }
 
 /// Starts matching or a rollup of the caller's organisation.
-pub(crate) async fn run_start_for_org(state: &ApiState, caller: &Caller, kind: RunKind, retry_of: Option<&RunRow>) -> Result<RunId, Problem> {
-    let new = new_run(caller, kind, None, retry_of);
+pub(crate) async fn run_start_for_org(state: &ApiState, caller: &Caller, kind: RunKind, params: Value) -> Result<RunId, Problem> {
+    org_run_start(state, new_run(caller, kind, None, params)).await
+}
+
+async fn org_run_start(state: &ApiState, new: NewRun) -> Result<RunId, Problem> {
+    let kind = new.kind;
     match state.config.store.org_run_create(&new).await? {
         OrgRunCreated::Created => engine_start(state, &new, None).await,
         OrgRunCreated::Busy(open) => Err(Problem::run_in_the_way(format!("There is a {kind} run under way: {open}."), open)),
@@ -56,7 +61,10 @@ pub(crate) async fn run_retry(state: &ApiState, caller: &Caller, id: RunId) -> R
                 _ => problem,
             })
         }
-        (Some(kind @ (RunKind::Matching | RunKind::KpiRollup)), _) => run_start_for_org(state, caller, kind, Some(&row)).await,
+        (Some(kind @ (RunKind::Matching | RunKind::KpiRollup)), _) => {
+            let new = NewRun { retry_of: Some(row.id), ..new_run(caller, kind, None, row.params.clone()) };
+            org_run_start(state, new).await
+        }
         _ => Err(Problem::conflict(format!("A {} run cannot be retried.", row.kind), "Sync the connection instead.")),
     }
 }
@@ -82,10 +90,9 @@ pub(crate) async fn run_cancel(state: &ApiState, caller: &Caller, id: RunId) -> 
     }
 }
 
-fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Source)>, retry_of: Option<&RunRow>) -> NewRun {
+fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Source)>, params: Value) -> NewRun {
     let (org_id, run_id) = (caller.org_id(), RunId::generate());
     let connection_id = connection.map(|connection| connection.0);
-    let params: Option<Value> = retry_of.map(|row| row.params.clone());
     NewRun {
         org_id,
         run_id,
@@ -93,9 +100,9 @@ fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Sou
         connection_id,
         source: connection.map(|connection| connection.1),
         requested_by: caller.requested_by(),
-        params: params.unwrap_or_else(|| json!({})),
+        params,
         parent_run_id: None,
-        retry_of: retry_of.map(|row| row.id),
+        retry_of: None,
         workflow_id: workflow_id(kind, org_id, connection_id, run_id),
     }
 }

@@ -19,6 +19,13 @@ impl From<DateTime<Utc>> for Time {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Time {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Type for Time {
     const IS_REQUIRED: bool = true;
     type RawValueType = Self;
@@ -58,6 +65,12 @@ impl ParseFromJSON for Time {
 
 impl ParseFromParameter for Time {
     fn parse_from_parameter(text: &str) -> ParseResult<Self> {
+        Self::parse(text).map_err(ParseError::custom)
+    }
+}
+
+impl Time {
+    fn parse(text: &str) -> Result<Self, String> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
             return Ok(Self(time.to_utc()));
         }
@@ -66,7 +79,7 @@ impl ParseFromParameter for Time {
             return Ok(Self(date.and_time(NaiveTime::MIN).and_utc()));
         }
         let plus = if text.contains(' ') { "; a `+` in a query is written %2B" } else { "" };
-        Err(ParseError::custom(format!("`{text}` is neither a time like 2026-01-31T09:00:00Z nor a date like 2026-01-31{plus}")))
+        Err(format!("`{text}` is neither a time like 2026-01-31T09:00:00Z nor a date like 2026-01-31{plus}"))
     }
 }
 

@@ -67,9 +67,13 @@ impl GitlabSettings {
                 }
             }
         }
-        let mut settings: Self = serde_json::from_value(value).map_err(|error| {
-            let message = error.to_string();
-            let field = message.split('`').nth(1).unwrap_or("").to_owned();
+        // serde would take an array for the fields in order
+        if !value.is_object() {
+            return Err(SettingsError { field: String::new(), message: "an object is expected".into() });
+        }
+        let mut settings: Self = serde_path_to_error::deserialize(value).map_err(|error| {
+            let (path, message) = (error.path().to_string(), error.inner().to_string());
+            let field = if path == "." { message.split('`').nth(1).unwrap_or("").to_owned() } else { path };
             SettingsError { field, message }
         })?;
         settings.groups = normalised_scope("groups", &settings.groups)?;
@@ -126,5 +130,8 @@ mod tests {
         assert_eq!(field(json!({"projects": [" "]})), "projects");
         assert_eq!(field(json!({"projects": ["a"], "page_size": 101})), "page_size");
         assert_eq!(field(json!({"groups": ["https://gitlab.com/a"]})), "groups");
+        assert_eq!(field(json!({"projects": [7, 1.5]})), "projects[1]");
+        assert_eq!(field(json!({"projects": ["a"], "auth": "basic"})), "auth");
+        assert_eq!(field(json!([["a"]])), "");
     }
 }

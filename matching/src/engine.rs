@@ -130,19 +130,21 @@ impl Engine<'_> {
     /// the first kind. Stops at a handful: a name of thousands must not cost millions of pairs.
     fn note_candidates(&mut self, rule: Rule, block: &Block, member: usize, firsts: &[usize], labels: &Labels, apart: &Apart) -> bool {
         let label = labels[member];
-        let mut candidates = 0;
+        let (mut candidates, mut decided) = (0, 0);
         for first in firsts.iter().copied().filter(|first| labels[*first] != label) {
             if candidates == MOST_CANDIDATES {
                 break;
             }
-            let evidence = if apart.decided(label, labels[first]) {
-                let detail = format!("{}, but decided to be somebody else", block.detail);
-                Evidence { rule: Rule::HumanDecision, detail, with: Some(self.accounts[first].identity.id) }
-            } else {
+            if !apart.decided(label, labels[first]) {
                 candidates += 1;
-                self.candidate(rule, block, member, first)
-            };
-            self.findings[member].trace.push(evidence);
+                let evidence = self.candidate(rule, block, member, first);
+                self.findings[member].trace.push(evidence);
+            } else if decided < MOST_CANDIDATES {
+                decided += 1;
+                let detail = format!("{}, but decided to be somebody else", block.detail);
+                let with = Some(self.accounts[first].identity.id);
+                self.findings[member].trace.push(Evidence { rule: Rule::HumanDecision, detail, with });
+            }
         }
         candidates > 0
     }

@@ -10,8 +10,8 @@ use crate::{
     types::{Cluster, Evidence, IdentityIn, Link, LinkClass, MatchOutput, Rule},
 };
 
-/// That the candidate of a conflict is the same person. Of accounts with one full name and different e-mails nearly all are, in open
-/// histories; in a company, where a name's second bearer has an address of their own, far fewer. Nobody knows: even odds.
+/// That the candidate of a conflict is the same person. In the labelled open histories practically all candidates are; in a company,
+/// where namesakes have addresses of their own, that is not known. Even odds keep a question from looking like an answer.
 const CONFLICT_CONFIDENCE: f64 = 0.5;
 
 pub(crate) fn write(engine: Engine<'_>) -> MatchOutput {

@@ -50,6 +50,12 @@ impl Store {
         Ok(token)
     }
 
+    /// The organisation that was made first; `None` in a new database.
+    pub async fn organisation_oldest(&self) -> Result<Option<OrgId>, StoreError> {
+        let id = sqlx::query_scalar!("select id from organisations order by created_at, id limit 1").fetch_optional(&self.pool).await?;
+        Ok(id.map(OrgId))
+    }
+
     /// Ends a token. Whether it was there and still good.
     pub async fn token_revoke(&self, org_id: OrgId, token_id: Uuid) -> Result<bool, StoreError> {
         let done = sqlx::query!(
@@ -62,7 +68,7 @@ impl Store {
 
     /// Whose token this is; `None` if it is malformed, unknown or revoked. Notes the use at most once a minute.
     pub async fn token_authenticate(&self, token: &str) -> Result<Option<Caller>, StoreError> {
-        if !token.strip_prefix(PREFIX).is_some_and(|rest| rest.len() == SECRET_CHARS) {
+        if token.strip_prefix(PREFIX).is_none_or(|rest| rest.len() != SECRET_CHARS) {
             return Ok(None);
         }
         let hash = token_hash(token);

@@ -26,7 +26,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// List streams only.
 async fn lists(report: &mut Report) -> anyhow::Result<()> {
-    let source = BenchServer::start(BenchOptions { merge_requests: ROWS, ..BenchOptions::default() }).await?;
+    let source = BenchServer::start(BenchOptions { merge_requests: ROWS, ..BenchOptions::default() })?;
     let one = plain::lists(&source, 1).await?;
     report.add(Figure::rows("plain loop, one page at a time", one.rows, one.seconds));
     let four = plain::lists(&source, 4).await?;
@@ -45,7 +45,7 @@ async fn lists(report: &mut Report) -> anyhow::Result<()> {
 
 /// With notes, approvals, commits and sizes of every merge request.
 async fn details(report: &mut Report) -> anyhow::Result<()> {
-    let source = BenchServer::start(BenchOptions { merge_requests: DETAIL_ROWS, details: true, ..BenchOptions::default() }).await?;
+    let source = BenchServer::start(BenchOptions { merge_requests: DETAIL_ROWS, details: true, ..BenchOptions::default() })?;
     let plain = plain::details(&source).await?;
     report.add(Figure::rows("details: plain loop, eight requests in flight", plain.rows, plain.seconds));
     let sync = ovia::sync(&source, true).await?;

@@ -30,7 +30,7 @@ pub async fn sync(source: &BenchServer, details: bool) -> anyhow::Result<Synced>
     let app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
     let worker = app.worker_process();
     let settings = json!({"projects": [source.project()], "details": details});
-    let connection = app.connect("bench", &source.base_url(), source.token(), settings).await;
+    let connection = app.connect("bench", source.base_url(), source.token(), settings).await;
     // the worker is up when it has answered a check
     let (_, check) = app.http.post(&format!("/connections/{connection}/test"), json!({})).await;
     anyhow::ensure!(check["ok"] == true, "the connection check failed: {check}");

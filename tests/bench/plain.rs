@@ -31,7 +31,7 @@ struct Target {
 impl Target {
     async fn new(source: &BenchServer) -> anyhow::Result<Self> {
         let app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
-        let connection = app.connect("plain", &source.base_url(), source.token(), json!({"projects": [source.project()]})).await;
+        let connection = app.connect("plain", source.base_url(), source.token(), json!({"projects": [source.project()]})).await;
         Ok(Self { connection: connection.parse()?, app, run: RunId::generate() })
     }
 
@@ -40,26 +40,32 @@ impl Target {
     }
 }
 
+/// Pages of a hundred rows.
+fn pages(source: &BenchServer) -> usize {
+    source.merge_requests().div_ceil(100)
+}
+
+fn page_url(source: &BenchServer, page: usize) -> String {
+    let project = source.project().replace('/', "%2F");
+    let query = format!("state=all&scope=all&order_by=updated_at&sort=asc&per_page=100&page={page}");
+    format!("{}/api/v4/projects/{project}/merge_requests?{query}", source.base_url())
+}
+
 /// Every page of the merge request list, `in_flight` at a time.
 pub async fn lists(source: &BenchServer, in_flight: usize) -> anyhow::Result<Measured> {
     let target = Target::new(source).await?;
     let client = reqwest::Client::new();
-    let pages = source.rows().div_ceil(100);
-    let began = Instant::now();
-    let rows = stream::iter(1..=pages)
+        let began = Instant::now();
+    let rows = stream::iter(1..=pages(source))
         .map(|page| {
             let (client, (store, org, connection, run)) = (client.clone(), target.scope());
-            let url = format!(
-                "{}/api/v4/projects/{}/merge_requests?state=all&scope=all&order_by=updated_at&sort=asc&per_page=100&page={page}",
-                source.base_url(),
-                source.project()
-            );
+            let url = page_url(source, page);
             let (token, project) = (source.token().to_owned(), source.project().to_string());
             async move {
                 let work = async move {
                     let body = client.get(url).header("PRIVATE-TOKEN", token).send().await?.error_for_status()?.bytes().await?;
                     let rows: Vec<Box<RawValue>> = serde_json::from_slice(&body)?;
-                    let (records, _) = gitlab::normalise("merge_requests", &project, rows);
+                    let (records, _) = gitlab::normalise_list("merge_requests", &project, rows);
                     let counts = store.records_upsert(org, connection, Source::Gitlab, run, "merge_requests", &records).await?;
                     anyhow::Ok(counts.inserted as u64)
                 };
@@ -81,14 +87,10 @@ pub async fn details(source: &BenchServer) -> anyhow::Result<Measured> {
     let began = Instant::now();
     let mut rows = 0;
     let mut requests: Vec<DetailRequest> = Vec::new();
-    for page in 1..=source.rows().div_ceil(100) {
-        let url = format!(
-            "{}/api/v4/projects/{}/merge_requests?state=all&scope=all&order_by=updated_at&sort=asc&per_page=100&page={page}",
-            source.base_url(),
-            source.project()
-        );
+    for page in 1..=pages(source) {
+        let url = page_url(source, page);
         let body = client.get(url).header("PRIVATE-TOKEN", source.token()).send().await?.bytes().await?;
-        let (records, _) = gitlab::normalise("merge_requests", &source.project().to_string(), serde_json::from_slice(&body)?);
+        let (records, _) = gitlab::normalise_list("merge_requests", &source.project().to_string(), serde_json::from_slice(&body)?);
         rows += store.records_upsert(org, connection, Source::Gitlab, run, "merge_requests", &records).await?.inserted as u64;
         requests.extend(records.into_iter().flat_map(|record| record.details));
     }
@@ -116,7 +118,7 @@ pub async fn details(source: &BenchServer) -> anyhow::Result<Measured> {
 fn connector(source: &BenchServer) -> anyhow::Result<Arc<dyn Connector>> {
     let config = ConnectorConfig {
         source: Source::Gitlab,
-        base_url: BaseUrl::parse(&source.base_url(), true)?,
+        base_url: BaseUrl::parse(source.base_url(), true)?,
         token: source.token().to_owned().into(),
         settings: json!({"projects": [source.project()]}),
         allow_private_addresses: true,

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use ovia_demo::{CompanySize, Fault, FaultRule, Faults};
+use ovia_demo::{CompanySize, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 use reqwest::{Method, StatusCode};
 
-use crate::{demo, truth::assert_synced};
+use crate::{demo, demo::every, truth::assert_synced};
 
 async fn cancel(app: &TestApp, run: &str) -> Duration {
     let asked = Instant::now();
@@ -21,7 +21,7 @@ async fn cancel(app: &TestApp, run: &str) -> Duration {
 async fn cancel_in_mid_sync_stops_within_seconds_and_the_next_sync_completes() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Slow(Duration::from_millis(30)))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(30))] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync_start(&connection).await;
     eventually("some rows", 60, || async { (state::count(&app.store, "select count(*) from merge_requests").await > 0).then_some(()) }).await;
@@ -45,7 +45,7 @@ async fn cancel_in_mid_sync_stops_within_seconds_and_the_next_sync_completes() {
 async fn cancel_while_waiting_for_a_rate_limit() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    let rule = FaultRule::every(30, Fault::TooManyRequests { retry_after: ovia_demo::RetryAfter::Seconds(3600) });
+    let rule = every(30, FaultKind::RateLimited { retry_after: Some(3600), as_http_date: false });
     demo.set_faults(Faults { seed: 1, rules: vec![rule] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync_start(&connection).await;
@@ -72,7 +72,7 @@ async fn cancel_before_any_worker_saw_the_run() {
 async fn cancel_from_the_temporal_ui() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Slow(Duration::from_millis(30)))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(30))] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync_start(&connection).await;
     app.run_status(&run, "running", 30).await;

@@ -1,18 +1,16 @@
 //! Workers die; the end state is the same.
 
-use std::time::Duration;
-
-use ovia_demo::{CompanySize, Fault, FaultRule, Faults};
+use ovia_demo::{CompanySize, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 
-use crate::{demo, truth::assert_synced};
+use crate::{demo, demo::every, truth::assert_synced};
 
 #[tokio::test]
 async fn five_sigkills_during_a_sync_change_nothing() {
     let app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
     // slow enough that five workers die in the middle of it
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Slow(Duration::from_millis(10)))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(10))] });
     let connection = demo::connect(&app, &demo).await;
     let mut worker = app.worker_process();
     let run = app.sync_start(&connection).await;

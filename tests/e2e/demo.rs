@@ -1,7 +1,7 @@
 //! A demo company beside an app.
 
 use chrono::{DateTime, TimeZone, Utc};
-use ovia_demo::{Company, CompanyOptions, CompanySize, DemoServer, ServerOptions};
+use ovia_demo::{Company, CompanyOptions, CompanySize, DemoServer, FaultKind, FaultRule, ServerOptions, When};
 use ovia_tests::TestApp;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub fn company(size: CompanySize) -> Company {
 
 pub async fn server(size: CompanySize) -> DemoServer {
     let options = ServerOptions { token: TOKEN.into(), ..ServerOptions::default() };
-    DemoServer::start(company(size), options).await.unwrap()
+    DemoServer::start(company(size), options).unwrap()
 }
 
 /// Settings that sync the whole company.
@@ -27,5 +27,10 @@ pub fn settings(demo: &DemoServer) -> Value {
 }
 
 pub async fn connect(app: &TestApp, demo: &DemoServer) -> String {
-    app.connect("demo", &demo.base_url(), TOKEN, settings(demo)).await
+    app.connect("demo", demo.base_url(), TOKEN, settings(demo)).await
+}
+
+/// `fault` for every nth request.
+pub fn every(n: u64, fault: FaultKind) -> FaultRule {
+    FaultRule::always(fault).when(When::Every(n))
 }

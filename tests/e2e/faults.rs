@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use ovia_connectors::contract::RetryLimits;
-use ovia_demo::{CompanySize, Fault, FaultRule, Faults};
+use ovia_demo::{CompanySize, FaultKind, FaultRule, Faults, When};
 use ovia_tests::{TestApp, TestOptions};
 use serde_json::{Value, json};
 
-use crate::{demo, truth::assert_synced};
+use crate::{demo, demo::every, truth::assert_synced};
 
 async fn sync_under(rule: FaultRule) -> Value {
     let app = TestApp::start().await;
@@ -23,37 +23,37 @@ async fn sync_under(rule: FaultRule) -> Value {
 
 #[tokio::test]
 async fn too_many_requests_with_seconds() {
-    sync_under(FaultRule::every(40, Fault::TooManyRequests { retry_after: ovia_demo::RetryAfter::Seconds(1) }).at_most(4)).await;
+    sync_under(every(40, FaultKind::RateLimited { retry_after: Some(1), as_http_date: false }).times(4)).await;
 }
 
 #[tokio::test]
 async fn too_many_requests_with_a_date() {
-    sync_under(FaultRule::every(60, Fault::TooManyRequests { retry_after: ovia_demo::RetryAfter::Date(1) }).at_most(3)).await;
+    sync_under(every(60, FaultKind::RateLimited { retry_after: Some(1), as_http_date: true }).times(3)).await;
 }
 
 #[tokio::test]
 async fn server_errors() {
-    sync_under(FaultRule::every(7, Fault::Status(503))).await;
+    sync_under(every(7, FaultKind::Status(503))).await;
 }
 
 #[tokio::test]
 async fn dropped_connections() {
-    sync_under(FaultRule::every(9, Fault::Drop)).await;
+    sync_under(every(9, FaultKind::Drop)).await;
 }
 
 #[tokio::test]
 async fn truncated_bodies() {
-    sync_under(FaultRule::every(9, Fault::Truncate)).await;
+    sync_under(every(9, FaultKind::Truncate(60))).await;
 }
 
 #[tokio::test]
 async fn html_in_a_200() {
-    sync_under(FaultRule::every(9, Fault::Html)).await;
+    sync_under(every(9, FaultKind::Html)).await;
 }
 
 #[tokio::test]
 async fn slowness() {
-    sync_under(FaultRule::every(50, Fault::Slow(Duration::from_millis(300)))).await;
+    sync_under(every(50, FaultKind::Slow(300))).await;
 }
 
 /// A Retry-After longer than a worker should sleep: the run waits in Temporal, says until when, and goes on.
@@ -61,7 +61,7 @@ async fn slowness() {
 async fn a_long_rate_limit_is_a_waiting_run() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    let rule = FaultRule::every(100, Fault::TooManyRequests { retry_after: ovia_demo::RetryAfter::Seconds(6) }).at_most(1);
+    let rule = every(100, FaultKind::RateLimited { retry_after: Some(6), as_http_date: false }).times(1);
     demo.set_faults(Faults { seed: 1, rules: vec![rule] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync_start(&connection).await;
@@ -77,7 +77,7 @@ async fn a_long_rate_limit_is_a_waiting_run() {
 async fn a_wrong_token_fails_at_once_and_says_reconnect() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    let connection = app.connect("wrong", &demo.base_url(), "glpat-not-the-token", demo::settings(&demo)).await;
+    let connection = app.connect("wrong", demo.base_url(), "glpat-not-the-token", demo::settings(&demo)).await;
     let run = app.sync(&connection).await;
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("UNAUTHENTICATED")), "{run}");
     assert!(run["error"]["hint"].as_str().unwrap().contains("Reconnect"), "{run}");
@@ -90,7 +90,7 @@ async fn a_wrong_token_fails_at_once_and_says_reconnect() {
 async fn a_token_revoked_in_mid_sync_fails_the_run_and_keeps_its_work() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::from(200, Fault::Status(401))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::always(FaultKind::Unauthorized).when(When::Between { first: 200, last: None })] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync(&connection).await;
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("UNAUTHENTICATED")), "{run}");
@@ -111,7 +111,7 @@ async fn a_source_that_stays_down_fails_the_run() {
     let retry = RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
     let app = TestApp::start_with(TestOptions { retry, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Status(502))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Status(502))] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync(&connection).await;
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("UPSTREAM_UNREACHABLE")), "{run}");
@@ -124,7 +124,7 @@ async fn an_item_that_always_fails_becomes_a_dead_letter() {
     let retry = RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
     let app = TestApp::start_with(TestOptions { retry, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
-    let rule = FaultRule::every(1, Fault::Status(500)).on("/merge_requests/7/notes");
+    let rule = every(1, FaultKind::Status(500)).path("/merge_requests/7/notes");
     demo.set_faults(Faults { seed: 1, rules: vec![rule] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync(&connection).await;

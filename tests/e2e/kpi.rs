@@ -25,11 +25,11 @@ async fn every_metric_is_exact() {
     let truth = demo.truth();
     assert!(truth.metrics.len() > 100);
     for want in &truth.metrics {
-        let key = (want.metric.clone(), want.scope_id.clone(), want.window.clone(), want.start.to_rfc3339());
+        let key = (want.metric.to_owned(), want.scope_id.clone(), want.window.to_owned(), want.start.to_rfc3339());
         let Some(found) = stored.get(&key) else { panic!("no snapshot {key:?}") };
         assert!(same(&found["value"], &json!(want.value)), "{key:?}: stored {found}, truth {want:?}");
         for (name, value) in &want.stats {
-            assert!(same(&found["stats"][name], &json!(value)), "{key:?} {name}: stored {found}, truth {want:?}");
+            assert!(same(&found["stats"][*name], &json!(value)), "{key:?} {name}: stored {found}, truth {want:?}");
         }
         let rows = found["rows"].as_array().unwrap().len();
         assert_eq!(rows, want.rows.len(), "{key:?}: stored {found}, truth {want:?}");

@@ -4,13 +4,13 @@
 
 use std::path::PathBuf;
 
-use ovia_demo::{CompanySize, Fault, FaultRule, Faults};
+use ovia_demo::{CompanySize, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions};
 use ovia_workflows::{ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, types::SyncTuning};
 use temporalio_client::{UntypedWorkflow, WorkflowFetchHistoryOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-use crate::demo;
+use crate::{demo, demo::every};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../workflows/histories")
@@ -50,7 +50,7 @@ async fn fresh_histories_of_every_shape_replay() {
     let tuning = SyncTuning { slice_pages: 3, slices_per_history: 30, source_retry_first_ms: 20, ..SyncTuning::default() };
     let app = TestApp::start_with(TestOptions { tuning, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
-    let waits = FaultRule::every(150, Fault::TooManyRequests { retry_after: ovia_demo::RetryAfter::Seconds(4) }).at_most(1);
+    let waits = every(150, FaultKind::RateLimited { retry_after: Some(4), as_http_date: false }).times(1);
     demo.set_faults(Faults { seed: 1, rules: vec![waits] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync(&connection).await;
@@ -61,17 +61,17 @@ async fn fresh_histories_of_every_shape_replay() {
     check(&app, "matching-succeeded", &matching).await;
     check(&app, "kpi-rollup-succeeded", &rollup).await;
 
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Status(401))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Unauthorized)] });
     check(&app, "sync-failed", &app.sync(&connection).await).await;
 
-    let slow = FaultRule::every(1, Fault::Slow(std::time::Duration::from_millis(400)));
+    let slow = every(1, FaultKind::Slow(400));
     demo.set_faults(Faults { seed: 1, rules: vec![slow] });
     let cancelled = app.sync_start(&connection).await;
     app.run_status(&cancelled, "running", 30).await;
     app.http.send(reqwest::Method::POST, &format!("/runs/{cancelled}/cancel"), None).await;
     check(&app, "sync-cancelled", &app.run_end(&cancelled, 30).await).await;
 
-    let down = FaultRule::every(1, Fault::Status(503));
+    let down = every(1, FaultKind::Status(503));
     demo.set_faults(Faults { seed: 1, rules: vec![down] });
     check(&app, "sync-source-down", &app.sync(&connection).await).await;
 }

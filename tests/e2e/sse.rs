@@ -1,12 +1,10 @@
 //! A run's events survive a restart of the API: the client resumes where it was, and misses and repeats nothing.
 
-use std::time::Duration;
-
 use futures::StreamExt;
-use ovia_demo::{CompanySize, Fault, FaultRule, Faults};
+use ovia_demo::{CompanySize, FaultKind, Faults};
 use ovia_tests::{TestApp, state};
 
-use crate::demo;
+use crate::{demo, demo::every};
 
 /// Reads events until the stream ends, or `at_most` were read.
 async fn read(app: &TestApp, run: &str, after: Option<i64>, at_most: usize) -> Vec<(i64, String)> {
@@ -38,7 +36,7 @@ async fn read(app: &TestApp, run: &str, after: Option<i64>, at_most: usize) -> V
 async fn events_resume_after_an_api_restart_and_end_with_the_run() {
     let mut app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::every(1, Fault::Slow(Duration::from_millis(5)))] });
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(5))] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync_start(&connection).await;
     let mut events = read(&app, &run, None, 5).await;

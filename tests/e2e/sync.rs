@@ -64,13 +64,13 @@ async fn a_path_prefix_a_proxys_links_and_bearer_tokens_work() {
     let options = ovia_demo::ServerOptions {
         token: demo::TOKEN.into(),
         path_prefix: Some("/git/lab".into()),
-        link_host: Some("http://inner.invalid:8080".into()),
+        link_origin: Some("http://inner.invalid:8080".into()),
         ..ovia_demo::ServerOptions::default()
     };
-    let server = ovia_demo::DemoServer::start(demo::company(CompanySize::small()), options).await.unwrap();
+    let server = ovia_demo::DemoServer::start(demo::company(CompanySize::small()), options).unwrap();
     let mut settings = demo::settings(&server);
     settings["auth"] = json!("bearer");
-    let connection = app.connect("prefixed", &server.base_url(), demo::TOKEN, settings).await;
+    let connection = app.connect("prefixed", server.base_url(), demo::TOKEN, settings).await;
     let run = app.sync(&connection).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     assert_synced(&app.store, &server.truth()).await;
@@ -97,8 +97,8 @@ async fn a_second_sync_while_one_runs_is_refused_and_names_it() {
 async fn connections_sync_side_by_side() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    let one = app.connect("one", &demo.base_url(), demo::TOKEN, demo::settings(&demo)).await;
-    let two = app.connect("two", &demo.base_url(), demo::TOKEN, demo::settings(&demo)).await;
+    let one = app.connect("one", demo.base_url(), demo::TOKEN, demo::settings(&demo)).await;
+    let two = app.connect("two", demo.base_url(), demo::TOKEN, demo::settings(&demo)).await;
     let (first, second) = tokio::join!(app.sync(&one), app.sync(&two));
     assert_eq!((&first["status"], &second["status"]), (&json!("succeeded"), &json!("succeeded")), "{first} {second}");
     let rows = |table: &str| format!("select count(*) from {table}");

@@ -76,7 +76,7 @@ impl TestApp {
         let task_queue = format!("test-{}", Uuid::new_v4().simple());
         let engine = engine_connect(&task_queue, options.tuning).await;
         let mut app = Self {
-            http: Http::new(String::new(), token),
+            http: Http::new(String::new(), secrecy::ExposeSecret::expose_secret(&token).to_owned()),
             org,
             store,
             engine,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ovia_activities::Activities;
+pub use ovia_activities::Activities;
 use ovia_workflows::{ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, TemporalEngine};
 use temporalio_common::telemetry::{TelemetryOptions, metrics::CoreMeter};
 use temporalio_sdk::{

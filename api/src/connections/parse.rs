@@ -78,7 +78,7 @@ fn base_url(text: &str, allow_private: bool) -> Result<String, Problem> {
 
 fn settings(source: Source, value: &Value) -> Result<Value, Problem> {
     let parsed = match source {
-        Source::Gitlab => GitlabSettings::parse(value).map(|settings| serde_json::to_value(settings)),
+        Source::Gitlab => GitlabSettings::parse(value).map(serde_json::to_value),
     };
     let parsed = parsed.map_err(|error| {
         let field = if error.field.is_empty() { "settings".into() } else { format!("settings.{}", error.field) };

@@ -15,6 +15,9 @@ use crate::{names::Name, state::ApiState, time::Time};
 pub(crate) struct RunIn {
     /// `matching` or `kpi_rollup`.
     pub kind: Name<RunKind>,
+    /// Of `kpi_rollup`: compute the figures as they were at this time. Now, if not given.
+    #[serde(default)]
+    pub as_of: Option<Time>,
 }
 
 /// One run.

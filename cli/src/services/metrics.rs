@@ -88,17 +88,17 @@ impl SdkMetrics {
     }
 
     fn endpoint(self) -> impl Endpoint {
-        Route::new().at("/metrics", get(metrics)).at("/health", get(health)).data(self)
+        Route::new().at("/metrics", get(metrics_page)).at("/health", get(health_page)).data(self)
     }
 }
 
 #[handler]
-async fn metrics(sdk: Data<&SdkMetrics>) -> Response {
+async fn metrics_page(sdk: Data<&SdkMetrics>) -> Response {
     Response::builder().content_type(CONTENT_TYPE).body(sdk.text().await)
 }
 
 #[handler]
-fn health() -> Response {
+fn health_page() -> Response {
     Response::builder().content_type("application/json").body(concat!(r#"{"status":"ok","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#))
 }
 

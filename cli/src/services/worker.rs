@@ -31,7 +31,8 @@ pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationTo
 
 /// A worker in a thread.
 pub struct WorkerThread {
-    done: oneshot::Receiver<CliResult>,
+    /// `None` once its end was told.
+    done: Option<oneshot::Receiver<CliResult>>,
 }
 
 impl WorkerThread {
@@ -44,11 +45,14 @@ impl WorkerThread {
             // Nobody waits for it any more when the process is ending.
             let _ = sender.send(ended);
         })?;
-        Ok(Self { done })
+        Ok(Self { done: Some(done) })
     }
 
-    /// Waits for the worker's end.
+    /// Waits for the worker's end; `Ok` at once if it was waited for before.
     pub async fn ended(&mut self) -> CliResult {
-        (&mut self.done).await.unwrap_or_else(|_| Err(CliError::new(Exit::Failure, "the worker's thread panicked; the log says why")))
+        let Some(done) = &mut self.done else { return Ok(()) };
+        let ended = done.await.unwrap_or_else(|_| Err(CliError::new(Exit::Failure, "the worker's thread panicked; the log says why")));
+        self.done = None;
+        ended
     }
 }

@@ -1,7 +1,7 @@
 //! The list streams: what is asked for, and how each is walked.
 
 use chrono::TimeDelta;
-use ovia_domain::GitlabSettings;
+use ovia_domain::{DeadLetter, GitlabSettings, Record};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
@@ -155,6 +155,13 @@ fn unless_not_offered(pull: Pull, error: HttpError, title: &str) -> Result<Page,
         Some(reason) => Ok(pull.not_available(reason)),
         None => Err(error.into()),
     }
+}
+
+/// Rows of a project's list stream as records, without the network: for measuring, and for reading stored payloads again.
+pub fn normalise_list(stream: &str, project: &str, rows: Vec<Box<RawValue>>) -> (Vec<Record>, Vec<DeadLetter>) {
+    let context = RowContext { project, details: true, incremental: true, ..RowContext::default() };
+    let rows = normalise_rows(rows, &context, row_of(stream));
+    (rows.records, rows.dead_letters)
 }
 
 fn row_of(stream: &str) -> Row {

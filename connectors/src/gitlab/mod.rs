@@ -1,4 +1,8 @@
 //! The GitLab connector (REST v4).
+//!
+//! One pull, through the files: `lists` builds the URL of the cursor's position, `client` fetches the page, `normalise` reads its rows
+//! (`wire` knows their JSON), `walk` decides where to go on, `pull` puts records and the next cursor together. Items queued by list
+//! rows go through `details`. REST only: GraphQL would save requests, but not every server and token offers it.
 
 mod check;
 mod client;
@@ -18,6 +22,7 @@ use ovia_domain::{DetailRequest, GitlabSettings, Source, StreamSpec};
 use crate::contract::{CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, PullRequest};
 use client::GitlabClient;
 use lists::Lists;
+pub use lists::normalise_list;
 use scope::Scope;
 use streams::{GROUPS, MEMBERS, PROJECTS, ProjectList};
 

@@ -14,6 +14,7 @@ pub const MERGE_REQUEST_COMMITS: &str = "merge_request_commits";
 pub const MERGE_REQUEST_DIFFS: &str = "merge_request_diffs";
 pub const PIPELINE_DETAILS: &str = "pipeline_details";
 pub const PIPELINE_JOBS: &str = "pipeline_jobs";
+pub const PIPELINE_BRIDGES: &str = "pipeline_bridges";
 
 /// How a list is walked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,7 @@ pub fn streams(details: bool) -> Vec<StreamSpec> {
             detail(MERGE_REQUEST_DIFFS, "merge request sizes"),
             detail(PIPELINE_DETAILS, "pipeline details"),
             detail(PIPELINE_JOBS, "pipeline jobs"),
+            detail(PIPELINE_BRIDGES, "pipeline bridges"),
         ]);
     }
     streams

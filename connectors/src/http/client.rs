@@ -185,7 +185,8 @@ impl HttpClient {
         }
         let body = match body_of(&mut response, MAX_BODY_BYTES).await {
             Ok(body) => body,
-            Err(BodyError::TooLong) => return Err(Failure::unusable(url, "the answer is longer than 64 MiB")),
+            // The next try would be as long.
+            Err(BodyError::TooLong) => return Err(Failure { retryable: false, ..Failure::unusable(url, "the answer is longer than 64 MiB") }),
             Err(BodyError::Transport(error)) => {
                 return Err(Failure::unusable(url, self.without_secrets(&format!("the answer broke off: {}", causes(&error.without_url())))));
             }

@@ -91,30 +91,21 @@ async fn pipeline_details_bring_times() {
 }
 
 #[tokio::test]
-async fn pipeline_jobs_bring_retried_ones_and_bridges() {
+async fn pipeline_jobs_bring_retried_ones_and_bridges_are_apart() {
     let server = MockServer::start().await;
     let row = |id: i64| json!({"id": id, "name": "x", "status": "success", "pipeline": {"id": 5}});
     serve(&server, "/api/v4/projects/7/pipelines/5/jobs", last_page(json!([row(1), row(2)]))).await;
     serve(&server, "/api/v4/projects/7/pipelines/5/bridges", last_page(json!([row(3)]))).await;
-    let found = fetch(&server, "pipeline_jobs", "5", json!({"project": "7"})).await;
-    let kinds: Vec<_> = found.records.iter().map(|record| if let Entity::Job(job) = &record.entities[0] { job.job_kind.as_str() } else { "" }).collect();
-    assert_eq!(kinds, ["job", "job", "bridge"]);
+    let kinds = |found: &Detail| found.records.iter().map(|record| if let Entity::Job(job) = &record.entities[0] { job.job_kind.clone() } else { String::new() }).collect::<Vec<_>>();
+    assert_eq!(kinds(&fetch(&server, "pipeline_jobs", "5", json!({"project": "7"})).await), ["job", "job"]);
+    assert_eq!(kinds(&fetch(&server, "pipeline_bridges", "5", json!({"project": "7"})).await), ["bridge"]);
     let jobs = &server.received_requests().await.unwrap()[0];
     assert_eq!(parameter(jobs, "include_retried").as_deref(), Some("true"));
 }
 
 #[tokio::test]
-async fn pipeline_jobs_do_without_bridges() {
-    let server = MockServer::start().await;
-    serve(&server, "/api/v4/projects/7/pipelines/5/jobs", last_page(json!([]))).await;
-    let found = fetch(&server, "pipeline_jobs", "5", json!({"project": "7"})).await;
-    assert!(found.not_available.is_none());
-    assert_eq!(found.requests, 2);
-}
-
-#[tokio::test]
 async fn an_item_that_is_gone_is_not_available() {
-    for stream in ["merge_request_notes", "merge_request_approvals", "merge_request_commits", "merge_request_diffs", "user_details", "pipeline_details", "pipeline_jobs"] {
+    for stream in ["merge_request_notes", "merge_request_approvals", "merge_request_commits", "merge_request_diffs", "user_details", "pipeline_details", "pipeline_jobs", "pipeline_bridges"] {
         let server = MockServer::start().await;
         let found = of_merge_request(&server, stream).await;
         assert!(found.not_available.is_some() && found.records.is_empty() && found.requests == 1, "{stream}");

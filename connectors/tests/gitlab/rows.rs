@@ -62,7 +62,7 @@ fn value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(prop::sample::select(&FIELDS[..]).prop_map(str::to_owned), inner, 0..14).prop_map(|members| Value::from_iter(members)),
+            prop::collection::hash_map(prop::sample::select(&FIELDS[..]).prop_map(str::to_owned), inner, 0..14).prop_map(Value::from_iter),
         ]
     })
 }

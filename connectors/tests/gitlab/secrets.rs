@@ -37,6 +37,7 @@ async fn errors_about_redirects_and_dead_hosts_are_clean_too() {
     let server = MockServer::start().await;
     let location = format!("/api/v4/projects/8/issues?private_token={TOKEN}");
     serve(&server, ISSUES, ResponseTemplate::new(302).insert_header("location", location)).await;
+    serve(&server, "/api/v4/projects/8/issues", ResponseTemplate::new(500)).await;
     let error = pull_error(&open(&server.uri()), "issues", "7").await;
     assert_clean(&error);
     let error = pull_error(&open("http://127.0.0.1:9"), "issues", "7").await;

@@ -88,9 +88,9 @@ async fn pipelines_ask_for_their_jobs_only_in_later_walks() {
     let row = json!({"id": 5, "iid": 2, "project_id": 7, "status": "a_new_status", "source": "schedule", "ref": "main", "sha": "abc", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:05:00Z"});
     let (first, server) = one("pipelines", "7", "/api/v4/projects/7/pipelines", json!([row])).await;
     let streams = |walked: &Walked| walked.records[0].details.iter().map(|detail| detail.stream.clone()).collect::<Vec<_>>();
-    assert_eq!(streams(&first), ["pipeline_details"]);
+    assert_eq!(streams(&first), ["pipeline_details", "pipeline_bridges"], "the project's job list has no bridges");
     let second = walk(&open(&server.uri()), "pipelines", "7", Some(first.cursor.clone())).await.unwrap();
-    assert_eq!(streams(&second), ["pipeline_details", "pipeline_jobs"]);
+    assert_eq!(streams(&second), ["pipeline_details", "pipeline_bridges", "pipeline_jobs"]);
     let Entity::Pipeline(pipeline) = &first.records[0].entities[0] else { panic!("a pipeline") };
     assert_eq!((pipeline.status.as_str(), pipeline.trigger.as_deref()), ("a_new_status", Some("schedule")));
 }
@@ -188,7 +188,7 @@ fn streams_come_after_what_they_need() {
         }
     }
     assert!(position("pipelines") < position("pipeline_jobs") && position("members") < position("user_details"));
-    assert_eq!(streams.len(), 17);
+    assert_eq!(streams.len(), 18);
 }
 
 #[tokio::test]

@@ -69,7 +69,12 @@ impl Respond for Table {
         let page: Vec<Value> = rows.iter().skip((place - 1) * size).take(size).cloned().collect();
         let more = if keyset { page.len() == size } else { place * size < rows.len() };
         let template = ResponseTemplate::new(200).set_body_json(json!(page));
-        let link = |host: &str, parameter: &str| format!("<{host}{}?{parameter}={}&per_page={size}>; rel=\"next\"", request.url.path(), place + 1);
+        // As GitLab does: the request's own query, with the place replaced.
+        let link = |host: &str, parameter: &str| {
+            let kept = request.url.query_pairs().filter(|(name, _)| name != "page" && name != "cursor");
+            let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair(parameter, &(place + 1).to_string()).finish();
+            format!("<{host}{}?{query}>; rel=\"next\"", request.url.path())
+        };
         match self.headers {
             Headers::All | Headers::NoTotals => {
                 let next = if more { (place + 1).to_string() } else { String::new() };

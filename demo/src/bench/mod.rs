@@ -73,6 +73,11 @@ impl BenchServer {
         self.state.rows.project_path()
     }
 
+    /// How many merge requests there are.
+    pub fn merge_requests(&self) -> usize {
+        self.state.rows.len()
+    }
+
     pub fn stats(&self) -> Stats {
         self.state.counter.snapshot()
     }

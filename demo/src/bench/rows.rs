@@ -62,13 +62,20 @@ impl BenchRows {
         let users = Users::new(&company);
         let authors: Vec<String> = company.users.iter().filter(|user| !user.bot).map(|user| users.basic(user.id).get().to_owned()).collect();
         let mut model = model(company.merge_requests.remove(0), &company)?;
-        let missing = payload_bytes.saturating_sub(wire::merge_request_row(&company, &users, &model).len());
-        model.description.push_str(&"Why this change is needed, and how it was tested. ".repeat(missing / 50 + 1)[..missing]);
         let markers = markers(&authors[0]);
         let cut = |bytes: Bytes| -> anyhow::Result<Template> {
             let text = String::from_utf8(bytes.to_vec()).context("failed to read a template as UTF-8")?;
             Ok(Template::cut(text, &markers.iter().map(String::as_str).collect::<Vec<_>>()))
         };
+        let start = as_of - Duration::seconds(7 * count as i64);
+        let rows: Vec<Row> = (0..count).map(|index| row(index, start + Duration::seconds(7 * index as i64))).collect();
+        // Markers are longer than what replaces them, so the size is measured on a filled row.
+        let mut filled = Vec::new();
+        if let Some(row) = rows.first() {
+            fill(&cut(wire::merge_request_row(&company, &users, &model))?, row, 0, &authors, &mut filled);
+        }
+        let missing = payload_bytes.saturating_sub(filled.len());
+        model.description.push_str(&"Why this change is needed, and how it was tested. ".repeat(missing / 50 + 1)[..missing]);
         let notes: Vec<Bytes> = wire::note_rows(&users, &company.projects[0], &model).into_iter().map(|(_, row)| row).collect();
         let list = cut(wire::merge_request_row(&company, &users, &model))?;
         let details_templates = [
@@ -78,8 +85,6 @@ impl BenchRows {
             cut(array(&wire::commit_rows(&company, &model)))?,
             cut(array(&wire::diff_rows(&model)))?,
         ];
-        let start = as_of - Duration::seconds(7 * count as i64);
-        let rows = (0..count).map(|index| row(index, start + Duration::seconds(7 * index as i64))).collect();
         Ok(Self { company, users, rows, authors, list, details: details_templates, has_details: details })
     }
 
@@ -106,7 +111,7 @@ impl BenchRows {
             if out.len() > 1 {
                 out.push(b',');
             }
-            self.fill(&self.list, index, &mut out);
+            fill(&self.list, &self.rows[index], index, &self.authors, &mut out);
         }
         out.push(b']');
         out.into()
@@ -123,17 +128,15 @@ impl BenchRows {
             }
         }
         let mut out = Vec::with_capacity(4096);
-        self.fill(&self.details[detail as usize], index, &mut out);
+        fill(&self.details[detail as usize], &self.rows[index], index, &self.authors, &mut out);
         Some(out.into())
     }
+}
 
-    fn fill(&self, template: &Template, index: usize, out: &mut Vec<u8>) {
-        let row = &self.rows[index];
-        let id = FIRST_ID + index as u64;
-        let (iid, note_prefix, id) = ((index + 1).to_string(), id.to_string(), id.to_string());
-        let author = &self.authors[index % self.authors.len()];
-        template.fill(out, &[&id, &iid, &note_prefix, &row.sha, &row.merge_sha, &row.created, &row.updated, &row.merged, author]);
-    }
+fn fill(template: &Template, row: &Row, index: usize, authors: &[String], out: &mut Vec<u8>) {
+    let (id, iid) = ((FIRST_ID + index as u64).to_string(), (index + 1).to_string());
+    let author = &authors[index % authors.len()];
+    template.fill(out, &[&id, &iid, &id, &row.sha, &row.merge_sha, &row.created, &row.updated, &row.merged, author]);
 }
 
 /// In the order `fill` gives the values. A note's id is the marker followed by one digit.

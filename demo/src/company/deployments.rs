@@ -73,7 +73,7 @@ pub(super) fn generate(dice: &mut Dice, count: usize, span: Span, environments: 
 fn one(dice: &mut Dice, index: usize, environment: usize, name: &str, pipeline_index: usize, pipeline: &mut Pipeline, end: Time) -> Deployment {
     // The first nine show every status.
     let status = STATUSES.get(index).copied().unwrap_or_else(|| STATUSES[dice.weighted(&[74, 9, 4, 3, 3, 2, 2, 2, 1])]);
-    let created_at = (pipeline.finished_at.unwrap_or(pipeline.updated_at) + dice.millis(500, 60_000)).min(end - Duration::minutes(5));
+    let created_at = (pipeline.finished_at.or(pipeline.updated_at).unwrap_or(pipeline.created_at) + dice.millis(500, 60_000)).min(end - Duration::minutes(5));
     let started_at = created_at + dice.millis(300, 40_000);
     let finished_at = started_at + dice.millis(4_000, 200_000);
     let ran = !matches!(status, "created" | "blocked" | "skipped");

@@ -38,11 +38,13 @@ impl Company {
         self.ids_of(&picked)
     }
 
-    /// Pushes a commit to `count` merge requests: `sha` and commits change, `updated_at` does not, as on GitLab.
+    /// Pushes a commit to up to `count` open merge requests: `sha` and commits change, `updated_at` does not, as on GitLab.
     /// Returns the external ids.
     pub fn push_merge_requests(&mut self, count: usize, at: DateTime<Utc>) -> Vec<String> {
         let at = at.trunc_subsecs(0);
-        let picked = self.begin(count);
+        self.begin(0);
+        let open: Vec<usize> = (0..self.merge_requests.len()).filter(|index| self.merge_requests[*index].state == "opened").collect();
+        let picked: Vec<usize> = spread(open.len(), count, self.edits).into_iter().map(|n| open[n]).collect();
         for index in &picked {
             let merge_request = &mut self.merge_requests[*index];
             let new = sha(4000 + self.edits, merge_request.id);
@@ -95,7 +97,7 @@ impl Company {
             pipeline.finished_at = Some(at);
             pipeline.duration = Some(240);
             pipeline.queued = Some(60);
-            pipeline.updated_at = at;
+            pipeline.updated_at = Some(at);
             pipeline.jobs.clear();
             ids.push(pipeline.id.to_string());
             self.pipelines.push(pipeline);

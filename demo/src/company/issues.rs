@@ -35,7 +35,7 @@ pub(super) fn generate(dice: &mut Dice, count: usize, span: Span, people: &Peopl
                 author,
                 assignees: if dice.chance(0.6) { vec![dice.pick(&authors)] } else { Vec::new() },
                 labels: titles::labels(dice),
-                milestone: dice.chance(0.3).then(|| (index % 4) as u32),
+                milestone: dice.chance(0.3).then_some((index % 4) as u32),
                 confidential: index % 17 == 4,
                 weight: dice.chance(0.3).then(|| dice.between(1, 9)),
                 due_on: dice.chance(0.2).then(|| (created_at + Duration::days(21)).date_naive()),

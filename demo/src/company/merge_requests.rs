@@ -146,7 +146,7 @@ fn one(dice: &mut Dice, cast: &Cast<'_>, place: Place, project: &Project, span: 
         assignees: if dice.chance(0.7) { vec![author] } else { Vec::new() },
         reviewers: reviewers.iter().copied().take(dice.between(0, 3) as usize).collect(),
         labels: titles::labels(dice),
-        milestone: dice.chance(0.4).then(|| (index % 4) as u32),
+        milestone: dice.chance(0.4).then_some((index % 4) as u32),
         source_branch: titles::branch(&title, index),
         source_project_id: Some(project.id),
         sha: changes.commits.first().map_or_else(|| sha(1, index as u64), |commit| commit.sha.clone()),

@@ -246,7 +246,8 @@ pub(crate) struct Pipeline {
     pub source: &'static str,
     pub user: u64,
     pub created_at: Time,
-    pub updated_at: Time,
+    /// `None` as real servers have for pipelines an outside CI began to report.
+    pub updated_at: Option<Time>,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,
     /// Seconds.

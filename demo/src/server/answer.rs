@@ -1,6 +1,7 @@
 //! Answers, and the body type that can break off in the middle.
 
 use std::convert::Infallible;
+use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::{Response, StatusCode, header};
 use serde_json::json;
+use tokio::time::{Sleep, sleep};
 
 /// What the server says, before anything goes wrong with it.
 #[derive(Clone, Debug)]
@@ -75,11 +77,11 @@ impl Answer {
     /// As an HTTP response; a truncated one claims the full length.
     pub(crate) fn into_response(self, effect: Effect) -> Response<Payload> {
         let full = self.body.len();
-        let (body, complete) = match effect {
-            Effect::Truncate(percent) => (self.body.slice(..full * usize::from(percent.min(99)) / 100), false),
-            _ => (self.body, true),
+        let (body, breaks_off) = match effect {
+            Effect::Truncate(percent) => (self.body.slice(..full * usize::from(percent.min(99)) / 100), Some(Box::pin(sleep(FLUSH)))),
+            _ => (self.body, None),
         };
-        let mut response = Response::new(Payload { data: Some(body), complete });
+        let mut response = Response::new(Payload { data: Some(body), breaks_off });
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(self.content_type));
@@ -93,26 +95,36 @@ impl Answer {
     }
 }
 
+/// How long an incomplete body waits after its last byte: hyper throws away what it has not flushed when a body breaks off.
+const FLUSH: Duration = Duration::from_millis(25);
+
 /// One chunk. An incomplete one hides its size, so that hyper believes the Content-Length header and breaks the connection when
 /// the bytes run out.
 pub(crate) struct Payload {
     data: Option<Bytes>,
-    complete: bool,
+    /// Of an incomplete body: when it breaks off.
+    breaks_off: Option<Pin<Box<Sleep>>>,
 }
 
 impl Body for Payload {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.data.take().filter(|data| !data.is_empty()).map(|data| Ok(Frame::data(data))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(data) = self.data.take().filter(|data| !data.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match &mut self.breaks_off {
+            Some(flushed) => flushed.as_mut().poll(cx).map(|()| None),
+            None => Poll::Ready(None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.complete && self.data.as_ref().is_none_or(Bytes::is_empty)
+        self.breaks_off.is_none() && self.data.as_ref().is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.complete { SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)) } else { SizeHint::default() }
+        if self.breaks_off.is_none() { SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)) } else { SizeHint::default() }
     }
 }

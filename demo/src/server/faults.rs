@@ -26,6 +26,9 @@ pub struct FaultRule {
     /// Only routes whose template contains this; the template ends in `$`, so that `/merge_requests$` is the list alone.
     #[serde(default)]
     pub route: Option<String>,
+    /// Only requests whose path contains this, as `/merge_requests/7/notes`.
+    #[serde(default)]
+    pub path: Option<String>,
     /// At most this often.
     #[serde(default)]
     pub times: Option<u64>,
@@ -72,7 +75,7 @@ pub enum FaultKind {
 impl FaultRule {
     /// For every matching request.
     pub fn always(fault: FaultKind) -> Self {
-        Self { fault, when: When::Always, route: None, times: None }
+        Self { fault, when: When::Always, route: None, path: None, times: None }
     }
 
     pub fn when(mut self, when: When) -> Self {
@@ -82,6 +85,11 @@ impl FaultRule {
 
     pub fn route(mut self, part: impl Into<String>) -> Self {
         self.route = Some(part.into());
+        self
+    }
+
+    pub fn path(mut self, part: impl Into<String>) -> Self {
+        self.path = Some(part.into());
         self
     }
 
@@ -122,11 +130,14 @@ impl Injector {
     }
 
     /// The faults for the next request to a route.
-    pub(crate) fn next(&mut self, template: &str) -> Vec<Injected> {
+    pub(crate) fn next(&mut self, template: &str, path: &str) -> Vec<Injected> {
         let mut injected = Vec::new();
         let marked = format!("{template}$");
         for (index, (rule, (seen, fired))) in self.faults.rules.iter().zip(&mut self.counts).enumerate() {
             if rule.route.as_ref().is_some_and(|part| !marked.contains(part.as_str())) {
+                continue;
+            }
+            if rule.path.as_ref().is_some_and(|part| !path.contains(part.as_str())) {
                 continue;
             }
             *seen += 1;
@@ -175,7 +186,7 @@ mod tests {
 
     fn fired(rule: FaultRule, requests: usize) -> Vec<bool> {
         let mut injector = Injector::new(rule.into());
-        (0..requests).map(|_| !injector.next("/projects/:id/issues").is_empty()).collect()
+        (0..requests).map(|_| !injector.next("/projects/:id/issues", "/api/v4/projects/7/issues").is_empty()).collect()
     }
 
     #[test]
@@ -186,6 +197,8 @@ mod tests {
         assert_eq!(fired(rule.clone().times(1), 3), [true, false, false]);
         assert_eq!(fired(rule.clone().route("/merge_requests"), 2), [false, false]);
         assert_eq!(fired(rule.clone().route("/issues$"), 1), [true]);
+        assert_eq!(fired(rule.clone().path("/projects/7/"), 1), [true]);
+        assert_eq!(fired(rule.clone().path("/projects/8/"), 1), [false]);
     }
 
     #[test]

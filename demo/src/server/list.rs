@@ -10,12 +10,15 @@ use super::query::{choice, time};
 use super::{Answer, Call, PageQuery, Paging};
 use crate::wire::array;
 
+/// The `updated` of a row without a time: sorted last, as Postgres sorts nulls, and in no window.
+pub(crate) const UNTIMED: i64 = i64::MAX;
+
 pub(crate) struct Row {
     pub id: u64,
     pub iid: u64,
     /// Milliseconds.
     pub created: i64,
-    /// Milliseconds.
+    /// Milliseconds; `UNTIMED` without one.
     pub updated: i64,
     pub state: String,
     pub json: Bytes,
@@ -102,6 +105,12 @@ impl List {
             return Err(Answer::message(400, "400 Bad request - `updated_at` filter and `updated_at` sorting must be paired"));
         }
         let mut indices = self.window(after, before).to_vec();
+        if let Some(after) = time(call, "created_after")? {
+            indices.retain(|index| self.rows[*index as usize].created >= after);
+        }
+        if let Some(before) = time(call, "created_before")? {
+            indices.retain(|index| self.rows[*index as usize].created <= before);
+        }
         self.filter(call, &mut indices)?;
         // Keyset pages break ties by id in the direction of the order; so do all lists but issues and merge requests.
         let by_id = keyset::requested(call) || !self.style.ties_newest_first;
@@ -120,6 +129,8 @@ impl List {
     fn window(&self, after: Option<i64>, before: Option<i64>) -> &[u32] {
         let updated = |index: &u32| self.rows[*index as usize].updated;
         let start = after.map_or(0, |after| self.by_updated.partition_point(|index| updated(index) < after));
+        let timed = after.is_some() || before.is_some();
+        let before = before.or(timed.then_some(UNTIMED - 1));
         let end = before.map_or(self.by_updated.len(), |before| self.by_updated.partition_point(|index| updated(index) <= before));
         &self.by_updated[start..end.max(start)]
     }

@@ -234,7 +234,8 @@ impl State {
         if let Some(answer) = reading.refusal() {
             return Reply::plain(answer);
         }
-        let injected = self.faults.lock().unwrap_or_else(PoisonError::into_inner).next(template);
+        let injected = self.faults.lock().unwrap_or_else(PoisonError::into_inner).next(template, &call.path);
+        self.counter.faults(injected.len());
         let (mut delay, mut effect) = (Duration::ZERO, Effect::None);
         for fault in injected {
             match fault {

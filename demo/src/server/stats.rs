@@ -22,6 +22,8 @@ pub struct Stats {
     /// Connections closed without an answer.
     pub dropped: u64,
     pub truncated: u64,
+    /// Faults injected, delays included.
+    pub faults: u64,
     pub body_bytes: u64,
 }
 
@@ -50,6 +52,10 @@ impl Counter {
                 }
             }
         });
+    }
+
+    pub(crate) fn faults(&self, injected: usize) {
+        self.with(|stats| stats.faults += injected as u64);
     }
 
     pub(crate) fn end(&self, reply: &Reply) {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::list::{List, ListStyle, Row};
+use super::list::{List, ListStyle, Row, UNTIMED};
 use crate::company::Company;
 use crate::company::model::Scope;
 use crate::wire::{self, Users};
@@ -49,8 +49,8 @@ const PIPELINES: ListStyle = ListStyle { orders: &["id", "updated_at", "status",
 const DEPLOYMENTS: ListStyle = ListStyle { orders: &["id", "updated_at", "created_at", "iid"], sorts: &["asc", "desc"], windows_need_order: true, ..PIPELINES };
 const RELEASES: ListStyle = ListStyle { orders: &["released_at", "created_at"], ..PIPELINES };
 
-fn row(id: u64, iid: u64, created: DateTime<Utc>, updated: DateTime<Utc>, state: &str, json: Bytes) -> Row {
-    Row { id, iid, created: created.timestamp_millis(), updated: updated.timestamp_millis(), state: state.to_owned(), json }
+fn row(id: u64, iid: u64, created: DateTime<Utc>, updated: impl Into<Option<DateTime<Utc>>>, state: &str, json: Bytes) -> Row {
+    Row { id, iid, created: created.timestamp_millis(), updated: updated.into().map_or(UNTIMED, |time| time.timestamp_millis()), state: state.to_owned(), json }
 }
 
 impl World {

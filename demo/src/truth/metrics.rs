@@ -144,7 +144,7 @@ impl<'a> Scope<'a> {
     }
 
     fn pipeline_success_rate(&self, window: &Window) -> MetricTruth {
-        let decided = self.pipelines.iter().filter(|one| window.contains(one.finished_at.unwrap_or(one.updated_at)) && matches!(one.status, "success" | "failed"));
+        let decided = self.pipelines.iter().filter(|one| one.finished_at.or(one.updated_at).is_some_and(|at| window.contains(at)) && matches!(one.status, "success" | "failed"));
         let decided: Vec<&&Pipeline> = decided.collect();
         let success = decided.iter().filter(|one| one.status == "success").count() as f64;
         let rate = (!decided.is_empty()).then(|| success / decided.len() as f64);

@@ -9,6 +9,8 @@ mod reviews;
 mod rows;
 mod rows_build;
 mod rows_ci;
+#[cfg(test)]
+mod spot;
 mod windows;
 
 use std::collections::BTreeMap;

@@ -133,7 +133,7 @@ pub struct PipelineRow {
     pub git_ref: String,
     pub sha: String,
     pub created_at: Time,
-    pub updated_at: Time,
+    pub updated_at: Option<Time>,
     pub url: String,
     pub identity_external_id: String,
     pub started_at: Option<Time>,
@@ -166,7 +166,8 @@ pub struct JobRow {
 pub struct EnvironmentRow {
     pub project_external_id: String,
     pub name: String,
-    pub tier: Option<String>,
+    /// Inferred from the name where GitLab has none.
+    pub tier: String,
     pub state: String,
     pub external_url: Option<String>,
     pub created_at: Time,

@@ -60,7 +60,7 @@ pub(super) fn environments(company: &Company) -> Table<EnvironmentRow> {
     let row = |one: &crate::company::model::Environment| EnvironmentRow {
         project_external_id: company.projects[one.project].id.to_string(),
         name: one.name.to_owned(),
-        tier: one.tier.map(str::to_owned),
+        tier: one.tier.unwrap_or_else(|| tier_by_name(one.name)).to_owned(),
         state: one.state.to_owned(),
         external_url: one.external_url.clone(),
         created_at: one.created_at,

@@ -20,7 +20,7 @@ struct PipelineRow<'a> {
     status: &'a str,
     source: &'a str,
     created_at: Stamp,
-    updated_at: Stamp,
+    updated_at: Option<Stamp>,
     web_url: String,
 }
 
@@ -35,7 +35,7 @@ fn row<'a>(company: &Company, one: &'a Pipeline) -> PipelineRow<'a> {
         status: one.status,
         source: one.source,
         created_at: Stamp(one.created_at),
-        updated_at: Stamp(one.updated_at),
+        updated_at: one.updated_at.map(Stamp),
         web_url: format!("{EXTERNAL_URL}/{}/-/pipelines/{}", project.full_path, one.id),
     }
 }

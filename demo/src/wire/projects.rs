@@ -221,7 +221,7 @@ pub(crate) fn member_row(company: &Company, users: &Users, member: &Member) -> B
     let extra = MemberExtra {
         access_level: member.access_level,
         created_at: Stamp(member.created_at),
-        created_by: (member.user % 2 == 0).then(|| users.basic(company.users[0].id)),
+        created_by: member.user.is_multiple_of(2).then(|| users.basic(company.users[0].id)),
         expires_at: member.expires_at,
         group_saml_identity: None,
         group_scim_identity: None,

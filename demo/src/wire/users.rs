@@ -54,7 +54,7 @@ fn basic(user: &User) -> Basic<'_> {
         name: &user.name,
         state: user.state,
         locked: false,
-        avatar_url: (user.id % 3 == 0).then(|| format!("{EXTERNAL_URL}/uploads/-/system/user/avatar/{}/avatar.png", user.id)),
+        avatar_url: user.id.is_multiple_of(3).then(|| format!("{EXTERNAL_URL}/uploads/-/system/user/avatar/{}/avatar.png", user.id)),
         web_url: format!("{EXTERNAL_URL}/{}", user.username),
     }
 }

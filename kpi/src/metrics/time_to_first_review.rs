@@ -148,6 +148,8 @@ mod tests {
         let id = company.merge_request(Mr::at("2024-05-06T12:00:00Z"));
         company.event(id, SystemApproved, "ann", "2019-01-29T00:40:37Z");
         company.event(id, SystemApproved, "ann", "2019-01-29T00:40:47Z");
+        company.bot_event(id, Note, "2019-01-29T00:40:50Z");
+        company.event(id, Note, "author", "2019-01-29T00:40:55Z");
         assert_eq!((week(&company).value, &week(&company).coverage["excluded_before_creation"]), (None, &1.into()));
         company.event(id, Note, "ann", "2024-05-06T13:00:00Z");
         assert_eq!((week(&company).value, &week(&company).coverage["excluded_before_creation"]), (Some(1.0), &1.into()));

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::contract::Detail;
-use crate::gitlab::client::{GitlabClient, not_offered};
+use crate::gitlab::client::GitlabClient;
 use crate::gitlab::cursor::Position;
 use crate::gitlab::normalise::{self, FileSize, Row, RowContext, Rows, SizePayload, file_size, normalise_rows, size_record};
 use crate::gitlab::walk::{Key, PageFacts, Step, advance_pages, check_progress};
@@ -72,19 +72,14 @@ impl Item<'_> {
         self.object(&["projects", self.project, "pipelines", self.id], normalise::pipeline_detail).await
     }
 
-    /// Jobs with retried ones, then bridges where the server has them.
+    /// Jobs, retried ones included.
     pub async fn jobs(&self) -> Result<Detail, ItemError> {
-        let segments = ["projects", self.project, "pipelines", self.id];
-        let mut detail = self.list(&[&segments[..], &["jobs"]].concat(), &[("include_retried", "true")], normalise::job).await?;
-        match self.list(&[&segments[..], &["bridges"]].concat(), &[], normalise::bridge).await {
-            Ok(bridges) => {
-                detail.records.extend(bridges.records);
-                detail.dead_letters.extend(bridges.dead_letters);
-            }
-            Err(ItemError::Http(error)) if not_offered(&error, "bridges").is_some() => {}
-            Err(error) => return Err(error),
-        }
-        Ok(detail)
+        self.list(&["projects", self.project, "pipelines", self.id, "jobs"], &[("include_retried", "true")], normalise::job).await
+    }
+
+    /// Jobs that start other pipelines.
+    pub async fn bridges(&self) -> Result<Detail, ItemError> {
+        self.list(&["projects", self.project, "pipelines", self.id, "bridges"], &[], normalise::bridge).await
     }
 
     async fn object(&self, segments: &[&str], row: Row) -> Result<Detail, ItemError> {

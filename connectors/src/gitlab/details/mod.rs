@@ -49,6 +49,7 @@ async fn fetch(item: &Item<'_>, stream: &str, iid: i64) -> Result<Detail, ItemEr
         streams::MERGE_REQUEST_DIFFS => item.size(iid).await,
         streams::PIPELINE_DETAILS => item.pipeline().await,
         streams::PIPELINE_JOBS => item.jobs().await,
+        streams::PIPELINE_BRIDGES => item.bridges().await,
         other => Err(ItemError::Connector(configuration(format!("there is no detail stream `{other}`")))),
     }
 }

@@ -5,18 +5,19 @@ use serde_json::json;
 
 use super::accounts::with_accounts;
 use super::{Normalised, RowContext, RowError};
-use crate::gitlab::streams::{PIPELINE_DETAILS, PIPELINE_JOBS};
+use crate::gitlab::streams::{PIPELINE_BRIDGES, PIPELINE_DETAILS, PIPELINE_JOBS};
 use crate::gitlab::wire;
 
-/// A row of the pipeline list. Its jobs are asked for only in later walks: the first one's come with the project's job list.
+/// A row of the pipeline list. Its jobs are asked for only in later walks: the first one's come with the project's job list. That list
+/// has no bridges, so these are always asked for.
 pub fn pipeline(context: &RowContext<'_>, json: &str) -> Result<Normalised, RowError> {
     let pipeline: wire::Pipeline = wire::parse_row(json)?;
     let external_id = pipeline.id.0;
     let project = pipeline.project_id.map_or_else(|| context.project.to_owned(), |id| id.0);
     let streams: &[&str] = match (context.details, context.incremental) {
         (false, _) => &[],
-        (true, false) => &[PIPELINE_DETAILS],
-        (true, true) => &[PIPELINE_DETAILS, PIPELINE_JOBS],
+        (true, false) => &[PIPELINE_DETAILS, PIPELINE_BRIDGES],
+        (true, true) => &[PIPELINE_DETAILS, PIPELINE_BRIDGES, PIPELINE_JOBS],
     };
     let request = |stream: &&str| DetailRequest {
         stream: (*stream).to_owned(),

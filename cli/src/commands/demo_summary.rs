@@ -1,0 +1,93 @@
+//! What a pass of the demo found, for people and as one JSON document.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{demo_company::DemoCompany, demo_pass::Pass, kpi};
+use crate::{
+    output::{Column, number, pairs, table, text},
+    services::Environment,
+};
+
+/// The document that `ovia demo --json` prints.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    api_url: String,
+    docs_url: String,
+    token: String,
+    temporal_ui_url: String,
+    /// The sync in the Temporal UI.
+    temporal_run_url: String,
+    temporal_address: String,
+    database_url: String,
+    /// From the start of the process.
+    seconds_to_first_kpi: f64,
+    /// The demo company's GitLab API.
+    company: Value,
+    connection: Value,
+    people: usize,
+    bots: usize,
+    /// The sync, the matching run and the rollup.
+    runs: Vec<Value>,
+    kpis: Vec<Value>,
+}
+
+const RUN_COLUMNS: &[Column] = &[
+    Column { title: "RUN", cell: |row| text(row, "/kind") },
+    Column { title: "STATUS", cell: |row| text(row, "/status") },
+    Column { title: "SECONDS", cell: seconds },
+    Column { title: "FETCHED", cell: |row| number(row, "/counts/fetched") },
+    Column { title: "NEW", cell: |row| number(row, "/counts/inserted") },
+    Column { title: "CHANGED", cell: |row| number(row, "/counts/updated") },
+    Column { title: "REQUESTS", cell: |row| number(row, "/counts/requests") },
+    Column { title: "ID", cell: |row| text(row, "/id") },
+];
+
+impl Summary {
+    pub fn new(environment: &Environment, company: &DemoCompany, pass: Pass, to_first_kpi: Duration) -> Self {
+        let bots = pass.people.iter().filter(|person| person["is_bot"] == true).count();
+        Self {
+            api_url: environment.api_url.clone(),
+            docs_url: format!("{}/docs", environment.api_url),
+            token: environment.token.expose_secret().to_owned(),
+            temporal_ui_url: environment.temporal_ui_url.clone(),
+            temporal_run_url: pass.runs.first().map(|run| text(run, "/temporal_ui_url")).unwrap_or_default(),
+            temporal_address: environment.temporal_address.clone(),
+            database_url: environment.database_url.clone(),
+            seconds_to_first_kpi: (to_first_kpi.as_secs_f64() * 10.0).round() / 10.0,
+            company: json!({"base_url": company.base_url, "token": company.token, "group": company.group}),
+            connection: pass.connection,
+            people: pass.people.len() - bots,
+            bots,
+            runs: pass.runs,
+            kpis: pass.kpis,
+        }
+    }
+
+    /// `token` is what to show for the token.
+    pub fn to_text(&self, token: &str) -> String {
+        let facts = pairs(&[
+            ("People", format!("{} (and {} bots)", self.people, self.bots)),
+            ("First KPI after", format!("{} s", self.seconds_to_first_kpi)),
+            ("API", self.api_url.clone()),
+            ("API docs", self.docs_url.clone()),
+            ("Token", token.to_owned()),
+            ("Temporal UI", self.temporal_run_url.clone()),
+            ("Demo GitLab", text(&self.company, "/base_url")),
+        ]);
+        let runs = table(&self.runs, RUN_COLUMNS, "No runs.");
+        let kpis = table(&self.kpis, kpi::COLUMNS, kpi::WHEN_EMPTY);
+        format!("\n{runs}\n\n{kpis}\n\n{facts}\n")
+    }
+}
+
+fn seconds(run: &Value) -> String {
+    let time = |pointer: &str| text(run, pointer).parse::<chrono::DateTime<chrono::Utc>>().ok();
+    match (time("/started_at"), time("/ended_at")) {
+        (Some(start), Some(end)) => format!("{:.1}", (end - start).as_seconds_f64()),
+        _ => String::new(),
+    }
+}
