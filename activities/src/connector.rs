@@ -10,7 +10,11 @@ use temporalio_sdk::activities::ActivityError;
 use crate::{Activities, failure};
 
 /// The connector, or why there is none.
-pub async fn open(activities: &Activities, org: OrgId, connection: ConnectionId) -> Result<Result<Arc<dyn Connector>, RunError>, ActivityError> {
+pub async fn open(
+    activities: &Activities,
+    org: OrgId,
+    connection: ConnectionId,
+) -> Result<Result<Arc<dyn Connector>, RunError>, ActivityError> {
     let Some(sealer) = &activities.sealer else {
         return Ok(Err(no_key("The worker has no sealing key, so it cannot open the connection's credentials.".into())));
     };
@@ -57,5 +61,10 @@ fn no_key(message: String) -> RunError {
 }
 
 fn misconfigured(message: String) -> RunError {
-    RunError { code: ErrorCode::ValidationError, message, hint: "Change the connection with PATCH /connections/{id}.".into(), request: None }
+    RunError {
+        code: ErrorCode::ValidationError,
+        message,
+        hint: "Change the connection with PATCH /connections/{id}.".into(),
+        request: None,
+    }
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, OrgId, RunId};
 use ovia_kpi::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus, ReviewEventFact,
-    ReviewEventKind, Snapshot, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
+    ReviewEventFact, ReviewEventKind, Snapshot, compute_all,
 };
 use ovia_store::{
     Store, StoreError,

@@ -23,8 +23,7 @@ pub async fn walk(slice: &mut Slice<'_>, partitioning: Partitioning) -> Result<W
         Partitioning::Configured => slice.connector.scopes(),
         Partitioning::PerRecordOf(parent) => slice.store.raw_ids(input.org_id, input.connection_id, parent).await?,
     };
-    let pending =
-        slice.store.partitions_pending(input.org_id, input.connection_id, input.run_id, &input.stream, &partitions).await?;
+    let pending = slice.store.partitions_pending(input.org_id, input.connection_id, input.run_id, &input.stream, &partitions).await?;
     for partition in pending {
         if partition_walk(slice, partition).await? == Walked::BudgetUsed {
             return Ok(Walked::BudgetUsed);

@@ -3,14 +3,7 @@
 use ovia_domain::{FieldSpec, Source, SourceDescriptor};
 use poem_openapi::{Object, OpenApi, payload::Json};
 
-use crate::{
-    auth::Caller,
-    names::Name,
-    page::ListOf,
-    problem::Problem,
-    service::Tag,
-    state::ApiState,
-};
+use crate::{auth::Caller, names::Name, page::ListOf, problem::Problem, service::Tag, state::ApiState};
 
 /// A source that Ovia can connect to.
 #[derive(Object)]
@@ -77,7 +70,10 @@ impl ConnectorOut {
             missing.push(MissingOut { name: "seal_key".into(), hint: Problem::no_sealer().hint });
         }
         if connections == 0 {
-            missing.push(MissingOut { name: "connection".into(), hint: format!("Make one: POST /connections with source `{}`.", descriptor.source) });
+            missing.push(MissingOut {
+                name: "connection".into(),
+                hint: format!("Make one: POST /connections with source `{}`.", descriptor.source),
+            });
         }
         Self {
             source: Name(descriptor.source),

@@ -23,9 +23,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
-        let requests = HistogramOpts::new("ovia_http_request_duration_seconds", "Time to the first byte of an answer, by route.").buckets(LATENCY_BUCKETS.to_vec());
+        let requests = HistogramOpts::new("ovia_http_request_duration_seconds", "Time to the first byte of an answer, by route.")
+            .buckets(LATENCY_BUCKETS.to_vec());
         let requests = registered(&registry, HistogramVec::new(requests, &["method", "route", "status"]));
-        let runs = registered(&registry, IntGaugeVec::new(Opts::new("ovia_runs", "Runs in Postgres, by kind and status."), &["kind", "status"]));
+        let runs =
+            registered(&registry, IntGaugeVec::new(Opts::new("ovia_runs", "Runs in Postgres, by kind and status."), &["kind", "status"]));
         Self { registry, requests, runs }
     }
 

@@ -30,7 +30,8 @@ impl RequestId {
 
     /// The caller's own id if it is a sensible one, else a new one.
     fn choose(request: &Request) -> Self {
-        let sensible = |id: &&str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
+        let sensible =
+            |id: &&str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b));
         Self(request.header(HEADER).filter(sensible).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned))
     }
 }

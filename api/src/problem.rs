@@ -134,11 +134,17 @@ impl Problem {
 
     pub fn internal(cause: impl Into<String>) -> Self {
         let detail = "Something went wrong on our side.";
-        Self { cause: Some(cause.into()), ..Self::new(ErrorCode::ServerError, detail, "Try again; if it stays, look for the request id in the server's log.") }
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(ErrorCode::ServerError, detail, "Try again; if it stays, look for the request id in the server's log.")
+        }
     }
 
     pub fn validation(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(ErrorCode::ValidationError, detail, "Correct the fields named in `errors`; /docs describes the request.") }
+        Self {
+            errors,
+            ..Self::new(ErrorCode::ValidationError, detail, "Correct the fields named in `errors`; /docs describes the request.")
+        }
     }
 
     /// One field is wrong.
@@ -154,7 +160,10 @@ impl Problem {
     }
 
     pub fn not_json(message: &str) -> Self {
-        Self { hint: "Send a JSON object; /docs describes it.".into(), ..Self::validation(format!("The body is not valid JSON: {message}."), Vec::new()) }
+        Self {
+            hint: "Send a JSON object; /docs describes it.".into(),
+            ..Self::validation(format!("The body is not valid JSON: {message}."), Vec::new())
+        }
     }
 
     pub fn too_large() -> Self {
@@ -181,7 +190,8 @@ impl Problem {
     }
 
     pub fn bad_method() -> Self {
-        let problem = Self::new(ErrorCode::ValidationError, "This path does not take this method.", "/docs lists the paths and their methods.");
+        let problem =
+            Self::new(ErrorCode::ValidationError, "This path does not take this method.", "/docs lists the paths and their methods.");
         Self { status: Some(StatusCode::METHOD_NOT_ALLOWED), ..problem }
     }
 
@@ -197,7 +207,11 @@ impl Problem {
 
     pub fn no_sealer() -> Self {
         let detail = "Credentials cannot be stored: the server has no key to seal them with.";
-        Self::new(ErrorCode::NotConfigured, detail, "Set OVIA_SEALING_KEY to `k1:<base64 of 32 random bytes>` for API and worker, and start them again.")
+        Self::new(
+            ErrorCode::NotConfigured,
+            detail,
+            "Set OVIA_SEALING_KEY to `k1:<base64 of 32 random bytes>` for API and worker, and start them again.",
+        )
     }
 
     /// The problem behind an error of the web framework.
@@ -262,12 +276,16 @@ impl From<StoreError> for Problem {
 
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
-        let unreachable = |detail: &str, hint: &str| Self { cause: Some(error.to_string()), ..Self::new(ErrorCode::UpstreamUnreachable, detail, hint) };
+        let unreachable =
+            |detail: &str, hint: &str| Self { cause: Some(error.to_string()), ..Self::new(ErrorCode::UpstreamUnreachable, detail, hint) };
         match &error {
-            EngineError::Unavailable(_) => unreachable("Temporal does not answer.", "Check that Temporal runs (GET /ready), then try again."),
-            EngineError::NoWorker(seconds) => {
-                unreachable(&format!("No worker took the work up within {seconds} s."), "Check that a worker runs (`ovia worker`), then try again.")
+            EngineError::Unavailable(_) => {
+                unreachable("Temporal does not answer.", "Check that Temporal runs (GET /ready), then try again.")
             }
+            EngineError::NoWorker(seconds) => unreachable(
+                &format!("No worker took the work up within {seconds} s."),
+                "Check that a worker runs (`ovia worker`), then try again.",
+            ),
             EngineError::NotRunning(_) => Self::conflict("The run's workflow is not running.", "Look at the run again."),
             EngineError::Other(_) => Self::internal(error.to_string()),
         }
@@ -307,4 +325,3 @@ impl ApiResponse for Problem {
         ProblemOut::register(registry);
     }
 }
-

@@ -6,11 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use poem::{
-    Endpoint, EndpointExt, IntoResponse, Request, Response,
-    endpoint::BoxEndpoint,
-    http::Method,
-};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, endpoint::BoxEndpoint, http::Method};
 use poem_openapi::{
     OpenApi,
     registry::{MetaApi, MetaOperation, MetaParamIn, Registry},
@@ -65,7 +61,9 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
         let mut descriptions = describe::<T>();
         for (path, methods) in inner {
             for (method, endpoint) in methods {
-                let (template, query) = descriptions.remove(&(path.clone(), method.clone())).unwrap_or_else(|| (path.as_str().into(), QueryNames(Arc::new([]))));
+                let (template, query) = descriptions
+                    .remove(&(path.clone(), method.clone()))
+                    .unwrap_or_else(|| (path.as_str().into(), QueryNames(Arc::new([]))));
                 let guarded = GuardedEndpoint { endpoint, template, query };
                 table.entry(path.clone()).or_default().insert(method, guarded.boxed());
             }

@@ -24,8 +24,8 @@ use crate::{
 
 mod types;
 
-pub(crate) use types::{RunErrorOut, RunOut};
 use types::RunIn;
+pub(crate) use types::{RunErrorOut, RunOut};
 
 pub(crate) struct RunsApi(pub ApiState);
 
@@ -56,7 +56,12 @@ impl RunsApi {
             RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "only a kpi_rollup takes it")),
             kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
-            RunKind::Backfill => return Err(Problem::field("kind", "there is no way to ask for a backfill yet; set settings.since of the connection and sync")),
+            RunKind::Backfill => {
+                return Err(Problem::field(
+                    "kind",
+                    "there is no way to ask for a backfill yet; set settings.since of the connection and sync",
+                ));
+            }
         };
         self.accepted(&caller, run_id).await
     }

@@ -4,11 +4,7 @@
 //! failed and the caller is told; if this process dies in between, `dispatch` finds the row.
 
 use ovia_domain::{ConnectionId, ErrorCode, RunError, RunId, RunKind, RunStatus, Source};
-use ovia_store::{
-    org_runs::OrgRunCreated,
-    runs::NewRun,
-    runs_read::RunRow,
-};
+use ovia_store::{org_runs::OrgRunCreated, runs::NewRun, runs_read::RunRow};
 use ovia_workflows::{EngineError, RunStart, workflow_id};
 use serde_json::{Value, json};
 
@@ -57,7 +53,10 @@ pub(crate) async fn run_retry(state: &ApiState, caller: &Caller, id: RunId) -> R
         (Some(RunKind::Sync), Some(connection_id)) => {
             let started = sync_start(state, caller, ConnectionId(connection_id), Some(&row)).await;
             started.map_err(|problem| match problem.code {
-                ErrorCode::NotFound => Problem::conflict(format!("Run {id} cannot be retried: its connection has been deleted."), "Connect the source again and sync it."),
+                ErrorCode::NotFound => Problem::conflict(
+                    format!("Run {id} cannot be retried: its connection has been deleted."),
+                    "Connect the source again and sync it.",
+                ),
                 _ => problem,
             })
         }
@@ -119,7 +118,12 @@ async fn engine_start(state: &ApiState, new: &NewRun, connection_name: Option<&s
     let Err(error) = state.config.engine.run_start(&start).await else { return Ok(new.run_id) };
     let mut problem = Problem::from(error);
     problem.run_id = Some(new.run_id);
-    let why = RunError { code: problem.code, message: format!("The run could not be started: {}", problem.detail), hint: problem.hint.clone(), request: None };
+    let why = RunError {
+        code: problem.code,
+        message: format!("The run could not be started: {}", problem.detail),
+        hint: problem.hint.clone(),
+        request: None,
+    };
     state.config.store.run_failed_to_start(new.org_id, new.run_id, &why).await?;
     Err(problem)
 }

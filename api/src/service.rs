@@ -2,12 +2,7 @@
 
 use std::{future::Future, io, time::Duration};
 
-use poem::{
-    Endpoint, EndpointExt, Route, Server,
-    endpoint::make_sync,
-    listener::TcpAcceptor,
-    web::Redirect,
-};
+use poem::{Endpoint, EndpointExt, Route, Server, endpoint::make_sync, listener::TcpAcceptor, web::Redirect};
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -84,7 +79,11 @@ impl OpenApi for Documented {
         Resources::register(registry);
     }
 
-    fn add_routes(self, _: &mut std::collections::HashMap<String, std::collections::HashMap<poem::http::Method, poem::endpoint::BoxEndpoint<'static>>>) {}
+    fn add_routes(
+        self,
+        _: &mut std::collections::HashMap<String, std::collections::HashMap<poem::http::Method, poem::endpoint::BoxEndpoint<'static>>>,
+    ) {
+    }
 }
 
 /// The OpenAPI document, pretty-printed, ending in a newline. The same for the same build.

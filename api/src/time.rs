@@ -75,7 +75,9 @@ impl Time {
             return Ok(Self(time.to_utc()));
         }
         // the format takes years of any length; Postgres does not
-        if text.len() == 10 && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        if text.len() == 10
+            && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        {
             return Ok(Self(date.and_time(NaiveTime::MIN).and_utc()));
         }
         let plus = if text.contains(' ') { "; a `+` in a query is written %2B" } else { "" };

@@ -47,6 +47,9 @@ enum Command {
     Migrate,
     /// Print the API's OpenAPI document.
     Openapi,
+    /// Succeed if a URL answers with success: for containers' health checks.
+    #[command(hide = true)]
+    Healthcheck(commands::healthcheck::HealthcheckArgs),
     /// The sources Ovia can connect to.
     #[command(subcommand)]
     Connectors(commands::connectors::ConnectorsCommand),
@@ -79,6 +82,7 @@ pub async fn run() -> CliResult {
         Command::Worker => commands::worker::run().await,
         Command::Migrate => commands::migrate::run(&global).await,
         Command::Openapi => commands::openapi::run(),
+        Command::Healthcheck(args) => commands::healthcheck::run(&args).await,
         Command::Connectors(command) => commands::connectors::run(&global, &command).await,
         Command::Connections(command) => commands::connections::run(&global, &command).await,
         Command::Sync(args) => commands::sync::run(&global, &args).await,

@@ -182,8 +182,12 @@ impl ConnectorError {
             Self::Unauthenticated { .. } => "Reconnect: create a new token with scope read_api and set it with PATCH /connections/{id}.",
             Self::Forbidden { .. } => "Give the token's account access (Reporter or more) and the scope read_api, then retry the run.",
             Self::NotFound { .. } => "Check the spelling in the connection's settings and that the token's account is a member.",
-            Self::Refused { .. } => "This looks like a request the server does not understand; check that the base URL is the source's and its version.",
-            Self::Unreachable { .. } => "Check that the base URL answers from this machine; then retry the run, which goes on where it stopped.",
+            Self::Refused { .. } => {
+                "This looks like a request the server does not understand; check that the base URL is the source's and its version."
+            }
+            Self::Unreachable { .. } => {
+                "Check that the base URL answers from this machine; then retry the run, which goes on where it stopped."
+            }
             Self::Configuration { .. } => "Change the connection's settings with PATCH /connections/{id}.",
         }
     }

@@ -130,8 +130,18 @@ mod tests {
     #[test]
     fn refuses_private_addresses_unless_allowed() {
         for text in [
-            "http://127.0.0.1:8080", "http://localhost", "http://x.localhost.", "http://10.1.2.3", "http://192.168.0.1", "http://169.254.169.254",
-            "http://[::1]", "http://[fd00::1]", "http://[::ffff:10.0.0.1]", "http://0.0.0.0", "http://100.64.1.1", "http://2130706433",
+            "http://127.0.0.1:8080",
+            "http://localhost",
+            "http://x.localhost.",
+            "http://10.1.2.3",
+            "http://192.168.0.1",
+            "http://169.254.169.254",
+            "http://[::1]",
+            "http://[fd00::1]",
+            "http://[::ffff:10.0.0.1]",
+            "http://0.0.0.0",
+            "http://100.64.1.1",
+            "http://2130706433",
         ] {
             assert!(matches!(BaseUrl::parse(text, false), Err(BaseUrlError::PrivateAddress(_))), "{text}");
             assert!(BaseUrl::parse(text, true).is_ok(), "{text}");

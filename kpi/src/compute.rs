@@ -2,11 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    Facts, REGISTRY, Scope, Snapshot, Window,
-    grid::Inputs,
-    windows,
-};
+use crate::{Facts, REGISTRY, Scope, Snapshot, Window, grid::Inputs, windows};
 
 /// A snapshot per metric, scope (organisation and every interned project) and window from the first fact to `as_of`. The order of the
 /// facts makes no difference.
@@ -17,7 +13,8 @@ pub fn compute_all(facts: &Facts, as_of: DateTime<Utc>) -> Vec<Snapshot> {
 /// As [`compute_all`], for `windows` only. Windows of one kind may overlap if none lies within another.
 pub fn compute_over(facts: &Facts, as_of: DateTime<Utc>, windows: Vec<Window>) -> Vec<Snapshot> {
     let inputs = Inputs::new(facts, as_of, windows);
-    let scopes: Vec<Scope> = std::iter::once(Scope::Organisation).chain(facts.project_ids().map(|id| Scope::Project(id.to_owned()))).collect();
+    let scopes: Vec<Scope> =
+        std::iter::once(Scope::Organisation).chain(facts.project_ids().map(|id| Scope::Project(id.to_owned()))).collect();
     let mut snapshots = Vec::with_capacity(REGISTRY.len() * scopes.len() * inputs.windows.as_slice().len());
     for entry in REGISTRY {
         let places = scopes.iter().flat_map(|scope| inputs.windows.as_slice().iter().map(move |window| (scope, *window)));

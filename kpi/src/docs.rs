@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use ovia_domain::Direction;
 
-use crate::{MetricEntry, REGISTRY, windows::{MAX_MONTHS, MAX_WEEKS}};
+use crate::{
+    MetricEntry, REGISTRY,
+    windows::{MAX_MONTHS, MAX_WEEKS},
+};
 
 /// The metrics document, in Markdown.
 pub fn render_markdown() -> String {

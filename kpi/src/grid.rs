@@ -2,12 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{
-    Facts, ProjectKey, Window,
-    snapshot::Figure,
-    timeline::Timelines,
-    windows::WindowSet,
-};
+use crate::{Facts, ProjectKey, Window, snapshot::Figure, timeline::Timelines, windows::WindowSet};
 
 /// What every metric's function is given.
 pub struct Inputs<'a> {

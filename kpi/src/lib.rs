@@ -17,8 +17,8 @@ pub mod windows;
 pub use compute::{compute_all, compute_over};
 pub use docs::render_markdown;
 pub use facts::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, IdentityKey, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
-    ProjectKey, ReviewEventFact, ReviewEventKind,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, IdentityKey, MergeRequestFact, MergeRequestState, PipelineFact,
+    PipelineStatus, ProjectKey, ReviewEventFact, ReviewEventKind,
 };
 pub use percentile::percentile;
 pub use registry::{MetricEntry, REGISTRY, metric};

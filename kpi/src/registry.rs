@@ -53,7 +53,8 @@ mod tests {
     fn definitions_are_complete() {
         for entry in REGISTRY {
             let definition = &entry.definition;
-            for text in [definition.name, definition.unit, definition.formula, definition.filters, definition.no_data, definition.reference] {
+            for text in [definition.name, definition.unit, definition.formula, definition.filters, definition.no_data, definition.reference]
+            {
                 assert!(!text.trim().is_empty(), "{}", definition.key);
             }
             assert!(definition.version >= 1);

@@ -42,13 +42,9 @@ fn reviews<'a>(timeline: &Timeline<'a>) -> impl Iterator<Item = &'a ReviewEventF
     let events = timeline.events;
     let mut approved: HashSet<Option<IdentityKey>> =
         events.iter().filter(|event| event.kind == ReviewEventKind::Approval).map(|event| event.by).collect();
-    events
-        .iter()
-        .copied()
-        .filter(move |event| event.by.is_none() || event.by != author)
-        .filter(move |event| match event.kind {
-            ReviewEventKind::Note | ReviewEventKind::Approval => true,
-            ReviewEventKind::SystemApproved => approved.insert(event.by),
-            _ => false,
-        })
+    events.iter().copied().filter(move |event| event.by.is_none() || event.by != author).filter(move |event| match event.kind {
+        ReviewEventKind::Note | ReviewEventKind::Approval => true,
+        ReviewEventKind::SystemApproved => approved.insert(event.by),
+        _ => false,
+    })
 }

@@ -5,8 +5,8 @@ use ovia_domain::{ConnectionId, MetricKey};
 use uuid::Uuid;
 
 use crate::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus, ProjectKey,
-    ReviewEventFact, ReviewEventKind, Scope, Snapshot, WindowKind, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
+    ProjectKey, ReviewEventFact, ReviewEventKind, Scope, Snapshot, WindowKind, compute_all,
 };
 
 const CONNECTION: ConnectionId = ConnectionId(Uuid::from_u128(1));
@@ -125,7 +125,13 @@ impl Company {
     pub(crate) fn pipeline(&mut self, status: &str, finished_at: Option<&str>, updated_at: Option<&str>) {
         let id = self.facts.pipelines.len() as i64 + 1;
         let (finished_at, updated_at) = (finished_at.map(utc), updated_at.map(utc));
-        self.facts.pipelines.push(PipelineFact { id, project: self.project, status: PipelineStatus::parse(status), updated_at, finished_at });
+        self.facts.pipelines.push(PipelineFact {
+            id,
+            project: self.project,
+            status: PipelineStatus::parse(status),
+            updated_at,
+            finished_at,
+        });
     }
 
     pub(crate) fn deployment(&mut self, status: &str, environment: Option<&str>, own: Option<&str>, at: &str) -> i64 {
@@ -151,7 +157,9 @@ impl Company {
             .into_iter()
             .filter(|snapshot| snapshot.metric == metric && snapshot.window.kind == WindowKind::Week && snapshot.window.start == start)
             .collect();
-        let of = |scope: Option<&Scope>| snapshots.iter().find(|snapshot| Some(&snapshot.scope) == scope).unwrap_or_else(|| panic!("no week {monday}"));
+        let of = |scope: Option<&Scope>| {
+            snapshots.iter().find(|snapshot| Some(&snapshot.scope) == scope).unwrap_or_else(|| panic!("no week {monday}"))
+        };
         let project = of(scope.as_ref());
         if self.asked == self.project {
             assert_eq!(Snapshot { scope: Scope::Organisation, ..project.clone() }, *of(Some(&Scope::Organisation)));

@@ -84,8 +84,18 @@ pub fn covering(earliest: DateTime<Utc>, as_of: DateTime<Utc>) -> Vec<Window> {
         start: midnight(today.checked_sub_days(Days::new(TRAILING_DAYS - 1)).unwrap_or(NaiveDate::MIN)),
         end: midnight(next_day(today)),
     };
-    let weeks = newest_first(WindowKind::Week, monday_of(today), |day| day.checked_add_days(Days::new(7)), |day| day.checked_sub_days(Days::new(7)));
-    let months = newest_first(WindowKind::Month, first_of_month(today), |day| day.checked_add_months(Months::new(1)), |day| day.checked_sub_months(Months::new(1)));
+    let weeks = newest_first(
+        WindowKind::Week,
+        monday_of(today),
+        |day| day.checked_add_days(Days::new(7)),
+        |day| day.checked_sub_days(Days::new(7)),
+    );
+    let months = newest_first(
+        WindowKind::Month,
+        first_of_month(today),
+        |day| day.checked_add_months(Months::new(1)),
+        |day| day.checked_sub_months(Months::new(1)),
+    );
     let mut windows = vec![trailing];
     windows.extend(back_to(weeks, monday_of(first), MAX_WEEKS));
     windows.extend(back_to(months, first_of_month(first), MAX_MONTHS));
@@ -200,7 +210,11 @@ mod tests {
     #[test]
     fn a_window_that_has_ended_is_not_partial() {
         let week = covering(utc("2024-03-04T00:00:00Z"), utc("2024-03-11T00:00:00Z"));
-        let weeks: Vec<bool> = week.iter().filter(|window| window.kind == WindowKind::Week).map(|window| window.is_partial(utc("2024-03-11T00:00:00Z"))).collect();
+        let weeks: Vec<bool> = week
+            .iter()
+            .filter(|window| window.kind == WindowKind::Week)
+            .map(|window| window.is_partial(utc("2024-03-11T00:00:00Z")))
+            .collect();
         assert_eq!(weeks, [false, true]);
     }
 
@@ -223,7 +237,9 @@ mod tests {
     #[test]
     fn an_instant_is_found_in_each_kind_at_most_once() {
         let set = WindowSet::new(covering(utc("2023-01-01T00:00:00Z"), utc("2024-06-15T10:00:00Z")));
-        for at in ["2024-06-10T00:00:00Z", "2024-06-09T23:59:59.999999Z", "2023-01-01T00:00:00Z", "2022-12-25T23:59:59Z", "2024-07-01T00:00:00Z"] {
+        for at in
+            ["2024-06-10T00:00:00Z", "2024-06-09T23:59:59.999999Z", "2023-01-01T00:00:00Z", "2022-12-25T23:59:59Z", "2024-07-01T00:00:00Z"]
+        {
             let at = utc(at);
             let slow: Vec<usize> = (0..set.as_slice().len()).filter(|index| set.as_slice()[*index].contains(at)).collect();
             assert_eq!(set.containing(at).collect::<Vec<_>>(), slow, "{at}");

@@ -30,8 +30,11 @@ fn stats_and_coverage_are_the_documented_ones() {
         found.1.sort_unstable();
         assert_eq!(found, (stats, coverage), "{}", snapshot.metric);
     }
-    let with_data: std::collections::HashSet<_> =
-        compute_all(&facts, as_of).into_iter().filter(|snapshot| snapshot.value.is_some()).map(|snapshot| snapshot.metric.as_str()).collect();
+    let with_data: std::collections::HashSet<_> = compute_all(&facts, as_of)
+        .into_iter()
+        .filter(|snapshot| snapshot.value.is_some())
+        .map(|snapshot| snapshot.metric.as_str())
+        .collect();
     assert_eq!(with_data.len(), REGISTRY.len());
 }
 

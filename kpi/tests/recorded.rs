@@ -5,7 +5,9 @@ use std::{collections::HashMap, path::PathBuf};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, MetricKey};
-use ovia_kpi::{Facts, MergeRequestFact, MergeRequestState, ReviewEventFact, ReviewEventKind, Scope, Snapshot, Window, WindowKind, compute_over};
+use ovia_kpi::{
+    Facts, MergeRequestFact, MergeRequestState, ReviewEventFact, ReviewEventKind, Scope, Snapshot, Window, WindowKind, compute_over,
+};
 use serde_json::Value;
 
 fn objects(file: &str) -> Option<Vec<Value>> {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::{ConnectionId, MetricKey};
 use ovia_kpi::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus, ReviewEventFact,
-    ReviewEventKind, Scope, WindowKind, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
+    ReviewEventFact, ReviewEventKind, Scope, WindowKind, compute_all,
 };
 
 const MERGE_REQUESTS: i64 = 3_000;
@@ -26,7 +26,18 @@ fn year() -> (Facts, DateTime<Utc>) {
         let merged_at = (id % 50 != 0).then_some(created_at + TimeDelta::hours(id % 90));
         let state = MergeRequestState::parse(if merged_at.is_some() { "merged" } else { "opened" });
         let (updated_at, closed_at) = (merged_at, None);
-        facts.merge_requests.push(MergeRequestFact { id, project, author, author_is_bot: false, state, draft: false, created_at, updated_at, merged_at, closed_at });
+        facts.merge_requests.push(MergeRequestFact {
+            id,
+            project,
+            author,
+            author_is_bot: false,
+            state,
+            draft: false,
+            created_at,
+            updated_at,
+            merged_at,
+            closed_at,
+        });
         for event in 0..EVENTS_EACH {
             let by = Some(facts.identity(connection, &((id + event) % 60).to_string()));
             let at = created_at + TimeDelta::hours(event * 2);
@@ -42,7 +53,16 @@ fn year() -> (Facts, DateTime<Utc>) {
         let project = facts.project(connection, &(id % 12).to_string());
         let (status, environment_tier) = (DeploymentStatus::Success, Some(EnvironmentTier::Production));
         let created_at = at(id, DEPLOYMENTS);
-        facts.deployments.push(DeploymentFact { id, project, status, environment_tier, deployment_tier: None, created_at, updated_at: None, finished_at: None });
+        facts.deployments.push(DeploymentFact {
+            id,
+            project,
+            status,
+            environment_tier,
+            deployment_tier: None,
+            created_at,
+            updated_at: None,
+            finished_at: None,
+        });
     }
     (facts, start + TimeDelta::days(370))
 }

@@ -81,14 +81,22 @@ mod tests {
 
     #[test]
     fn the_sources_flag_wins_both_ways() {
-        let identities = [account(1).username("acme-ci").bot(false).build(), account(2).username("mina").bot(true).build(), account(3).username("acme-ci").build()];
+        let identities = [
+            account(1).username("acme-ci").bot(false).build(),
+            account(2).username("mina").bot(true).build(),
+            account(3).username("acme-ci").build(),
+        ];
         let bots: Vec<bool> = prepare(&identities).iter().map(|account| account.bot.is_some()).collect();
         assert_eq!(bots, [false, true, true]);
     }
 
     #[test]
     fn one_account_is_a_bot_in_every_connection() {
-        let identities = [account(1).at("git.acme.test", "7").bot(true).build(), account(2).at("git.acme.test", "7").build(), account(3).at("git.acme.test", "8").build()];
+        let identities = [
+            account(1).at("git.acme.test", "7").bot(true).build(),
+            account(2).at("git.acme.test", "7").build(),
+            account(3).at("git.acme.test", "8").build(),
+        ];
         let bots: Vec<bool> = prepare(&identities).iter().map(|account| account.bot.is_some()).collect();
         assert_eq!(bots, [true, true, false]);
     }

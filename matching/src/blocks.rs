@@ -15,23 +15,23 @@ pub(crate) struct Block {
 pub(crate) fn of(rule: Rule, accounts: &[Account<'_>], skip: impl Fn(usize) -> bool) -> Vec<Block> {
     let places = || accounts.iter().enumerate().filter(|(index, _)| !skip(*index));
     match rule {
-        Rule::SharedAccountId => group(
-            places().map(|(index, account)| (index, account.key)),
-            |(source, host, id)| format!("account `{id}` of {source} at {host} in several connections"),
-        ),
+        Rule::SharedAccountId => group(places().map(|(index, account)| (index, account.key)), |(source, host, id)| {
+            format!("account `{id}` of {source} at {host} in several connections")
+        }),
         Rule::ExactEmail => group(
             places().filter_map(|(index, account)| Some((index, (account.email.as_deref()?, account.bot.is_some())))),
             |(email, _)| format!("same e-mail `{email}`"),
         ),
         // names of bots are words like "deploy bot": they say nothing about which one
         Rule::ExactFullName => group(
-            places().filter(|(_, account)| account.bot.is_none()).filter_map(|(index, account)| Some((index, account.full_name.as_deref()?))),
+            places()
+                .filter(|(_, account)| account.bot.is_none())
+                .filter_map(|(index, account)| Some((index, account.full_name.as_deref()?))),
             |name| format!("same full name `{name}`"),
         ),
-        Rule::HumanDecision => group(
-            places().filter_map(|(index, account)| Some((index, account.identity.confirmed_person?))),
-            |person| format!("confirmed to be person {person}"),
-        ),
+        Rule::HumanDecision => group(places().filter_map(|(index, account)| Some((index, account.identity.confirmed_person?))), |person| {
+            format!("confirmed to be person {person}")
+        }),
         Rule::ServiceAccount | Rule::OnlyAccount => Vec::new(),
     }
 }

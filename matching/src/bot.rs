@@ -1,9 +1,6 @@
 //! Whose account is a service's. The source's own flag wins both ways; without one, whole words in the user name tell.
 
-use crate::{
-    email, text,
-    types::IdentityIn,
-};
+use crate::{email, text, types::IdentityIn};
 
 const WORDS: &[&str] =
     &["automation", "bot", "buildbot", "ci", "dependabot", "deploy", "deployer", "jenkins", "renovate", "service", "serviceaccount", "svc"];

@@ -152,7 +152,9 @@ impl Engine<'_> {
     fn candidate(&self, rule: Rule, block: &Block, member: usize, candidate: usize) -> Evidence {
         let (mine, theirs) = (&self.accounts[member].email, &self.accounts[candidate].email);
         let detail = match (rule, mine, theirs) {
-            (Rule::ExactFullName, Some(mine), Some(theirs)) if mine != theirs => format!("{}, but e-mail `{mine}` here and `{theirs}` there", block.detail),
+            (Rule::ExactFullName, Some(mine), Some(theirs)) if mine != theirs => {
+                format!("{}, but e-mail `{mine}` here and `{theirs}` there", block.detail)
+            }
             _ => format!("{}, but several people answer to it", block.detail),
         };
         Evidence { rule, detail, with: Some(self.accounts[candidate].identity.id) }

@@ -9,14 +9,87 @@ use crate::text::{fold, known};
 
 /// A name made only of such words is a placeholder, a role or a machine.
 const JUNK_WORDS: &[&str] = &[
-    "account", "admin", "administrator", "anonymous", "app", "author", "bot", "build", "ci", "committer", "daemon", "data", "default", "deleted", "demo",
-    "deploy", "dev", "developer", "docker", "ec2", "email", "first", "full", "ghost", "git", "github", "gitlab", "guest", "jenkins", "last", "localhost",
-    "me", "my", "name", "no", "nobody", "none", "null", "root", "runner", "server", "service", "super", "support", "surname", "system", "team", "test",
-    "tester", "testing", "the", "ubuntu", "unknown", "user", "username", "users", "vagrant", "www", "you", "your",
+    "account",
+    "admin",
+    "administrator",
+    "anonymous",
+    "app",
+    "author",
+    "bot",
+    "build",
+    "ci",
+    "committer",
+    "daemon",
+    "data",
+    "default",
+    "deleted",
+    "demo",
+    "deploy",
+    "dev",
+    "developer",
+    "docker",
+    "ec2",
+    "email",
+    "first",
+    "full",
+    "ghost",
+    "git",
+    "github",
+    "gitlab",
+    "guest",
+    "jenkins",
+    "last",
+    "localhost",
+    "me",
+    "my",
+    "name",
+    "no",
+    "nobody",
+    "none",
+    "null",
+    "root",
+    "runner",
+    "server",
+    "service",
+    "super",
+    "support",
+    "surname",
+    "system",
+    "team",
+    "test",
+    "tester",
+    "testing",
+    "the",
+    "ubuntu",
+    "unknown",
+    "user",
+    "username",
+    "users",
+    "vagrant",
+    "www",
+    "you",
+    "your",
 ];
 /// The same without blanks between words: admin, administrator, test, unknown, anonymous, user, system.
-const JUNK_NAMES: &[&str] =
-    &["管理员", "管理者", "超级管理员", "测试", "測試", "テスト", "匿名", "未知", "不明", "用户", "ユーザー", "システム", "系统", "관리자", "테스트", "사용자", "익명"];
+const JUNK_NAMES: &[&str] = &[
+    "管理员",
+    "管理者",
+    "超级管理员",
+    "测试",
+    "測試",
+    "テスト",
+    "匿名",
+    "未知",
+    "不明",
+    "用户",
+    "ユーザー",
+    "システム",
+    "系统",
+    "관리자",
+    "테스트",
+    "사용자",
+    "익명",
+];
 
 /// What two spellings of one full name have in common; `None` if the text is no full name of a person.
 pub(crate) fn key(text: Option<&str>) -> Option<String> {
@@ -39,7 +112,9 @@ fn is_short_script(name: &str) -> bool {
 
 fn is_east_asian(letter: char) -> bool {
     let scripts = letter.script_extension();
-    [Script::Han, Script::Hangul, Script::Hiragana, Script::Katakana, Script::Bopomofo].into_iter().any(|script| scripts.contains_script(script))
+    [Script::Han, Script::Hangul, Script::Hiragana, Script::Katakana, Script::Bopomofo]
+        .into_iter()
+        .any(|script| scripts.contains_script(script))
 }
 
 #[cfg(test)]
@@ -75,8 +150,23 @@ mod tests {
     #[test]
     fn placeholders_name_nobody() {
         for text in [
-            "None", "unknown", "root", "Admin", "Test User", "Your Name", "Ghost User", "System Administrator", "no name", "管理员", "テスト", "관리자",
-            "mina@acme.test", "Mina Holt <mina@acme.test>", "Mina Holt via Forum", "", " ",
+            "None",
+            "unknown",
+            "root",
+            "Admin",
+            "Test User",
+            "Your Name",
+            "Ghost User",
+            "System Administrator",
+            "no name",
+            "管理员",
+            "テスト",
+            "관리자",
+            "mina@acme.test",
+            "Mina Holt <mina@acme.test>",
+            "Mina Holt via Forum",
+            "",
+            " ",
         ] {
             assert_eq!(of(text), None, "{text}");
         }

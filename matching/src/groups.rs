@@ -5,7 +5,11 @@ use std::collections::{HashMap, HashSet};
 use ovia_domain::PersonId;
 use petgraph::unionfind::UnionFind;
 
-use crate::{accounts::Account, blocks::Block, types::{Decisions, Rule}};
+use crate::{
+    accounts::Account,
+    blocks::Block,
+    types::{Decisions, Rule},
+};
 
 /// A partition of the accounts, as a label per account: the smallest index of its group.
 pub(crate) type Labels = Vec<usize>;

@@ -1,6 +1,9 @@
 //! From groups to clusters and links: names, addresses, classes and traces.
 
-use std::{cmp::Reverse, collections::{BTreeMap, HashMap}};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
 
 use crate::{
     accounts::Account,
@@ -20,7 +23,8 @@ pub(crate) fn write(engine: Engine<'_>) -> MatchOutput {
     for (index, label) in labels.iter().enumerate() {
         members.entry(*label).or_default().push(index);
     }
-    let groups: Vec<Vec<&Account<'_>>> = members.values().map(|group| group.iter().map(|index| &engine.accounts[*index]).collect()).collect();
+    let groups: Vec<Vec<&Account<'_>>> =
+        members.values().map(|group| group.iter().map(|index| &engine.accounts[*index]).collect()).collect();
     let identities: Vec<Vec<&IdentityIn>> = groups.iter().map(|group| group.iter().map(|account| account.identity).collect()).collect();
     let persons = people::keep(&identities);
     let clusters = groups

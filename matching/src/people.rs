@@ -1,7 +1,10 @@
 //! Which cluster keeps which person. Ids stay where most of the accounts stay, so that links, reports and decisions that name a person
 //! outlive reruns, merges and splits.
 
-use std::{cmp::Reverse, collections::{HashMap, HashSet}};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use ovia_domain::PersonId;
 

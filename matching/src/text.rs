@@ -6,7 +6,8 @@
 use unicode_normalization::UnicodeNormalization;
 
 /// Texts that stand for "nothing", as exports and scripts write them.
-const MISSING: &[&str] = &["", "-", "--", "?", "none", "null", "nil", "nan", "n/a", "na", "undefined", "(none)", "<none>", "(null)", "[none]", "[null]"];
+const MISSING: &[&str] =
+    &["", "-", "--", "?", "none", "null", "nil", "nan", "n/a", "na", "undefined", "(none)", "<none>", "(null)", "[none]", "[null]"];
 
 /// The text, unless it is missing or only says so.
 pub(crate) fn known(text: Option<&str>) -> Option<&str> {

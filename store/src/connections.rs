@@ -5,11 +5,7 @@ use ovia_domain::{ConnectionId, OrgId, RunId, Source};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::{
-    PageOf, PageToken, Sealer, Store, StoreError,
-    page::CursorTime,
-    seal::Sealed,
-};
+use crate::{PageOf, PageToken, Sealer, Store, StoreError, page::CursorTime, seal::Sealed};
 
 const LIST: &str = "connections";
 
@@ -107,7 +103,12 @@ impl Store {
     }
 
     /// Changes a connection; `None` if there is none. A name in use is a violation of `connections_name_unique`.
-    pub async fn connection_patch(&self, org_id: OrgId, id: ConnectionId, patch: ConnectionPatch) -> Result<Option<ConnectionRow>, StoreError> {
+    pub async fn connection_patch(
+        &self,
+        org_id: OrgId,
+        id: ConnectionId,
+        patch: ConnectionPatch,
+    ) -> Result<Option<ConnectionRow>, StoreError> {
         let sealed = patch.token.map(|(token, sealer)| token_seal(&sealer, org_id, id, &token)).transpose()?;
         let (bytes, key_id) = sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
         let row = sqlx::query_as!(
@@ -133,7 +134,8 @@ impl Store {
     pub async fn connection_delete(&self, org_id: OrgId, id: ConnectionId) -> Result<ConnectionDeletion, StoreError> {
         let mut txn = self.pool.begin().await?;
         // a run of this connection cannot be inserted while the row is locked: its foreign key waits for us
-        let found = sqlx::query!("select id from connections where org_id = $1 and id = $2 and deleted_at is null for update", org_id.0, id.0);
+        let found =
+            sqlx::query!("select id from connections where org_id = $1 and id = $2 and deleted_at is null for update", org_id.0, id.0);
         if found.fetch_optional(&mut *txn).await?.is_none() {
             return Ok(ConnectionDeletion::NotFound);
         }
@@ -148,13 +150,15 @@ impl Store {
     }
 
     /// A connection and its token, opened. For activities only: the API never needs it.
-    pub async fn connection_open_secret(&self, org_id: OrgId, id: ConnectionId, sealer: &Sealer) -> Result<Option<(ConnectionRow, SecretString)>, StoreError> {
+    pub async fn connection_open_secret(
+        &self,
+        org_id: OrgId,
+        id: ConnectionId,
+        sealer: &Sealer,
+    ) -> Result<Option<(ConnectionRow, SecretString)>, StoreError> {
         let Some(row) = self.connection_fetch(org_id, id).await? else { return Ok(None) };
-        let sealed = sqlx::query!(
-            "select credentials_sealed, credentials_key_id from connections where org_id = $1 and id = $2",
-            org_id.0,
-            id.0
-        );
+        let sealed =
+            sqlx::query!("select credentials_sealed, credentials_key_id from connections where org_id = $1 and id = $2", org_id.0, id.0);
         let sealed = sealed.fetch_one(&self.pool).await?;
         let sealed = Sealed { key_id: sealed.credentials_key_id, bytes: sealed.credentials_sealed };
         Ok(Some((row, token_open(sealer, org_id, id, &sealed)?)))

@@ -39,7 +39,10 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(|row| PendingPartition { partition: row.partition, cursor: row.cursor, watermark: row.watermark }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| PendingPartition { partition: row.partition, cursor: row.cursor, watermark: row.watermark })
+            .collect())
     }
 
     /// External ids of the live raw records of `stream`, in a stable order.

@@ -60,7 +60,12 @@ pub struct DeploymentFilter {
 
 impl Store {
     /// Deployments, newest first.
-    pub async fn deployments_list(&self, org_id: OrgId, filter: &DeploymentFilter, page: &PageToken) -> Result<PageOf<DeploymentRow>, StoreError> {
+    pub async fn deployments_list(
+        &self,
+        org_id: OrgId,
+        filter: &DeploymentFilter,
+        page: &PageToken,
+    ) -> Result<PageOf<DeploymentRow>, StoreError> {
         let key: Option<(CursorTime, i64)> = page.key(LIST)?;
         let rows = sqlx::query_file_as!(
             DeploymentRow,

@@ -8,7 +8,14 @@ use crate::{Store, StoreError};
 
 impl Store {
     /// The oldest `limit` requests of a stream, skipping the first `offset` (those in flight).
-    pub async fn detail_next(&self, org: OrgId, connection: ConnectionId, stream: &str, offset: i64, limit: i64) -> Result<Vec<DetailRequest>, StoreError> {
+    pub async fn detail_next(
+        &self,
+        org: OrgId,
+        connection: ConnectionId,
+        stream: &str,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<DetailRequest>, StoreError> {
         let rows = sqlx::query!(
             "select external_id, args from detail_queue where org_id = $1 and connection_id = $2 and stream = $3 order by id offset $4 limit $5",
             org.0,

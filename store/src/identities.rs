@@ -5,10 +5,7 @@ use ovia_domain::{ConnectionId, IdentityId, OrgId, PersonId};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{
-    PageOf, PageToken, Store, StoreError,
-    page::contains_pattern,
-};
+use crate::{PageOf, PageToken, Store, StoreError, page::contains_pattern};
 
 const LIST: &str = "identities";
 
@@ -55,7 +52,12 @@ pub struct IdentityFilter {
 
 impl Store {
     /// Identities, in no meaningful but a stable order.
-    pub async fn identities_list(&self, org_id: OrgId, filter: &IdentityFilter, page: &PageToken) -> Result<PageOf<IdentityRow>, StoreError> {
+    pub async fn identities_list(
+        &self,
+        org_id: OrgId,
+        filter: &IdentityFilter,
+        page: &PageToken,
+    ) -> Result<PageOf<IdentityRow>, StoreError> {
         let after: Option<Uuid> = page.key(LIST)?;
         let rows = sqlx::query_file_as!(
             IdentityRow,

@@ -95,9 +95,10 @@ const CHUNK: usize = 500;
 impl Store {
     /// Connection and external id of every live project.
     pub async fn kpi_projects(&self, org: OrgId) -> Result<Vec<(Uuid, String)>, StoreError> {
-        let rows = sqlx::query!("select connection_id, external_id from projects where org_id = $1 and deleted_at is null order by id", org.0)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows =
+            sqlx::query!("select connection_id, external_id from projects where org_id = $1 and deleted_at is null order by id", org.0)
+                .fetch_all(&self.pool)
+                .await?;
         Ok(rows.into_iter().map(|row| (row.connection_id, row.external_id)).collect())
     }
 
@@ -179,11 +180,14 @@ impl Store {
     pub async fn kpi_snapshots_upsert(&self, org: OrgId, run: RunId, epoch: i64, snapshots: &[NewSnapshot]) -> Result<u64, StoreError> {
         let mut tx = self.pool.begin().await?;
         // two rollups of one organisation at once would deadlock on each other's rows
-        sqlx::query!("select pg_advisory_xact_lock(hashtextextended('kpi_rollup:' || $1::text, 0))", org.to_string()).execute(&mut *tx).await?;
+        sqlx::query!("select pg_advisory_xact_lock(hashtextextended('kpi_rollup:' || $1::text, 0))", org.to_string())
+            .execute(&mut *tx)
+            .await?;
         let mut written = 0;
         for chunk in snapshots.chunks(CHUNK) {
             let rows = serde_json::to_value(chunk)?;
-            written += sqlx::query_file!("src/kpi_snapshots_upsert.sql", org.0, run.0, epoch, rows).execute(&mut *tx).await?.rows_affected();
+            written +=
+                sqlx::query_file!("src/kpi_snapshots_upsert.sql", org.0, run.0, epoch, rows).execute(&mut *tx).await?.rows_affected();
         }
         tx.commit().await?;
         Ok(written)

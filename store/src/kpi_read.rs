@@ -124,25 +124,24 @@ impl Store {
             metric,
             page.fetch()
         );
-        page.page(HISTORY_LIST, rows.fetch_all(&self.pool).await?, |row| (CursorTime(row.window_start), row.scope_id.clone(), row.metric.clone()))
+        page.page(HISTORY_LIST, rows.fetch_all(&self.pool).await?, |row| {
+            (CursorTime(row.window_start), row.scope_id.clone(), row.metric.clone())
+        })
     }
 
     /// What the newest trailing-30-days snapshots show to need attention: stale merge requests, oldest first; then projects whose
     /// pipelines succeed less often than `min_pipeline_success` (0 to 1); then projects that deploy and did not in the window.
-    pub async fn kpi_risks(&self, org_id: OrgId, project: Option<&str>, min_pipeline_success: f64, page: &PageToken) -> Result<PageOf<RiskRow>, StoreError> {
+    pub async fn kpi_risks(
+        &self,
+        org_id: OrgId,
+        project: Option<&str>,
+        min_pipeline_success: f64,
+        page: &PageToken,
+    ) -> Result<PageOf<RiskRow>, StoreError> {
         let key: Option<(i32, f64, String)> = page.key(RISKS_LIST)?;
         let (rank, sort, id) = key.map_or((None, None, None), |key| (Some(key.0), Some(key.1), Some(key.2)));
-        let rows = sqlx::query_file_as!(
-            RiskRow,
-            "src/kpi_risks.sql",
-            org_id.0,
-            project,
-            min_pipeline_success,
-            rank,
-            sort,
-            id,
-            page.fetch()
-        );
+        let rows =
+            sqlx::query_file_as!(RiskRow, "src/kpi_risks.sql", org_id.0, project, min_pipeline_success, rank, sort, id, page.fetch());
         page.page(RISKS_LIST, rows.fetch_all(&self.pool).await?, |row| (row.rank, row.sort, row.key.clone()))
     }
 }

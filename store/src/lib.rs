@@ -3,6 +3,7 @@
 pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
+pub mod deployments;
 pub mod detail_queue;
 mod error;
 pub mod identities;
@@ -16,7 +17,6 @@ pub mod org_runs;
 mod page;
 pub mod people;
 pub mod pipelines;
-pub mod deployments;
 pub mod run_events;
 pub mod run_log;
 pub mod runs;

@@ -65,7 +65,9 @@ impl Store {
     /// Begins matching; waits while another matching run of the organisation goes on.
     pub async fn matching_begin(&self, org: OrgId) -> Result<Matching, StoreError> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query!("select pg_advisory_xact_lock(hashtextextended('matching:' || $1::text, 0))", org.to_string()).execute(&mut *tx).await?;
+        sqlx::query!("select pg_advisory_xact_lock(hashtextextended('matching:' || $1::text, 0))", org.to_string())
+            .execute(&mut *tx)
+            .await?;
         Ok(Matching { tx, org })
     }
 }
@@ -88,9 +90,16 @@ impl Matching {
     }
 
     /// Writes what differs, removes people nobody is linked to any more, and raises the identity epoch if any link changed.
-    pub async fn apply(mut self, run: RunId, rule_set_version: i32, people: &[PersonWrite], links: &[LinkWrite]) -> Result<MatchingApplied, StoreError> {
+    pub async fn apply(
+        mut self,
+        run: RunId,
+        rule_set_version: i32,
+        people: &[PersonWrite],
+        links: &[LinkWrite],
+    ) -> Result<MatchingApplied, StoreError> {
         let org = self.org.0;
-        let people_written = sqlx::query_file!("src/matching_people_upsert.sql", org, serde_json::to_value(people)?).execute(&mut *self.tx).await?;
+        let people_written =
+            sqlx::query_file!("src/matching_people_upsert.sql", org, serde_json::to_value(people)?).execute(&mut *self.tx).await?;
         let links_written = sqlx::query_file!("src/matching_links_upsert.sql", org, run.0, rule_set_version, serde_json::to_value(links)?)
             .execute(&mut *self.tx)
             .await?

@@ -76,7 +76,12 @@ pub struct MergeRequestFilter {
 
 impl Store {
     /// Merge requests, newest first.
-    pub async fn merge_requests_list(&self, org_id: OrgId, filter: &MergeRequestFilter, page: &PageToken) -> Result<PageOf<MergeRequestRow>, StoreError> {
+    pub async fn merge_requests_list(
+        &self,
+        org_id: OrgId,
+        filter: &MergeRequestFilter,
+        page: &PageToken,
+    ) -> Result<PageOf<MergeRequestRow>, StoreError> {
         let key: Option<(CursorTime, i64)> = page.key(LIST)?;
         let rows = sqlx::query_file_as!(
             MergeRequestRow,

@@ -7,10 +7,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{
-    PageOf, PageToken, Store, StoreError,
-    page::contains_pattern,
-};
+use crate::{PageOf, PageToken, Store, StoreError, page::contains_pattern};
 
 const LIST: &str = "people";
 

@@ -60,7 +60,12 @@ pub struct PipelineFilter {
 
 impl Store {
     /// Pipelines, newest first; those whose creation time the source did not say come before all others.
-    pub async fn pipelines_list(&self, org_id: OrgId, filter: &PipelineFilter, page: &PageToken) -> Result<PageOf<PipelineRow>, StoreError> {
+    pub async fn pipelines_list(
+        &self,
+        org_id: OrgId,
+        filter: &PipelineFilter,
+        page: &PageToken,
+    ) -> Result<PageOf<PipelineRow>, StoreError> {
         let key: Option<(Option<CursorTime>, i64)> = page.key(LIST)?;
         let rows = sqlx::query_file_as!(
             PipelineRow,

@@ -43,7 +43,8 @@ impl Store {
     /// queued → running, with `streams` as its plan.
     pub async fn run_begin(&self, org: OrgId, run: RunId, streams: &[&str]) -> Result<RunBegun, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
+        let row =
+            sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
         match row.as_ref().map(|row| row.status.as_str()) {
             Some("queued") => {
                 sqlx::query!("update runs set status = 'running', started_at = now() where id = $1", run.0).execute(&mut *tx).await?;
@@ -70,10 +71,14 @@ impl Store {
     /// A slice of `stream` starts: the stream is running, and a waiting run is running again.
     pub async fn run_stream_begin(&self, org: OrgId, run: RunId, stream: &str, total_hint: Option<i64>) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
-        let resumed = sqlx::query!("update runs set status = 'running', waiting_until = null where org_id = $1 and id = $2 and status = 'waiting'", org.0, run.0)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
+        let resumed = sqlx::query!(
+            "update runs set status = 'running', waiting_until = null where org_id = $1 and id = $2 and status = 'waiting'",
+            org.0,
+            run.0
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
         if resumed > 0 {
             event_insert_in_txn(&mut tx, org, run, "run_resumed", json!({"stream": stream})).await?;
         }
@@ -172,13 +177,15 @@ impl Store {
         follow_up: Option<NewRun>,
     ) -> Result<(RunStatus, Option<NewRun>), StoreError> {
         let mut tx = self.pool.begin().await?;
-        let row = sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
+        // the lease before the run, as page commits lock them
+        leases::lease_release_in_txn(&mut tx, run).await?;
+        let row =
+            sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
         let current = row.and_then(|row| RunStatus::parse(&row.status)).unwrap_or(RunStatus::Failed);
         let ended = if current.is_terminal() { current } else { status };
         if !current.is_terminal() {
             run_close_in_txn(&mut tx, org, run, ended, error).await?;
         }
-        leases::lease_release_in_txn(&mut tx, run).await?;
         let next = match follow_up {
             Some(new) if ended == RunStatus::Succeeded => Some(follow_up_in_txn(&mut tx, new).await?),
             _ => None,
@@ -209,7 +216,13 @@ impl Store {
     }
 }
 
-async fn run_close_in_txn(tx: &mut PgConnection, org: OrgId, run: RunId, status: RunStatus, error: Option<&RunError>) -> Result<(), StoreError> {
+async fn run_close_in_txn(
+    tx: &mut PgConnection,
+    org: OrgId,
+    run: RunId,
+    status: RunStatus,
+    error: Option<&RunError>,
+) -> Result<(), StoreError> {
     let error = error.map(serde_json::to_value).transpose()?;
     sqlx::query!(
         "update runs set status = $3, ended_at = now(), waiting_until = null, error = $4, started_at = coalesce(started_at, now()) where org_id = $1 and id = $2",

@@ -178,7 +178,11 @@ impl Store {
         Self::ingest_open_in_txn(&mut *self.pool.acquire().await?, org_id, connection_id).await
     }
 
-    pub(crate) async fn ingest_open_in_txn(txn: &mut PgConnection, org_id: OrgId, connection_id: ConnectionId) -> Result<Option<RunId>, StoreError> {
+    pub(crate) async fn ingest_open_in_txn(
+        txn: &mut PgConnection,
+        org_id: OrgId,
+        connection_id: ConnectionId,
+    ) -> Result<Option<RunId>, StoreError> {
         let id = sqlx::query_scalar!(
             "select id from runs where org_id = $1 and connection_id = $2 and kind in ('sync', 'backfill')
                 and status in ('queued', 'running', 'waiting', 'paused', 'cancelling')",

@@ -80,7 +80,8 @@ impl Sealer {
 
     /// Opens what `seal` made for the same connection. `StoreError::Seal` says which key is missing or that the bytes do not fit.
     pub fn open(&self, org_id: OrgId, connection_id: ConnectionId, sealed: &Sealed) -> Result<SecretString, StoreError> {
-        let does_not_fit = || StoreError::Seal(format!("they were not sealed for this connection by the key `{}` of the keyring", sealed.key_id));
+        let does_not_fit =
+            || StoreError::Seal(format!("they were not sealed for this connection by the key `{}` of the keyring", sealed.key_id));
         let cipher = self.key(&sealed.key_id)?;
         let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(does_not_fit)?;
         let payload = Payload { msg: ciphertext, aad: &associated_data(org_id, connection_id) };

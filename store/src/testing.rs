@@ -18,7 +18,8 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// Creates it on the server that OVIA_TEST_DATABASE_URL names. Panics, saying what to do, when that is not set.
     pub async fn create() -> Self {
-        let admin_url = std::env::var(VARIABLE).unwrap_or_else(|_| panic!("{VARIABLE} is not set: run `make test`, which starts a PostgreSQL for the tests"));
+        let admin_url = std::env::var(VARIABLE)
+            .unwrap_or_else(|_| panic!("{VARIABLE} is not set: run `make test`, which starts a PostgreSQL for the tests"));
         let name = format!("ovia_test_{}", Uuid::new_v4().simple());
         run(&admin_url, &format!("create database {name}")).await;
         let store = Store::connect(&database_url(&admin_url, &name), 10).await.unwrap_or_else(|error| panic!("{error}"));
@@ -58,6 +59,10 @@ fn database_url(admin_url: &str, name: &str) -> String {
 }
 
 async fn run(url: &str, statements: &str) {
-    let mut connection = PgConnection::connect(url).await.unwrap_or_else(|error| panic!("failed to connect to the test PostgreSQL: {error}"));
-    connection.execute(sqlx::AssertSqlSafe(statements.to_owned())).await.unwrap_or_else(|error| panic!("failed to run `{statements}`: {error}"));
+    let mut connection =
+        PgConnection::connect(url).await.unwrap_or_else(|error| panic!("failed to connect to the test PostgreSQL: {error}"));
+    connection
+        .execute(sqlx::AssertSqlSafe(statements.to_owned()))
+        .await
+        .unwrap_or_else(|error| panic!("failed to run `{statements}`: {error}"));
 }

@@ -55,7 +55,7 @@ fn page_url(source: &BenchServer, page: usize) -> String {
 pub async fn lists(source: &BenchServer, in_flight: usize) -> anyhow::Result<Measured> {
     let target = Target::new(source).await?;
     let client = reqwest::Client::new();
-        let began = Instant::now();
+    let began = Instant::now();
     let rows = stream::iter(1..=pages(source))
         .map(|page| {
             let (client, (store, org, connection, run)) = (client.clone(), target.scope());

@@ -24,7 +24,8 @@ async fn cancel_in_mid_sync_stops_within_seconds_and_the_next_sync_completes() {
     demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(30))] });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync_start(&connection).await;
-    eventually("some rows", 60, || async { (state::count(&app.store, "select count(*) from merge_requests").await > 0).then_some(()) }).await;
+    eventually("some rows", 60, || async { (state::count(&app.store, "select count(*) from merge_requests").await > 0).then_some(()) })
+        .await;
     let took = cancel(&app, &run).await;
     assert!(took < Duration::from_secs(5), "{took:?}");
 

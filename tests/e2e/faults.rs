@@ -90,7 +90,10 @@ async fn a_wrong_token_fails_at_once_and_says_reconnect() {
 async fn a_token_revoked_in_mid_sync_fails_the_run_and_keeps_its_work() {
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    demo.set_faults(Faults { seed: 1, rules: vec![FaultRule::always(FaultKind::Unauthorized).when(When::Between { first: 200, last: None })] });
+    demo.set_faults(Faults {
+        seed: 1,
+        rules: vec![FaultRule::always(FaultKind::Unauthorized).when(When::Between { first: 200, last: None })],
+    });
     let connection = demo::connect(&app, &demo).await;
     let run = app.sync(&connection).await;
     assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("UNAUTHENTICATED")), "{run}");
@@ -108,7 +111,8 @@ async fn a_token_revoked_in_mid_sync_fails_the_run_and_keeps_its_work() {
 /// A source that is down: tried again for a while, then a failed run that names the request.
 #[tokio::test]
 async fn a_source_that_stays_down_fails_the_run() {
-    let retry = RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
+    let retry =
+        RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
     let app = TestApp::start_with(TestOptions { retry, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
     demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Status(502))] });
@@ -121,7 +125,8 @@ async fn a_source_that_stays_down_fails_the_run() {
 /// One item the source cannot serve holds up nothing else; it becomes a dead letter.
 #[tokio::test]
 async fn an_item_that_always_fails_becomes_a_dead_letter() {
-    let retry = RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
+    let retry =
+        RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
     let app = TestApp::start_with(TestOptions { retry, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
     let rule = every(1, FaultKind::Status(500)).path("/merge_requests/7/notes");

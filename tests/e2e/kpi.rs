@@ -77,7 +77,14 @@ async fn kpis_are_served_with_history_and_risks() {
 
     let latest = app.http.get("/team/kpi").await;
     let metrics: Vec<&str> = latest["items"].as_array().unwrap().iter().map(|item| item["metric"].as_str().unwrap()).collect();
-    for metric in ["merge_throughput", "time_to_merge", "time_to_first_review", "pipeline_success_rate", "stale_merge_requests", "deployment_frequency"] {
+    for metric in [
+        "merge_throughput",
+        "time_to_merge",
+        "time_to_first_review",
+        "pipeline_success_rate",
+        "stale_merge_requests",
+        "deployment_frequency",
+    ] {
         assert!(metrics.contains(&metric), "{latest}");
     }
     let history = app.http.get_all("/team/kpi/history?metric=merge_throughput&window=month").await;

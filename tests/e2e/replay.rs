@@ -80,7 +80,8 @@ async fn check(app: &TestApp, name: &str, run: &serde_json::Value) {
     let workflow_id = run["workflow_id"].as_str().unwrap();
     // the workflow closes a moment after its run's row
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    let history = || app.engine.client().get_workflow_handle::<UntypedWorkflow>(workflow_id).fetch_history(WorkflowFetchHistoryOptions::default());
+    let history =
+        || app.engine.client().get_workflow_handle::<UntypedWorkflow>(workflow_id).fetch_history(WorkflowFetchHistoryOptions::default());
     replayer().replay_workflow(history()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
     if std::env::var_os("UPDATE_HISTORIES").is_some() {
         std::fs::create_dir_all(folder()).unwrap();

@@ -12,10 +12,7 @@ use temporalio_sdk::{ActivityCancellationType, ActivityOptions, WorkflowCancella
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn retry() -> RetryPolicy {
-    RetryPolicy::builder()
-        .initial_interval(Duration::from_millis(500))
-        .maximum_interval(Duration::from_secs(15))
-        .build()
+    RetryPolicy::builder().initial_interval(Duration::from_millis(500)).maximum_interval(Duration::from_secs(15)).build()
 }
 
 /// Short bookkeeping: milliseconds of Postgres.

@@ -128,14 +128,8 @@ impl Engine for TemporalEngine {
         let org_run = OrgRun { org_id: start.org_id, run_id: start.run_id, then_rollup: false };
         match (start.kind, start.connection) {
             (RunKind::Sync, Some((connection_id, source))) => {
-                let input = SyncInput {
-                    org_id: start.org_id,
-                    run_id: start.run_id,
-                    connection_id,
-                    source,
-                    tuning: self.sync_tuning,
-                    resume: None,
-                };
+                let input =
+                    SyncInput { org_id: start.org_id, run_id: start.run_id, connection_id, source, tuning: self.sync_tuning, resume: None };
                 started(self.client.start_workflow(SyncWorkflow::run, input, options).await)
             }
             (RunKind::Matching, _) => started(self.client.start_workflow(MatchingWorkflow::run, org_run, options).await),

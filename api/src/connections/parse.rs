@@ -52,7 +52,10 @@ pub(super) fn patch(body: ConnectionPatch, current: &ConnectionRow, state: &ApiS
 /// A violation of the unique name, as a conflict that says so.
 pub(super) fn name_taken(error: StoreError, name: &str) -> Problem {
     if error.is_unique_violation("connections_name_unique") {
-        return Problem::conflict(format!("There is a connection named `{name}` already."), "Choose another name, or change that connection with PATCH.");
+        return Problem::conflict(
+            format!("There is a connection named `{name}` already."),
+            "Choose another name, or change that connection with PATCH.",
+        );
     }
     error.into()
 }
@@ -97,7 +100,10 @@ fn token(credentials: CredentialsIn) -> Result<SecretString, Problem> {
         return Err(Problem::field("credentials.token", format!("it is longer than {MAX_TOKEN_BYTES} bytes")));
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Problem::field("credentials.token", "it holds characters that cannot be in a token: white space, control or non-ASCII ones"));
+        return Err(Problem::field(
+            "credentials.token",
+            "it holds characters that cannot be in a token: white space, control or non-ASCII ones",
+        ));
     }
     Ok(SecretString::from(token))
 }

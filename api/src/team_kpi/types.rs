@@ -169,7 +169,9 @@ fn summary(row: &RiskRow, age_days: Option<i64>) -> String {
         ("stale_merge_request", Some(number), Some(days)) => {
             format!("{project}!{number} is {days} days old and nothing has happened to it for at least 7 days.")
         }
-        ("low_pipeline_success_rate", ..) => format!("Only {:.0} % of the finished pipelines of {project} succeeded in 30 days.", row.value.unwrap_or_default() * 100.0),
+        ("low_pipeline_success_rate", ..) => {
+            format!("Only {:.0} % of the finished pipelines of {project} succeeded in 30 days.", row.value.unwrap_or_default() * 100.0)
+        }
         _ => format!("{project} has not been deployed to production in 30 days."),
     }
 }

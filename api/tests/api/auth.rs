@@ -39,8 +39,10 @@ fn every_documented_operation_is_covered() {
             documented.extend((!open.contains(&path.as_str())).then(|| format!("{} {path}", method.to_uppercase())));
         }
     }
-    let mut covered: Vec<_> =
-        PROTECTED.iter().map(|(method, path)| format!("{method} {}", path.replace("01890000-0000-7000-8000-000000000001", "{id}"))).collect();
+    let mut covered: Vec<_> = PROTECTED
+        .iter()
+        .map(|(method, path)| format!("{method} {}", path.replace("01890000-0000-7000-8000-000000000001", "{id}")))
+        .collect();
     documented.sort();
     covered.sort();
     assert_eq!(documented, covered);
@@ -54,7 +56,15 @@ async fn nothing_is_said_without_a_good_token() {
     assert!(!api.db.store.token_revoke(api.other_org, id).await.unwrap(), "another organisation's token");
     assert!(api.db.store.token_revoke(api.org, id).await.unwrap());
     let unknown = format!("ovia_{}", "a".repeat(43));
-    let bad = [None, Some("Basic b3ZpYTpvdmlh".to_owned()), Some("Bearer".into()), Some("Bearer nonsense".into()), Some(format!("Bearer {unknown}")), Some(format!("Bearer {}", revoked.expose_secret())), Some(api.token.clone())];
+    let bad = [
+        None,
+        Some("Basic b3ZpYTpvdmlh".to_owned()),
+        Some("Bearer".into()),
+        Some("Bearer nonsense".into()),
+        Some(format!("Bearer {unknown}")),
+        Some(format!("Bearer {}", revoked.expose_secret())),
+        Some(api.token.clone()),
+    ];
     for header in bad {
         for (method, path) in PROTECTED {
             // a bad parameter and a bad body must not be what a stranger hears about

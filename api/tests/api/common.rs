@@ -7,11 +7,10 @@ use ovia_domain::{ConnectionId, OrgId};
 use ovia_store::{Sealer, testing::TestDatabase};
 use ovia_workflows::{ConnectionCheck, Engine, EngineError, RunStart};
 use poem::{
-    Endpoint,
+    Endpoint, EndpointExt, IntoResponse, Response,
     endpoint::BoxEndpoint,
     http::StatusCode,
     test::{TestClient, TestRequestBuilder},
-    EndpointExt, IntoResponse, Response,
 };
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -74,7 +73,15 @@ impl TestApi {
         config.sse_heartbeat = Duration::from_millis(100);
         change(&mut config);
         let client = TestClient::new(api_endpoint(config.clone()).map_to_response().boxed());
-        Self { db, config, client, org, token: token.expose_secret().to_owned(), other_org, other_token: other_token.expose_secret().to_owned() }
+        Self {
+            db,
+            config,
+            client,
+            org,
+            token: token.expose_secret().to_owned(),
+            other_org,
+            other_token: other_token.expose_secret().to_owned(),
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> TestRequestBuilder<'_, BoxEndpoint<'static, Response>> {
@@ -190,7 +197,13 @@ pub fn willing_engine() -> MockTemporal {
     engine.expect_run_start().returning(|_| Ok(()));
     engine.expect_run_cancel().returning(|_, _| Ok(()));
     engine.expect_ready().returning(|| Ok(()));
-    let found = ConnectionCheck { ok: true, account: Some("@ada".into()), version: Some("18.1".into()), warnings: vec!["a warning".into()], error: None };
+    let found = ConnectionCheck {
+        ok: true,
+        account: Some("@ada".into()),
+        version: Some("18.1".into()),
+        warnings: vec!["a warning".into()],
+        error: None,
+    };
     engine.expect_connection_check().returning(move |_, _| Ok(found.clone()));
     engine
 }

@@ -43,7 +43,8 @@ async fn credentials_are_sealed_opened_and_forgotten() {
     let id = api.connection("acme").await;
     let key: ConnectionId = id.parse().unwrap();
     let sealer = api.config.sealer.clone().unwrap();
-    let open = async || api.db.store.connection_open_secret(api.org, key, &sealer).await.unwrap().map(|found| found.1.expose_secret().to_owned());
+    let open =
+        async || api.db.store.connection_open_secret(api.org, key, &sealer).await.unwrap().map(|found| found.1.expose_secret().to_owned());
     assert_eq!(open().await.as_deref(), Some(SECRET));
     let patched = api.send(Method::PATCH, &format!("/connections/{id}"), &json!({"credentials": {"token": " next "}})).await;
     assert_eq!(patched.status, 200);
@@ -128,7 +129,11 @@ async fn a_stored_token_is_never_sent_to_a_new_address() {
     assert_eq!(same.status, 200, "{}", same.text);
     let moved = api.send(Method::PATCH, &path, &json!({"base_url": "https://new.example.com", "credentials": {"token": "t"}})).await;
     assert_eq!(moved.json()["base_url"], "https://new.example.com");
-    for (body, field) in [(json!({"name": ""}), "name"), (json!({"source": "gitlab"}), "source"), (json!({"settings": {"groups": [1.5]}}), "settings.groups[0]")] {
+    for (body, field) in [
+        (json!({"name": ""}), "name"),
+        (json!({"source": "gitlab"}), "source"),
+        (json!({"settings": {"groups": [1.5]}}), "settings.groups[0]"),
+    ] {
         api.send(Method::PATCH, &path, &body).await.names_field(field);
     }
 }
@@ -186,7 +191,10 @@ async fn without_a_sealing_key_nothing_can_be_connected() {
 async fn connectors_say_what_is_missing() {
     let api = TestApi::start().await;
     let gitlab = api.get("/connectors").await.items().remove(0);
-    assert_eq!((&gitlab["source"], &gitlab["configured"], &gitlab["missing"][0]["name"]), (&json!("gitlab"), &json!(false), &json!("connection")));
+    assert_eq!(
+        (&gitlab["source"], &gitlab["configured"], &gitlab["missing"][0]["name"]),
+        (&json!("gitlab"), &json!(false), &json!("connection"))
+    );
     assert_eq!(gitlab["credentials"][0]["secret"], true);
     api.connection("acme").await;
     let gitlab = api.get("/connectors").await.items().remove(0);

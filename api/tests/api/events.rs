@@ -44,7 +44,8 @@ async fn a_finished_run_is_told_whole_and_resumed_anywhere() {
     assert!(all[1].2["at"].as_str().unwrap().ends_with('Z'));
     assert_eq!(all[3].2["status"], "succeeded");
     for seen in 0..all.len() {
-        let by_header = Answer::of(api.request(Method::GET, &format!("{path}?after=0")).header("last-event-id", all[seen].0.to_string())).await;
+        let by_header =
+            Answer::of(api.request(Method::GET, &format!("{path}?after=0")).header("last-event-id", all[seen].0.to_string())).await;
         let by_query = api.get(&format!("{path}?after={}", all[seen].0)).await;
         assert_eq!(parse(&by_header.text), all[seen + 1..], "the header wins");
         assert_eq!(parse(&by_query.text), all[seen + 1..]);
@@ -58,7 +59,9 @@ async fn what_cannot_be_watched_is_refused() {
     api.get("/runs/01890000-0000-7000-8000-000000000001/events").await.problem(404, "NOT_FOUND");
     for bad in ["x", "-1", "1.5"] {
         api.get(&format!("/runs/{run}/events?after={bad}")).await.names_field("after");
-        Answer::of(api.request(Method::GET, &format!("/runs/{run}/events")).header("last-event-id", bad)).await.names_field("Last-Event-ID");
+        Answer::of(api.request(Method::GET, &format!("/runs/{run}/events")).header("last-event-id", bad))
+            .await
+            .names_field("Last-Event-ID");
     }
 }
 

@@ -37,16 +37,31 @@ async fn with_snapshots(api: &TestApi) -> Seed {
     let seed = seed(api).await;
     let (web, none) = (format!("{}:10", seed.connection), "'{}'");
     let stale = "(select array_agg(id) from merge_requests where number in (1, 3))";
-    let merged = Snapshot { metric: "merge_throughput", version: 1, scope: "", window: OLD, value: "9", table: "merge_requests", rows: none };
+    let merged =
+        Snapshot { metric: "merge_throughput", version: 1, scope: "", window: OLD, value: "9", table: "merge_requests", rows: none };
     insert(api, Snapshot { ..merged }).await;
-    insert(api, Snapshot { window: NEW, value: "3", rows: "(select array_agg(id) from merge_requests where state = 'merged')", ..merged }).await;
+    insert(api, Snapshot { window: NEW, value: "3", rows: "(select array_agg(id) from merge_requests where state = 'merged')", ..merged })
+        .await;
     insert(api, Snapshot { window: NEW, scope: &web, value: "2", ..merged }).await;
     insert(api, Snapshot { metric: "time_to_merge", window: NEW, value: "null", ..merged }).await;
     insert(api, Snapshot { metric: "stale_merge_requests", window: NEW, value: "2", rows: stale, ..merged }).await;
     insert(api, Snapshot { metric: "pipeline_success_rate", scope: &web, window: NEW, value: "0.5", table: "pipelines", ..merged }).await;
     insert(api, Snapshot { metric: "deployment_frequency", scope: &web, window: NEW, value: "0", table: "deployments", ..merged }).await;
-    insert(api, Snapshot { metric: "deployment_frequency", scope: &format!("{}:11", seed.connection), window: NEW, value: "null", table: "deployments", ..merged }).await;
-    for (start, end, value) in [("2026-01-05Z", "2026-01-12Z", "1"), ("2026-01-12Z", "2026-01-19Z", "2"), ("2026-01-19Z", "2026-01-26Z", "3")] {
+    insert(
+        api,
+        Snapshot {
+            metric: "deployment_frequency",
+            scope: &format!("{}:11", seed.connection),
+            window: NEW,
+            value: "null",
+            table: "deployments",
+            ..merged
+        },
+    )
+    .await;
+    for (start, end, value) in
+        [("2026-01-05Z", "2026-01-12Z", "1"), ("2026-01-12Z", "2026-01-19Z", "2"), ("2026-01-19Z", "2026-01-26Z", "3")]
+    {
         insert(api, Snapshot { window: ("week", start, end), value, ..merged }).await;
     }
     insert(api, Snapshot { version: 2, window: ("week", "2026-01-12Z", "2026-01-19Z"), value: "20", ..merged }).await;
@@ -63,11 +78,17 @@ async fn the_newest_value_of_each_metric() {
     let seed = with_snapshots(&api).await;
     for limit in [1, 2, 10] {
         let items = api.walk("/team/kpi", limit).await;
-        assert_eq!(values(&items), [("merge_throughput", &json!(3.0)), ("stale_merge_requests", &json!(2.0)), ("time_to_merge", &Value::Null)]);
+        assert_eq!(
+            values(&items),
+            [("merge_throughput", &json!(3.0)), ("stale_merge_requests", &json!(2.0)), ("time_to_merge", &Value::Null)]
+        );
     }
     let one = api.get("/team/kpi?metric=merge_throughput").await.items().remove(0);
     assert_eq!(one["window"], json!({"kind": "trailing_30_days", "start": "2026-01-02T00:00:00Z", "end": "2026-02-01T00:00:00Z"}));
-    assert_eq!((&one["scope"], &one["project"], &one["stats"]["p75"], &one["row_count"], &one["identity_epoch"]), (&json!("organisation"), &Value::Null, &json!(1.5), &json!(3), &json!(3)));
+    assert_eq!(
+        (&one["scope"], &one["project"], &one["stats"]["p75"], &one["row_count"], &one["identity_epoch"]),
+        (&json!("organisation"), &Value::Null, &json!(1.5), &json!(3), &json!(3))
+    );
     let of_projects = api.get("/team/kpi?scope=project&metric=merge_throughput").await.items();
     assert_eq!((of_projects.len(), &of_projects[0]["project"]), (1, &json!("acme/web")));
     for project in ["acme/web", "10", &format!("{}:10", seed.connection)] {
@@ -98,12 +119,25 @@ async fn history() {
     with_snapshots(&api).await;
     for limit in [1, 2, 3] {
         let items = api.walk("/team/kpi/history?metric=merge_throughput", limit).await;
-        let points: Vec<_> = items.iter().map(|item| (item["window"]["start"].as_str().unwrap(), item["value"].as_f64().unwrap())).collect();
-        assert_eq!(points, [("2026-01-19T00:00:00Z", 3.0), ("2026-01-12T00:00:00Z", 20.0), ("2026-01-05T00:00:00Z", 1.0)], "of each window the newest definition");
+        let points: Vec<_> =
+            items.iter().map(|item| (item["window"]["start"].as_str().unwrap(), item["value"].as_f64().unwrap())).collect();
+        assert_eq!(
+            points,
+            [("2026-01-19T00:00:00Z", 3.0), ("2026-01-12T00:00:00Z", 20.0), ("2026-01-05T00:00:00Z", 1.0)],
+            "of each window the newest definition"
+        );
     }
     assert_eq!(api.get("/team/kpi/history?since=2026-01-12&until=2026-01-19").await.items().len(), 1);
     let daily = api.walk("/team/kpi/history?window=trailing_30_days", 1).await;
-    assert_eq!(values(&daily), [("merge_throughput", &json!(3.0)), ("stale_merge_requests", &json!(2.0)), ("time_to_merge", &Value::Null), ("merge_throughput", &json!(9.0))]);
+    assert_eq!(
+        values(&daily),
+        [
+            ("merge_throughput", &json!(3.0)),
+            ("stale_merge_requests", &json!(2.0)),
+            ("time_to_merge", &Value::Null),
+            ("merge_throughput", &json!(9.0))
+        ]
+    );
 }
 
 #[tokio::test]
@@ -118,7 +152,14 @@ async fn risks() {
     }
     let items = api.get("/team/kpi/risks").await.items();
     let oldest = &items[0];
-    for (field, value) in [("number", json!(1)), ("url", json!("https://gitlab.example.com/mr/1")), ("source", json!("gitlab")), ("external_id", json!("101")), ("project", json!("acme/web")), ("age_days", json!(30))] {
+    for (field, value) in [
+        ("number", json!(1)),
+        ("url", json!("https://gitlab.example.com/mr/1")),
+        ("source", json!("gitlab")),
+        ("external_id", json!("101")),
+        ("project", json!("acme/web")),
+        ("age_days", json!(30)),
+    ] {
         assert_eq!(oldest[field], value, "{field}");
     }
     assert_eq!(oldest["author"]["username"], "renovate-bot");

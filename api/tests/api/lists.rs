@@ -83,7 +83,14 @@ async fn merge_requests() {
     assert_eq!(numbers("?merged_since=2026-02-05&merged_until=2026-02-07").await, [4]);
     assert_eq!(numbers(&format!("?connection={}", seed.connection)).await.len(), 7);
     let shown = api.get("/merge-requests?q=change_4").await.items().remove(0);
-    for (field, value) in [("source", json!("gitlab")), ("external_id", json!("104")), ("url", json!("https://gitlab.example.com/mr/4")), ("project", json!("acme/web")), ("created_at", json!("2026-01-05T00:00:00Z")), ("additions", Value::Null)] {
+    for (field, value) in [
+        ("source", json!("gitlab")),
+        ("external_id", json!("104")),
+        ("url", json!("https://gitlab.example.com/mr/4")),
+        ("project", json!("acme/web")),
+        ("created_at", json!("2026-01-05T00:00:00Z")),
+        ("additions", Value::Null),
+    ] {
         assert_eq!(shown[field], value, "{field}");
     }
     assert_eq!(
@@ -106,10 +113,16 @@ async fn pipelines() {
     }
     assert_eq!(ids(api.get("/pipelines?status=failed").await.items()), ["206", "203"]);
     assert_eq!(ids(api.get("/pipelines?since=2026-01-03&until=2026-01-04").await.items()), ["205", "204"]);
-    assert_eq!(ids(api.get(&format!("/pipelines?project=acme/web&git_ref=main&person={}&connection={}", seed.ada, seed.connection)).await.items()), expected);
+    assert_eq!(
+        ids(api.get(&format!("/pipelines?project=acme/web&git_ref=main&person={}&connection={}", seed.ada, seed.connection)).await.items()),
+        expected
+    );
     assert!(api.get("/pipelines?git_ref=other").await.items().is_empty());
     let shown = api.get("/pipelines?limit=1").await.items().remove(0);
-    assert_eq!((&shown["source"], &shown["started_by"]["person_name"], &shown["duration_seconds"]), (&json!("gitlab"), &json!("Ada Lovelace"), &Value::Null));
+    assert_eq!(
+        (&shown["source"], &shown["started_by"]["person_name"], &shown["duration_seconds"]),
+        (&json!("gitlab"), &json!("Ada Lovelace"), &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -138,7 +151,14 @@ async fn people_and_identities() {
     let ada = api.get("/team/people?bot=false").await.items().remove(0);
     let accounts = ada["identities"].as_array().unwrap();
     assert_eq!(accounts.len(), 1, "a conflict is no link");
-    for (field, value) in [("source", json!("gitlab")), ("external_id", json!("1")), ("url", json!("https://gitlab.example.com/ada")), ("rule", json!("exact_email")), ("confidence", json!(0.98)), ("link_status", json!("auto"))] {
+    for (field, value) in [
+        ("source", json!("gitlab")),
+        ("external_id", json!("1")),
+        ("url", json!("https://gitlab.example.com/ada")),
+        ("rule", json!("exact_email")),
+        ("confidence", json!(0.98)),
+        ("link_status", json!("auto")),
+    ] {
         assert_eq!(accounts[0][field], value, "{field}");
     }
     let names = async |query: &str| column(&api.get(&format!("/team/people{query}")).await.items(), "display_name");
@@ -147,7 +167,10 @@ async fn people_and_identities() {
     assert_eq!(names("?q=eve").await, Vec::<Value>::new());
 
     let names = async |query: &str| {
-        let mut names: Vec<_> = column(&api.get(&format!("/identities{query}")).await.items(), "username").iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+        let mut names: Vec<_> = column(&api.get(&format!("/identities{query}")).await.items(), "username")
+            .iter()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect();
         names.sort();
         names
     };

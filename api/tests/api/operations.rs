@@ -16,7 +16,10 @@ async fn health_and_readiness() {
     let ready = open(&api, "/ready").await;
     assert_eq!(ready.status, 200);
     let ready = ready.json();
-    assert_eq!((&ready["ok"], &ready["postgres"]["ok"], &ready["temporal"]["ok"], &ready["migrations"]["ok"]), (&json!(true), &json!(true), &json!(true), &json!(true)));
+    assert_eq!(
+        (&ready["ok"], &ready["postgres"]["ok"], &ready["temporal"]["ok"], &ready["migrations"]["ok"]),
+        (&json!(true), &json!(true), &json!(true), &json!(true))
+    );
 }
 
 #[tokio::test]
@@ -29,7 +32,10 @@ async fn readiness_names_the_part_that_is_missing() {
     assert_eq!(ready.status, 503);
     assert!(!ready.text.contains("secret-host"), "{}", ready.text);
     let ready = ready.json();
-    assert_eq!((&ready["ok"], &ready["postgres"]["ok"], &ready["temporal"]["ok"], &ready["migrations"]["ok"]), (&json!(false), &json!(true), &json!(false), &json!(false)));
+    assert_eq!(
+        (&ready["ok"], &ready["postgres"]["ok"], &ready["temporal"]["ok"], &ready["migrations"]["ok"]),
+        (&json!(false), &json!(true), &json!(false), &json!(false))
+    );
     assert!(ready["migrations"]["detail"].as_str().unwrap().contains("ovia migrate"));
 
     api.db.store.pool().close().await;
@@ -77,7 +83,10 @@ async fn the_document_is_served_and_has_a_page() {
 #[test]
 fn the_committed_document_is_current() {
     let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json")).unwrap_or_default();
-    assert!(committed == ovia_api::openapi_document(), "openapi.json is not what the code says; refresh it: ovia openapi > openapi.json, then look at the difference");
+    assert!(
+        committed == ovia_api::openapi_document(),
+        "openapi.json is not what the code says; refresh it: ovia openapi > openapi.json, then look at the difference"
+    );
 }
 
 #[test]

@@ -10,7 +10,9 @@ async fn unknown_paths_and_methods() {
     for path in ["/nowhere", "/runs/x/y/z", "/team", "/team/identities", "/connections//"] {
         api.get(path).await.problem(404, "NOT_FOUND");
     }
-    for (method, path) in [(Method::PUT, "/connections"), (Method::DELETE, "/runs"), (Method::POST, "/health"), (Method::GET, "/connections/x/sync")] {
+    for (method, path) in
+        [(Method::PUT, "/connections"), (Method::DELETE, "/runs"), (Method::POST, "/health"), (Method::GET, "/connections/x/sync")]
+    {
         Answer::of(api.request(method, path)).await.problem(405, "VALIDATION_ERROR");
     }
 }
@@ -62,8 +64,27 @@ async fn the_content_type_does_not_matter() {
 #[tokio::test]
 async fn parameters_that_cannot_be() {
     let api = TestApi::start().await;
-    for path in ["/connections", "/runs", "/team/kpi", "/team/kpi/history", "/team/kpi/risks", "/team/people", "/identities", "/merge-requests", "/pipelines", "/deployments"] {
-        for (query, field) in [("limit=0", "limit"), ("limit=1000", "limit"), ("limit=4294967296", "limit"), ("cursor=", "cursor"), ("cursor=bm9wZQ", "cursor"), ("cursor=%00", "cursor"), ("colour=red", "colour")] {
+    for path in [
+        "/connections",
+        "/runs",
+        "/team/kpi",
+        "/team/kpi/history",
+        "/team/kpi/risks",
+        "/team/people",
+        "/identities",
+        "/merge-requests",
+        "/pipelines",
+        "/deployments",
+    ] {
+        for (query, field) in [
+            ("limit=0", "limit"),
+            ("limit=1000", "limit"),
+            ("limit=4294967296", "limit"),
+            ("cursor=", "cursor"),
+            ("cursor=bm9wZQ", "cursor"),
+            ("cursor=%00", "cursor"),
+            ("colour=red", "colour"),
+        ] {
             api.get(&format!("{path}?{query}")).await.names_field(field);
         }
     }

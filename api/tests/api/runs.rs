@@ -10,7 +10,11 @@ fn id(value: &Value) -> String {
 #[tokio::test]
 async fn a_sync_is_accepted_and_shown() {
     let mut engine = MockTemporal::new();
-    engine.expect_run_start().times(1).withf(|start| start.summary == "Sync of acme (gitlab), asked for by token:first").returning(|_| Ok(()));
+    engine
+        .expect_run_start()
+        .times(1)
+        .withf(|start| start.summary == "Sync of acme (gitlab), asked for by token:first")
+        .returning(|_| Ok(()));
     let api = TestApi::with_engine(engine).await;
     let connection = api.connection("acme").await;
     let accepted = api.post(&format!("/connections/{connection}/sync")).await;
@@ -41,8 +45,12 @@ async fn progress_and_errors_are_shown() {
         .await;
     let shown = api.get(&format!("/runs/{run}")).await.json();
     assert_eq!((&shown["status"], &shown["waiting_until"]), (&json!("waiting"), &json!("2026-02-03T04:05:06Z")));
-    assert_eq!(shown["counts"], json!({"fetched": 62, "inserted": 10, "updated": 50, "unchanged": 2, "deleted": 0, "dead_lettered": 0, "requests": 4}));
-    let progress: Vec<_> = shown["progress"].as_array().unwrap().iter().map(|stream| (stream["stream"].clone(), stream["percent"].clone())).collect();
+    assert_eq!(
+        shown["counts"],
+        json!({"fetched": 62, "inserted": 10, "updated": 50, "unchanged": 2, "deleted": 0, "dead_lettered": 0, "requests": 4})
+    );
+    let progress: Vec<_> =
+        shown["progress"].as_array().unwrap().iter().map(|stream| (stream["stream"].clone(), stream["percent"].clone())).collect();
     assert_eq!(progress, [(json!("projects"), json!(100)), (json!("issues"), json!(25)), (json!("jobs"), json!(0))]);
     assert_eq!(shown["error"], json!({"code": "RATE_LIMITED", "message": "m", "hint": "h", "request": "GET /x"}));
     assert_eq!(api.get("/runs").await.items(), [shown]);
@@ -72,7 +80,8 @@ async fn one_sync_of_a_connection_at_a_time() {
 async fn matching_and_rollups_one_of_a_kind_at_a_time() {
     let api = TestApi::start().await;
     for kind in ["matching", "kpi_rollup"] {
-        let answers = futures::future::join_all((0..5).map(|_| async { api.send(Method::POST, "/runs", &json!({ "kind": kind })).await })).await;
+        let answers =
+            futures::future::join_all((0..5).map(|_| async { api.send(Method::POST, "/runs", &json!({ "kind": kind })).await })).await;
         let accepted: Vec<_> = answers.iter().filter(|answer| answer.status == 202).collect();
         assert_eq!(accepted.len(), 1, "{kind}");
         let run = accepted[0].json();
@@ -84,7 +93,13 @@ async fn matching_and_rollups_one_of_a_kind_at_a_time() {
         api.run_ends(&id(&run), "succeeded").await;
         assert_eq!(api.send(Method::POST, "/runs", &json!({ "kind": kind })).await.status, 202);
     }
-    for (body, field) in [(json!({"kind": "sync"}), "kind"), (json!({"kind": "backfill"}), "kind"), (json!({"kind": "dance"}), "kind"), (json!({}), "kind"), (json!({"kind": "matching", "x": 1}), "x")] {
+    for (body, field) in [
+        (json!({"kind": "sync"}), "kind"),
+        (json!({"kind": "backfill"}), "kind"),
+        (json!({"kind": "dance"}), "kind"),
+        (json!({}), "kind"),
+        (json!({"kind": "matching", "x": 1}), "x"),
+    ] {
         api.send(Method::POST, "/runs", &body).await.names_field(field);
     }
 }
@@ -198,7 +213,19 @@ async fn runs_are_filtered_and_walked() {
     assert_eq!(ids(api.get(&format!("/runs?connection={connection}&status=succeeded")).await.items()), syncs);
     assert!(api.get("/runs?since=2999-01-01").await.items().is_empty());
     assert_eq!(api.get("/runs?since=2020-01-01T00:00:00Z").await.items().len(), 6);
-    for (query, field) in [("kind=dance", "kind"), ("status=x", "status"), ("connection=7", "connection"), ("since=soon", "since"), ("limit=0", "limit"), ("limit=201", "limit"), ("limit=-1", "limit"), ("limit=many", "limit"), ("cursor=x", "cursor"), ("state=x", "state"), ("kind=sync&kind=matching", "kind")] {
+    for (query, field) in [
+        ("kind=dance", "kind"),
+        ("status=x", "status"),
+        ("connection=7", "connection"),
+        ("since=soon", "since"),
+        ("limit=0", "limit"),
+        ("limit=201", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=many", "limit"),
+        ("cursor=x", "cursor"),
+        ("state=x", "state"),
+        ("kind=sync&kind=matching", "kind"),
+    ] {
         api.get(&format!("/runs?{query}")).await.names_field(field);
     }
 }
@@ -216,7 +243,9 @@ async fn runs_that_temporal_has_not_heard_of_are_handed_over() {
     let api = TestApi::configured(engine, |config| config.dispatch_interval = std::time::Duration::from_millis(50)).await;
     let connection = api.connection("acme").await;
     let (queued, cancelling) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
-    for (run, kind, connection, status) in [(queued, "sync", format!("'{connection}'"), "queued"), (cancelling, "matching", "null".into(), "cancelling")] {
+    for (run, kind, connection, status) in
+        [(queued, "sync", format!("'{connection}'"), "queued"), (cancelling, "matching", "null".into(), "cancelling")]
+    {
         api.db
             .sql(&format!(
                 "insert into runs (id, org_id, kind, status, connection_id, source, requested_by, workflow_id)

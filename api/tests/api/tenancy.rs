@@ -13,7 +13,12 @@ async fn connections() {
     let id = api.connection("acme").await;
     let path = format!("/connections/{id}");
     assert!(api.as_other(Method::GET, "/connections", None).await.items().is_empty());
-    for (method, path) in [(Method::GET, path.clone()), (Method::DELETE, path.clone()), (Method::POST, format!("{path}/test")), (Method::POST, format!("{path}/sync"))] {
+    for (method, path) in [
+        (Method::GET, path.clone()),
+        (Method::DELETE, path.clone()),
+        (Method::POST, format!("{path}/test")),
+        (Method::POST, format!("{path}/sync")),
+    ] {
         api.as_other(method, &path, None).await.problem(404, "NOT_FOUND");
     }
     api.as_other(Method::PATCH, &path, Some(&json!({"name": "mine now", "credentials": {"token": "x"}}))).await.problem(404, "NOT_FOUND");
@@ -43,7 +48,11 @@ async fn everything_synced() {
         assert!(!api.get(path).await.items().is_empty(), "{path}");
         assert!(api.as_other(Method::GET, path, None).await.items().is_empty(), "{path}");
     }
-    for path in [format!("/merge-requests?connection={}", seed.connection), format!("/merge-requests?author_person={}", seed.ada), format!("/identities?person={}", seed.ada)] {
+    for path in [
+        format!("/merge-requests?connection={}", seed.connection),
+        format!("/merge-requests?author_person={}", seed.ada),
+        format!("/identities?person={}", seed.ada),
+    ] {
         assert!(api.as_other(Method::GET, &path, None).await.items().is_empty(), "{path}");
     }
     // the same external ids in two organisations do not mix

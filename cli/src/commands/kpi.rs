@@ -6,9 +6,9 @@ use serde_json::Value;
 use super::listing::{Listing, Paging, filters};
 use crate::{
     app::Global,
-    client::{page_of, target},
+    client::target,
     exit::CliResult,
-    output::{Column, number, short_time, text},
+    output::{Column, number, text},
 };
 
 #[derive(Debug, Subcommand)]
@@ -19,38 +19,58 @@ pub enum KpiCommand {
     History(HistoryArgs),
 }
 
+/// Which numbers.
 #[derive(Debug, Args)]
-pub struct ShowArgs {
-    /// A project's full path [default: the whole organisation].
+struct Scope {
+    /// One project: its full path or its id in the source [default: the whole organisation].
     #[arg(long)]
     project: Option<String>,
-    /// trailing_30_days, week or month.
-    #[arg(long)]
-    window: Option<String>,
+    /// Every project, one row each.
+    #[arg(long, conflicts_with = "project")]
+    projects: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct HistoryArgs {
-    /// The metric, as time_to_merge.
-    metric: String,
-    /// A project's full path [default: the whole organisation].
-    #[arg(long)]
-    project: Option<String>,
-    /// week or month.
+pub struct ShowArgs {
+    /// One metric, as time_to_merge [default: all].
+    metric: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
+    /// trailing_30_days, week or month [default: trailing_30_days].
     #[arg(long)]
     window: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
 
+#[derive(Debug, Args)]
+pub struct HistoryArgs {
+    /// The metric, as time_to_merge.
+    metric: String,
+    #[command(flatten)]
+    scope: Scope,
+    /// week or month [default: week].
+    #[arg(long)]
+    window: Option<String>,
+    /// Windows that start at this time or later, as 2026-03-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Windows that start before this time.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
+}
+
 pub const COLUMNS: &[Column] = &[
     Column { title: "METRIC", cell: |row| text(row, "/metric") },
+    Column { title: "PROJECT", cell: |row| text(row, "/project") },
     Column { title: "VALUE", cell: value },
     Column { title: "UNIT", cell: |row| text(row, "/unit") },
     Column { title: "P75", cell: |row| number(row, "/stats/p75") },
     Column { title: "P90", cell: |row| number(row, "/stats/p90") },
-    Column { title: "FROM", cell: |row| short_time(row, "/window_start") },
-    Column { title: "TO", cell: |row| short_time(row, "/window_end") },
+    Column { title: "FROM", cell: |row| date(row, "/window/start") },
+    Column { title: "TO", cell: |row| date(row, "/window/end") },
     Column { title: "ROWS", cell: |row| number(row, "/row_count") },
 ];
 
@@ -58,20 +78,27 @@ pub const WHEN_EMPTY: &str = "No KPIs yet: they come from a KPI rollup, which fo
 
 pub async fn run(global: &Global, command: &KpiCommand) -> CliResult {
     let client = target(global)?;
-    match command {
-        KpiCommand::Show(args) => {
-            let query = filters(&[("project", &args.project), ("window", &args.window)]);
-            let (items, next) = page_of(client.get("team/kpi", &query).await?);
-            Listing { path: "team/kpi", query, columns: COLUMNS, when_empty: WHEN_EMPTY }.print(&items, next, global.json)
-        }
+    let (path, mut query, scope, paging) = match command {
+        KpiCommand::Show(args) => ("team/kpi", filters(&[("metric", &args.metric), ("window", &args.window)]), &args.scope, &args.paging),
         KpiCommand::History(args) => {
-            let query = filters(&[("metric", &Some(args.metric.clone())), ("project", &args.project), ("window", &args.window)]);
-            Listing { path: "team/kpi/history", query, columns: COLUMNS, when_empty: WHEN_EMPTY }.show(&client, &args.paging, global.json).await
+            let mut query = filters(&[("window", &args.window), ("since", &args.since), ("until", &args.until)]);
+            query.push(("metric", args.metric.clone()));
+            ("team/kpi/history", query, &args.scope, &args.paging)
         }
+    };
+    query.extend(filters(&[("project", &scope.project)]));
+    if scope.projects {
+        query.push(("scope", "project".to_owned()));
     }
+    Listing { path, query, columns: COLUMNS, when_empty: WHEN_EMPTY }.show(&client, paging, global.json).await
 }
 
 /// No data is not zero.
 fn value(row: &Value) -> String {
     if row["value"].is_null() { "no data".into() } else { number(row, "/value") }
+}
+
+/// Windows begin and end at midnight UTC.
+fn date(row: &Value, pointer: &str) -> String {
+    text(row, pointer).chars().take(10).collect()
 }

@@ -8,6 +8,7 @@ mod demo_company;
 mod demo_pass;
 mod demo_summary;
 pub mod dev;
+pub mod healthcheck;
 pub mod kpi;
 mod listing;
 pub mod migrate;

@@ -35,7 +35,7 @@ const COLUMNS: &[Column] = &[
 
 pub async fn run(global: &Global, command: &PeopleCommand) -> CliResult {
     let PeopleCommand::List(args) = command;
-    let query = filters(&[("search", &args.search)]);
+    let query = filters(&[("q", &args.search)]);
     let when_empty = "No people yet: they come from a matching run, which follows every sync.";
     Listing { path: "team/people", query, columns: COLUMNS, when_empty }.show(&target(global)?, &args.paging, global.json).await
 }

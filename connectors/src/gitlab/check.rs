@@ -9,9 +9,9 @@ use ovia_domain::GitlabSettings;
 use super::client::GitlabClient;
 use super::scope::Scope;
 use super::wire::{PersonalAccessToken, User, Version};
+use crate::ConnectorError;
 use crate::contract::CheckReport;
 use crate::http::{HttpError, RequestCount};
-use crate::ConnectorError;
 
 /// A token that ends sooner than this is worth a warning.
 const EXPIRY_WARNING_DAYS: i64 = 14;
@@ -66,7 +66,9 @@ async fn scope_warning(client: &GitlabClient, partition: &str, requests: &Reques
     match client.object(&client.url(&scope.segments(), query), requests).await {
         Ok(_) => Ok(None),
         Err(HttpError::Status { status: 404, .. }) => Ok(Some(format!("The {} does not exist or the token cannot see it.", scope.title()))),
-        Err(HttpError::Status { status: 403, message, .. }) => Ok(Some(format!("The token may not read the {} (403: {message}).", scope.title()))),
+        Err(HttpError::Status { status: 403, message, .. }) => {
+            Ok(Some(format!("The token may not read the {} (403: {message}).", scope.title())))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn a_cursor_survives_storage() {
         let window = Window { from: Some(at("2026-01-02T03:04:05.678Z")), page: 2, then: Some(Then::Finish), ..Window::default() };
-        let walk = Walk { phase: Phase::Open, position: Position::Window(window), newest: None, began: None, last: Some("x".into()), empties: 1 };
+        let walk =
+            Walk { phase: Phase::Open, position: Position::Window(window), newest: None, began: None, last: Some("x".into()), empties: 1 };
         let cursor = Cursor { walk: Some(walk), ..Cursor::default() };
         assert_eq!(Cursor::read(Some(&cursor.to_value())), cursor);
     }

@@ -42,7 +42,8 @@ impl Lists<'_> {
         let rows = normalise_rows(rows, &context, row_of(list.name));
         let since = self.settings.since;
         // Job lists run backwards in time and cannot be filtered.
-        let before_since = list.mode == Mode::KeysetOnce && since.is_some_and(|since| rows.keys.iter().any(|row| row.created < Key::At(since)));
+        let before_since =
+            list.mode == Mode::KeysetOnce && since.is_some_and(|since| rows.keys.iter().any(|row| row.created < Key::At(since)));
         let (first_walk, mode) = (!pull.is_incremental(), list.mode);
         pull.page(
             &head,
@@ -57,7 +58,13 @@ impl Lists<'_> {
     }
 
     /// One page of `groups`, `projects` or `members` of a configured scope. A scope that is gone is a failure that names it.
-    pub async fn scope_list(&self, stream: &str, scope: Scope<'_>, partition: &str, stored: Option<&Value>) -> Result<Page, ConnectorError> {
+    pub async fn scope_list(
+        &self,
+        stream: &str,
+        scope: Scope<'_>,
+        partition: &str,
+        stored: Option<&Value>,
+    ) -> Result<Page, ConnectorError> {
         let pull = Pull::open(stored, |_| Position::Page(1));
         if let (GROUPS, Scope::Project(_)) = (stream, scope) {
             return Ok(pull.nothing());

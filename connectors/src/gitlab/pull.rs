@@ -46,7 +46,13 @@ impl Pull {
 
     /// Nothing to do: no rows, no requests, nothing to remember.
     pub fn nothing(self) -> Page {
-        Page { cursor: self.cursor.to_value(), done: true, watermark: self.cursor.watermark, requests: self.requests.get(), ..Page::default() }
+        Page {
+            cursor: self.cursor.to_value(),
+            done: true,
+            watermark: self.cursor.watermark,
+            requests: self.requests.get(),
+            ..Page::default()
+        }
     }
 
     /// The source does not offer this list here.
@@ -111,7 +117,16 @@ impl Pull {
                 (self.cursor.walking(walk), watermark)
             }
         };
-        Page { records, dead_letters, cursor: cursor.to_value(), done, watermark, total_hint, requests: self.requests.get(), not_available: None }
+        Page {
+            records,
+            dead_letters,
+            cursor: cursor.to_value(),
+            done,
+            watermark,
+            total_hint,
+            requests: self.requests.get(),
+            not_available: None,
+        }
     }
 }
 

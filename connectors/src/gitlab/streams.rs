@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn per_item_requests_are_left_out_without_details() {
         let names: Vec<_> = streams(false).iter().map(|stream| stream.name).collect();
-        let expected = ["groups", "projects", "members", "issues", "merge_requests", "pipelines", "environments", "deployments", "releases"];
+        let expected =
+            ["groups", "projects", "members", "issues", "merge_requests", "pipelines", "environments", "deployments", "releases"];
         assert_eq!(names, expected);
         assert!(streams(true).iter().any(|stream| stream.name == "jobs"));
     }

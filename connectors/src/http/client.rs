@@ -104,7 +104,9 @@ impl HttpClient {
             .retry(backoff(&self.limits))
             .when(|failure| failure.retryable)
             .adjust(|failure, planned| delay(failure, planned, &self.limits))
-            .notify(|failure, wait| tracing::debug!(error = %failure.error, wait_ms = wait.as_millis() as u64, "request failed; trying again"))
+            .notify(
+                |failure, wait| tracing::debug!(error = %failure.error, wait_ms = wait.as_millis() as u64, "request failed; trying again"),
+            )
             .await;
         tried.map_err(|failure| self.give_up(url, failure))
     }
@@ -128,7 +130,9 @@ impl HttpClient {
                 None => return self.read(&url, response).await,
                 Some(Redirect::Follow(target)) => url = target,
                 Some(Redirect::Foreign(origin)) => {
-                    let message = format!("the source redirects to {origin}; credentials are sent to the base URL's host only, so set that as base URL if it is right");
+                    let message = format!(
+                        "the source redirects to {origin}; credentials are sent to the base URL's host only, so set that as base URL if it is right"
+                    );
                     return Err(Failure::fatal(HttpError::Redirect { status, request: request_text(&url), message }));
                 }
                 Some(Redirect::Broken) => {
@@ -174,7 +178,8 @@ impl HttpClient {
         if !status.is_success() {
             // An error whose body cannot be read is still that error.
             let body = body_of(&mut response, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
-            let mut failure = Failure::status(url, status.as_u16(), &headers, self.without_secrets(&String::from_utf8_lossy(&body)).as_bytes());
+            let mut failure =
+                Failure::status(url, status.as_u16(), &headers, self.without_secrets(&String::from_utf8_lossy(&body)).as_bytes());
             failure.wait = failure.wait.inspect(|wait| {
                 self.gate.close_for(*wait);
             });
@@ -186,9 +191,14 @@ impl HttpClient {
         let body = match body_of(&mut response, MAX_BODY_BYTES).await {
             Ok(body) => body,
             // The next try would be as long.
-            Err(BodyError::TooLong) => return Err(Failure { retryable: false, ..Failure::unusable(url, "the answer is longer than 64 MiB") }),
+            Err(BodyError::TooLong) => {
+                return Err(Failure { retryable: false, ..Failure::unusable(url, "the answer is longer than 64 MiB") });
+            }
             Err(BodyError::Transport(error)) => {
-                return Err(Failure::unusable(url, self.without_secrets(&format!("the answer broke off: {}", causes(&error.without_url())))));
+                return Err(Failure::unusable(
+                    url,
+                    self.without_secrets(&format!("the answer broke off: {}", causes(&error.without_url()))),
+                ));
             }
         };
         match serde_json::from_slice(&body) {

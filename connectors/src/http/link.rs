@@ -40,7 +40,8 @@ fn next_target(header: &str) -> Option<&str> {
 
 fn is_rel_next(parameter: &str) -> bool {
     let Some((name, value)) = parameter.split_once('=') else { return false };
-    name.trim().eq_ignore_ascii_case("rel") && value.trim().trim_matches('"').split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
+    name.trim().eq_ignore_ascii_case("rel")
+        && value.trim().trim_matches('"').split_ascii_whitespace().any(|rel| rel.eq_ignore_ascii_case("next"))
 }
 
 #[cfg(test)]

@@ -95,7 +95,8 @@ async fn a_next_link_to_another_host_never_gets_the_token() {
 
 #[tokio::test]
 async fn a_base_url_with_a_path_prefix_keeps_it() {
-    let server = server_with("/git/api/v4/projects/7/issues", Table::new((1..=3).map(|id| issue(id, id)).collect(), Headers::ForeignLink)).await;
+    let server =
+        server_with("/git/api/v4/projects/7/issues", Table::new((1..=3).map(|id| issue(id, id)).collect(), Headers::ForeignLink)).await;
     for base in ["/git", "/git/", "/git/api/v4"] {
         let walked = walk(&open_with(&format!("{}{base}", server.uri()), small(2)), "issues", "7", None).await.unwrap();
         assert_eq!(walked.ids(), numbers(1, 3));

@@ -47,7 +47,9 @@ async fn walked(folder: &Path, name: &str, stream: &str) -> Walked {
 #[tokio::test]
 async fn recorded_lists_are_understood() {
     let Some(folder) = folder() else { return };
-    for (name, stream) in [("issues", "issues"), ("pipeline", "pipelines"), ("deployments", "deployments"), ("users", "members"), ("trigger_job", "jobs")] {
+    for (name, stream) in
+        [("issues", "issues"), ("pipeline", "pipelines"), ("deployments", "deployments"), ("users", "members"), ("trigger_job", "jobs")]
+    {
         walked(&folder, name, stream).await;
     }
     let jobs = walked(&folder, "job", "jobs").await;
@@ -74,7 +76,9 @@ async fn recorded_merge_requests_have_the_facts_of_their_readme() {
 #[tokio::test]
 async fn recorded_details_are_understood() {
     let Some(folder) = folder() else { return };
-    for (name, list, stream) in [("merge_request_notes", "notes", "merge_request_notes"), ("merge_request_commits", "commits", "merge_request_commits")] {
+    for (name, list, stream) in
+        [("merge_request_notes", "notes", "merge_request_notes"), ("merge_request_commits", "commits", "merge_request_commits")]
+    {
         let mut items: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
         for row in rows(&folder, name) {
             items.entry(row["input"]["Iid"].as_i64().unwrap()).or_default().push(row["data"].clone());
@@ -82,11 +86,14 @@ async fn recorded_details_are_understood() {
         let server = MockServer::start().await;
         for (iid, all) in items {
             serve(&server, &format!("/api/v4/projects/7/merge_requests/{iid}/{list}"), last_page(json!(all))).await;
-            let found = open(&server.uri()).pull_detail(&detail(stream, &iid.to_string(), json!({"project": "7", "iid": iid}))).await.unwrap();
+            let found =
+                open(&server.uri()).pull_detail(&detail(stream, &iid.to_string(), json!({"project": "7", "iid": iid}))).await.unwrap();
             assert_eq!((found.records.len(), found.dead_letters.len()), (all.len(), 0), "{name} {iid}: {:?}", found.dead_letters);
         }
     }
-    for (name, prefix, stream) in [("pipeline_details", "projects/7/pipelines", "pipeline_details"), ("users_direct_api", "users", "user_details")] {
+    for (name, prefix, stream) in
+        [("pipeline_details", "projects/7/pipelines", "pipeline_details"), ("users_direct_api", "users", "user_details")]
+    {
         let server = MockServer::start().await;
         for row in data(&folder, name) {
             let id = row["id"].to_string();

@@ -184,7 +184,12 @@ async fn raw_server(answers: Vec<&'static str>) -> String {
 #[tokio::test]
 async fn dropped_connections_and_truncated_bodies_are_retried() {
     let good = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-next-page: \r\nconnection: close\r\n\r\n[]";
-    for bad in ["", "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n[]", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n[\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"] {
+    for bad in [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n[]",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n[\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    ] {
         let url = raw_server(vec![bad, good]).await;
         let walked = walk(&open(&url), "issues", "7", None).await.unwrap();
         assert_eq!(walked.requests, 2, "{bad}");

@@ -44,8 +44,30 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
 });
 
 const FIELDS: [&str; 24] = [
-    "id", "iid", "project_id", "title", "state", "created_at", "updated_at", "author", "user", "assignees", "labels", "milestone", "status", "name", "path_with_namespace",
-    "full_path", "tag_name", "approved_by", "body", "username", "environment", "pipeline", "duration", "expires_at",
+    "id",
+    "iid",
+    "project_id",
+    "title",
+    "state",
+    "created_at",
+    "updated_at",
+    "author",
+    "user",
+    "assignees",
+    "labels",
+    "milestone",
+    "status",
+    "name",
+    "path_with_namespace",
+    "full_path",
+    "tag_name",
+    "approved_by",
+    "body",
+    "username",
+    "environment",
+    "pipeline",
+    "duration",
+    "expires_at",
 ];
 
 fn value() -> impl Strategy<Value = Value> {
@@ -84,8 +106,16 @@ fn row() -> impl Strategy<Value = Value> {
 }
 
 const LISTS: [(&str, &str); 10] = [
-    ("projects", "group:a"), ("members", "group:a"), ("issues", "7"), ("merge_requests", "7"), ("pipelines", "7"),
-    ("jobs", "7"), ("environments", "7"), ("deployments", "7"), ("releases", "7"), ("members", "project:a"),
+    ("projects", "group:a"),
+    ("members", "group:a"),
+    ("issues", "7"),
+    ("merge_requests", "7"),
+    ("pipelines", "7"),
+    ("jobs", "7"),
+    ("environments", "7"),
+    ("deployments", "7"),
+    ("releases", "7"),
+    ("members", "project:a"),
 ];
 const DETAILS: [&str; 4] = ["user_details", "merge_request_notes", "merge_request_approvals", "merge_request_commits"];
 

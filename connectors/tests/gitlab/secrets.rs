@@ -48,7 +48,11 @@ async fn errors_about_redirects_and_dead_hosts_are_clean_too() {
 #[tokio::test]
 async fn a_token_that_cannot_be_sent_is_a_configuration_error_without_it() {
     for token in ["secret\nvalue", "", "  "] {
-        let error = Gitlab::open(ovia_connectors::ConnectorConfig { token: token.to_owned().into(), ..config("http://127.0.0.1:9", json!({"projects": ["a"]})) }).unwrap_err();
+        let error = Gitlab::open(ovia_connectors::ConnectorConfig {
+            token: token.to_owned().into(),
+            ..config("http://127.0.0.1:9", json!({"projects": ["a"]}))
+        })
+        .unwrap_err();
         assert!(matches!(&error, ConnectorError::Configuration { field, .. } if field == "credentials.token"), "{error}");
         assert!(!format!("{error:?}").contains("secret"));
     }

@@ -42,7 +42,8 @@ async fn groups_are_the_group_and_those_below_it() {
 
 #[tokio::test]
 async fn projects_of_a_group_and_by_name() {
-    let (walked, server) = one("projects", "group:acme", "/api/v4/groups/acme/projects", json!([project(7, "acme/web"), project(8, "acme/sub/api")])).await;
+    let (walked, server) =
+        one("projects", "group:acme", "/api/v4/groups/acme/projects", json!([project(7, "acme/web"), project(8, "acme/sub/api")])).await;
     assert_eq!(walked.ids(), ["7", "8"]);
     let request = &server.received_requests().await.unwrap()[0];
     assert_eq!(parameter(request, "include_subgroups").as_deref(), Some("true"));
@@ -50,7 +51,10 @@ async fn projects_of_a_group_and_by_name() {
     serve(&server, "/api/v4/projects/acme%2Fweb", ok(project(7, "acme/web"))).await;
     let walked = walk(&open(&server.uri()), "projects", "project:acme/web", None).await.unwrap();
     let Entity::Project(project) = &walked.records[0].entities[0] else { panic!("a project") };
-    assert_eq!((project.external_id.as_str(), project.full_path.as_str(), project.namespace_external_id.as_deref()), ("7", "acme/web", Some("3")));
+    assert_eq!(
+        (project.external_id.as_str(), project.full_path.as_str(), project.namespace_external_id.as_deref()),
+        ("7", "acme/web", Some("3"))
+    );
     assert_eq!(project.last_activity_at, "2025-12-31T23:00:00Z".parse().ok());
 }
 
@@ -73,9 +77,16 @@ async fn issues_with_everything_and_with_hardly_anything() {
         "updated_at": "2026-01-02T00:00:00Z", "closed_at": "2026-01-02T00:00:00Z", "a_field_of_next_year": {"x": [1]}});
     let bare = json!({"id": "2", "iid": 2, "title": "B", "state": "a_state_of_next_year", "labels": null, "assignees": null, "author": null, "created_at": "2026-01-01 00:00:00 UTC"});
     let (walked, server) = one("issues", "7", "/api/v4/projects/7/issues", json!([full, bare])).await;
-    let issues: Vec<_> = walked.entities().filter_map(|entity| if let Entity::Issue(issue) = entity { Some(issue) } else { None }).collect();
-    assert_eq!((issues[0].weight, issues[0].milestone.as_deref(), issues[0].assignee_external_ids.as_slice()), (Some(3), Some("M1"), &["2".to_owned()][..]));
-    assert_eq!((issues[1].state.as_str(), issues[1].project_external_id.as_str(), issues[1].updated_at), ("a_state_of_next_year", "7", None));
+    let issues: Vec<_> =
+        walked.entities().filter_map(|entity| if let Entity::Issue(issue) = entity { Some(issue) } else { None }).collect();
+    assert_eq!(
+        (issues[0].weight, issues[0].milestone.as_deref(), issues[0].assignee_external_ids.as_slice()),
+        (Some(3), Some("M1"), &["2".to_owned()][..])
+    );
+    assert_eq!(
+        (issues[1].state.as_str(), issues[1].project_external_id.as_str(), issues[1].updated_at),
+        ("a_state_of_next_year", "7", None)
+    );
     let request = &server.received_requests().await.unwrap()[0];
     for (name, value) in [("scope", "all"), ("state", "all"), ("order_by", "updated_at"), ("sort", "asc")] {
         assert_eq!(parameter(request, name).as_deref(), Some(value));
@@ -157,7 +168,9 @@ async fn what_a_project_does_not_offer_is_not_available() {
 async fn a_configured_scope_that_is_gone_is_a_failure_that_names_it() {
     let server = MockServer::start().await;
     let connector = open(&server.uri());
-    for (stream, partition) in [("groups", "group:acme"), ("projects", "group:acme"), ("projects", "project:acme/web"), ("members", "project:acme/web")] {
+    for (stream, partition) in
+        [("groups", "group:acme"), ("projects", "group:acme"), ("projects", "project:acme/web"), ("members", "project:acme/web")]
+    {
         let error = pull_error(&connector, stream, partition).await;
         let name = partition.split_once(':').unwrap().1;
         assert!(matches!(&error, ConnectorError::NotFound { what, .. } if what.contains(name)), "{stream} {partition}: {error}");

@@ -72,7 +72,10 @@ impl Respond for Table {
         // As GitLab does: the request's own query, with the place replaced.
         let link = |host: &str, parameter: &str| {
             let kept = request.url.query_pairs().filter(|(name, _)| name != "page" && name != "cursor");
-            let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair(parameter, &(place + 1).to_string()).finish();
+            let query: String = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(kept)
+                .append_pair(parameter, &(place + 1).to_string())
+                .finish();
             format!("<{host}{}?{query}>; rel=\"next\"", request.url.path())
         };
         match self.headers {

@@ -30,7 +30,13 @@ pub struct BenchOptions {
 
 impl Default for BenchOptions {
     fn default() -> Self {
-        Self { addr: SocketAddr::from(([127, 0, 0, 1], 0)), token: "glpat-bench-0123456789abcd".to_owned(), merge_requests: 50_000, payload_bytes: 3_400, details: false }
+        Self {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: "glpat-bench-0123456789abcd".to_owned(),
+            merge_requests: 50_000,
+            payload_bytes: 3_400,
+            details: false,
+        }
     }
 }
 
@@ -55,7 +61,8 @@ impl BenchServer {
         let addr = socket.local_addr().context("failed to read the address listened on")?;
         let base_url = format!("http://{addr}");
         let rows = BenchRows::new(options.merge_requests, options.payload_bytes, options.details)?;
-        let state = Arc::new(State { rows, token: options.token, paging: Paging { origin: base_url.clone() }, counter: StatsCounter::default() });
+        let state =
+            Arc::new(State { rows, token: options.token, paging: Paging { origin: base_url.clone() }, counter: StatsCounter::default() });
         let listening = listen(socket, state.clone())?;
         Ok(Self { state, listening, base_url })
     }

@@ -83,11 +83,16 @@ fn merge_requests(rows: &BenchRows, call: &Call, params: &[String], paging: &Pag
     let window = if matches!(state, "all" | "merged") { rows.window(after, before) } else { 0..0 };
     let iids = call.params("iids");
     if !iids.is_empty() {
-        let found: Vec<usize> = iids.iter().filter_map(|iid| iid.parse::<usize>().ok()?.checked_sub(1)).filter(|index| *index < rows.len()).collect();
+        let found: Vec<usize> =
+            iids.iter().filter_map(|iid| iid.parse::<usize>().ok()?.checked_sub(1)).filter(|index| *index < rows.len()).collect();
         return paging.offset(call, found.len(), |range| rows.page(found[range].iter().copied()));
     }
     paging.offset(call, window.len(), |range| {
-        if sort == "desc" { rows.page((window.end - range.end..window.end - range.start).rev()) } else { rows.page(window.start + range.start..window.start + range.end) }
+        if sort == "desc" {
+            rows.page((window.end - range.end..window.end - range.start).rev())
+        } else {
+            rows.page(window.start + range.start..window.start + range.end)
+        }
     })
 }
 

@@ -60,7 +60,8 @@ impl BenchRows {
         let size = CompanySize { people: 12, projects: 1, merge_requests: 1, pipelines: 0, deployments: 0 };
         let mut company = Company::generate(&CompanyOptions { seed: 1, as_of, size });
         let users = Users::new(&company);
-        let authors: Vec<String> = company.users.iter().filter(|user| !user.bot).map(|user| users.basic(user.id).get().to_owned()).collect();
+        let authors: Vec<String> =
+            company.users.iter().filter(|user| !user.bot).map(|user| users.basic(user.id).get().to_owned()).collect();
         let mut model = model(company.merge_requests.remove(0), &company)?;
         let markers = markers(&authors[0]);
         let cut = |bytes: Bytes| -> anyhow::Result<Template> {
@@ -123,7 +124,11 @@ impl BenchRows {
         if !self.has_details {
             match detail {
                 Detail::Own => {}
-                Detail::Approvals => return Some(Bytes::from_static(br#"{"user_has_approved":false,"user_can_approve":false,"approved":false,"approved_by":[]}"#)),
+                Detail::Approvals => {
+                    return Some(Bytes::from_static(
+                        br#"{"user_has_approved":false,"user_can_approve":false,"approved":false,"approved_by":[]}"#,
+                    ));
+                }
                 _ => return Some(Bytes::from_static(b"[]")),
             }
         }
@@ -173,8 +178,10 @@ fn model(template: MergeRequest, company: &Company) -> anyhow::Result<MergeReque
         created_at: created,
         updated_at: updated,
     };
-    let commit = |sha: &str| Commit { sha: sha.to_owned(), title: "Address review".to_owned(), author, authored_at: created, committed_at: created };
-    let file = |path: &str| FileDiff { path: path.to_owned(), additions: 14, deletions: 5, collapsed: false, too_large: false, new_file: false };
+    let commit =
+        |sha: &str| Commit { sha: sha.to_owned(), title: "Address review".to_owned(), author, authored_at: created, committed_at: created };
+    let file =
+        |path: &str| FileDiff { path: path.to_owned(), additions: 14, deletions: 5, collapsed: false, too_large: false, new_file: false };
     Ok(MergeRequest {
         id: ID,
         iid: IID,
@@ -200,7 +207,11 @@ fn model(template: MergeRequest, company: &Company) -> anyhow::Result<MergeReque
         closed_at: None,
         discussion_locked: false,
         unknown_fields: false,
-        notes: vec![note(1, reviewer, false, "Could we cover this with a test?"), note(2, author, false, "Done."), note(3, reviewer, true, "approved this merge request")],
+        notes: vec![
+            note(1, reviewer, false, "Could we cover this with a test?"),
+            note(2, author, false, "Done."),
+            note(3, reviewer, true, "approved this merge request"),
+        ],
         approvals: vec![Approval { user: reviewer, approved_at: Some(merged) }],
         commits: vec![commit(SHA), commit(MERGE_SHA)],
         files: vec![file("src/export.rs"), file("tests/export.rs")],

@@ -48,14 +48,22 @@ pub(super) fn environments(projects: &[Project]) -> Vec<Environment> {
 }
 
 /// Deployments, each made by a job added to a pipeline of its project; some made through the API, without a job.
-pub(super) fn generate(dice: &mut Dice, count: usize, span: Span, environments: &[Environment], pipelines: &mut [Pipeline], projects: &[Project]) -> Vec<Deployment> {
+pub(super) fn generate(
+    dice: &mut Dice,
+    count: usize,
+    span: Span,
+    environments: &[Environment],
+    pipelines: &mut [Pipeline],
+    projects: &[Project],
+) -> Vec<Deployment> {
     let mut candidates: Vec<Vec<usize>> = vec![Vec::new(); projects.len()];
     for (index, pipeline) in pipelines.iter().enumerate() {
         if pipeline.source != "external" {
             candidates[pipeline.project].push(index);
         }
     }
-    let weights: Vec<u32> = projects.iter().zip(&candidates).map(|(project, own)| if own.is_empty() { 0 } else { project.weight }).collect();
+    let weights: Vec<u32> =
+        projects.iter().zip(&candidates).map(|(project, own)| if own.is_empty() { 0 } else { project.weight }).collect();
     if weights.iter().all(|weight| *weight == 0) {
         return Vec::new();
     }
@@ -70,10 +78,19 @@ pub(super) fn generate(dice: &mut Dice, count: usize, span: Span, environments: 
         .collect()
 }
 
-fn one(dice: &mut Dice, index: usize, environment: usize, name: &str, pipeline_index: usize, pipeline: &mut Pipeline, end: Time) -> Deployment {
+fn one(
+    dice: &mut Dice,
+    index: usize,
+    environment: usize,
+    name: &str,
+    pipeline_index: usize,
+    pipeline: &mut Pipeline,
+    end: Time,
+) -> Deployment {
     // The first nine show every status.
     let status = STATUSES.get(index).copied().unwrap_or_else(|| STATUSES[dice.weighted(&[74, 9, 4, 3, 3, 2, 2, 2, 1])]);
-    let created_at = (pipeline.finished_at.or(pipeline.updated_at).unwrap_or(pipeline.created_at) + dice.millis(500, 60_000)).min(end - Duration::minutes(5));
+    let created_at = (pipeline.finished_at.or(pipeline.updated_at).unwrap_or(pipeline.created_at) + dice.millis(500, 60_000))
+        .min(end - Duration::minutes(5));
     let started_at = created_at + dice.millis(300, 40_000);
     let finished_at = started_at + dice.millis(4_000, 200_000);
     let ran = !matches!(status, "created" | "blocked" | "skipped");

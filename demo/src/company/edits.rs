@@ -74,7 +74,8 @@ impl Company {
         for n in 0..if templates.is_empty() { 0 } else { count } {
             let template = self.merge_requests[templates[n % templates.len()]].clone();
             let id = self.merge_requests.iter().map(|one| one.id).max().unwrap_or_default() + 7;
-            let iid = self.merge_requests.iter().filter(|one| one.project == template.project).map(|one| one.iid).max().unwrap_or_default() + 1;
+            let iid =
+                self.merge_requests.iter().filter(|one| one.project == template.project).map(|one| one.iid).max().unwrap_or_default() + 1;
             ids.push(id.to_string());
             self.merge_requests.push(reopened(template, id, iid, at));
         }
@@ -113,7 +114,8 @@ impl Company {
         for n in 0..if before == 0 { 0 } else { count } {
             let mut deployment = self.deployments[n % before].clone();
             let last = self.deployments.iter().map(|one| one.id).max().unwrap_or_default();
-            deployment.iid = self.deployments.iter().filter(|one| one.project == deployment.project).map(|one| one.iid).max().unwrap_or_default() + 1;
+            deployment.iid =
+                self.deployments.iter().filter(|one| one.project == deployment.project).map(|one| one.iid).max().unwrap_or_default() + 1;
             deployment.id = last + 3;
             deployment.status = "success";
             deployment.job = None;
@@ -142,7 +144,16 @@ impl Company {
 }
 
 fn comment(id: u64, author: u64, at: Time) -> Note {
-    Note { id, author, body: "Looking at this again.".to_owned(), system: false, event: None, note_type: None, created_at: at, updated_at: at }
+    Note {
+        id,
+        author,
+        body: "Looking at this again.".to_owned(),
+        system: false,
+        event: None,
+        note_type: None,
+        created_at: at,
+        updated_at: at,
+    }
 }
 
 fn reopened(template: MergeRequest, id: u64, iid: u64, at: Time) -> MergeRequest {
@@ -166,7 +177,13 @@ fn reopened(template: MergeRequest, id: u64, iid: u64, at: Time) -> MergeRequest
         closed_at: None,
         notes: Vec::new(),
         approvals: Vec::new(),
-        commits: vec![Commit { sha: new, title: "Once more".to_owned(), author: template.author, authored_at: at.trunc_subsecs(0), committed_at: at.trunc_subsecs(0) }],
+        commits: vec![Commit {
+            sha: new,
+            title: "Once more".to_owned(),
+            author: template.author,
+            authored_at: at.trunc_subsecs(0),
+            committed_at: at.trunc_subsecs(0),
+        }],
         ..template
     }
 }

@@ -6,7 +6,8 @@ use super::dice::Dice;
 use super::model::{Job, Pipeline, Time};
 
 const FIRST_ID: u64 = 5_400_000;
-const STEPS: [(&str, &str); 5] = [("build", "build"), ("lint", "test"), ("unit tests", "test"), ("integration: [postgres 16]", "test"), ("package", "package")];
+const STEPS: [(&str, &str); 5] =
+    [("build", "build"), ("lint", "test"), ("unit tests", "test"), ("integration: [postgres 16]", "test"), ("package", "package")];
 
 pub(super) fn generate(dice: &mut Dice, pipeline: &Pipeline, index: usize) -> Vec<Job> {
     if pipeline.source == "external" {

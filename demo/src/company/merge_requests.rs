@@ -38,7 +38,12 @@ impl<'a> Cast<'a> {
         for person in &people.persons {
             owner.extend(person.users.iter().map(|user| (*user, person.users[0])));
         }
-        let reviewers = people.persons.iter().map(|person| person.users[0]).filter(|id| users[id].kind == UserKind::Human && !users[id].departed).collect();
+        let reviewers = people
+            .persons
+            .iter()
+            .map(|person| person.users[0])
+            .filter(|id| users[id].kind == UserKind::Human && !users[id].departed)
+            .collect();
         let authors = people.users.iter().filter(|user| !user.bot).map(|user| user.id).collect();
         let dependency_bot = people.users.iter().find(|user| user.kind == UserKind::DependencyBot).map_or(0, |user| user.id);
         Self { users, reviewers, authors, owner, dependency_bot }
@@ -137,7 +142,11 @@ fn one(dice: &mut Dice, cast: &Cast<'_>, place: Place, project: &Project, span: 
         iid,
         project: place.project,
         title: if draft { format!("Draft: {title}") } else { title.clone() },
-        description: if user.bot { format!("{title}\n\n| package | change |\n|---|---|\n") } else { format!("What and why: {title}.\n\nCloses #{}", 1 + index % 40) },
+        description: if user.bot {
+            format!("{title}\n\n| package | change |\n|---|---|\n")
+        } else {
+            format!("What and why: {title}.\n\nCloses #{}", 1 + index % 40)
+        },
         state: "opened".to_owned(),
         draft,
         author,

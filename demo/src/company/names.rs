@@ -17,7 +17,8 @@ const fn n(name: &'static str, username: &'static str, email: &'static str, offs
 /// Two different humans with one full name; their e-mails differ.
 pub(crate) const NAMESAKES: [usize; 2] = [3, 4];
 /// Humans with a second account: index, the second account's username, what both share (`email`, `name`, `nothing`).
-pub(crate) const SECOND_ACCOUNTS: [(usize, &str, &str); 3] = [(0, "amelie-r", "email"), (1, "jweissenborn2", "name"), (2, "mskt_88", "nothing")];
+pub(crate) const SECOND_ACCOUNTS: [(usize, &str, &str); 3] =
+    [(0, "amelie-r", "email"), (1, "jweissenborn2", "name"), (2, "mskt_88", "nothing")];
 /// The name shown by the account that shares nothing with the first one.
 pub(crate) const ALIAS: &str = "Sato M.";
 

@@ -33,7 +33,13 @@ pub(super) fn generate(dice: &mut Dice, count: usize, groups: &[Group], projects
         let user = User {
             id,
             username: username.to_owned(),
-            name: if shares == "name" { first.name.clone() } else if shares == "email" { "Amélie R. (CI)".to_owned() } else { ALIAS.to_owned() },
+            name: if shares == "name" {
+                first.name.clone()
+            } else if shares == "email" {
+                "Amélie R. (CI)".to_owned()
+            } else {
+                ALIAS.to_owned()
+            },
             public_email: if shares == "email" { first.public_email.clone() } else { None },
             created_at: first.created_at + Duration::days(200),
             departed: false,
@@ -83,7 +89,11 @@ fn bots(people: &mut People, groups: &[Group], projects: &[Project], as_of: Time
     let mut kinds: Vec<(UserKind, String, String)> =
         vec![(UserKind::GroupBot, format!("group_{}_bot_{}", groups[0].id, hash(groups[0].id)), "ovia-sync".to_owned())];
     for project in projects.iter().step_by(4) {
-        kinds.push((UserKind::ProjectBot(project.id), format!("project_{}_bot_{}", project.id, hash(project.id)), format!("{}-ci-token", project.path)));
+        kinds.push((
+            UserKind::ProjectBot(project.id),
+            format!("project_{}_bot_{}", project.id, hash(project.id)),
+            format!("{}-ci-token", project.path),
+        ));
     }
     kinds.push((UserKind::DependencyBot, "depsy.brightloom".to_owned(), "Depsy".to_owned()));
     for (kind, username, name) in kinds {

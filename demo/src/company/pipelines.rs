@@ -11,13 +11,31 @@ use super::people::People;
 const FIRST_ID: u64 = 720_000;
 /// The youngest pipelines are still on their way; one is in a state no document knows.
 const UNFINISHED: [&str; 11] = [
-    "running", "pending", "created", "waiting_for_resource", "preparing", "scheduled", "canceling", "waiting_for_callback", "manual", "frozen", "running",
+    "running",
+    "pending",
+    "created",
+    "waiting_for_resource",
+    "preparing",
+    "scheduled",
+    "canceling",
+    "waiting_for_callback",
+    "manual",
+    "frozen",
+    "running",
 ];
 const FINISHED: [&str; 5] = ["success", "failed", "canceled", "skipped", "manual"];
 
-pub(super) fn generate(dice: &mut Dice, count: usize, span: Span, people: &People, projects: &[Project], merge_requests: &[MergeRequest]) -> Vec<Pipeline> {
+pub(super) fn generate(
+    dice: &mut Dice,
+    count: usize,
+    span: Span,
+    people: &People,
+    projects: &[Project],
+    merge_requests: &[MergeRequest],
+) -> Vec<Pipeline> {
     let weights: Vec<u32> = projects.iter().map(|project| project.weight).collect();
-    let mut starts: Vec<(Time, usize)> = (0..count).map(|_| (dice.working_time(span.start, span.end - Duration::hours(3)), dice.weighted(&weights))).collect();
+    let mut starts: Vec<(Time, usize)> =
+        (0..count).map(|_| (dice.working_time(span.start, span.end - Duration::hours(3)), dice.weighted(&weights))).collect();
     starts.sort_unstable();
     let users: Vec<u64> = people.users.iter().filter(|user| !user.departed).map(|user| user.id).collect();
     let mut branches: Vec<Vec<usize>> = vec![Vec::new(); projects.len()];
@@ -42,13 +60,24 @@ pub(super) fn generate(dice: &mut Dice, count: usize, span: Span, people: &Peopl
     pipelines
 }
 
-fn started(dice: &mut Dice, index: usize, iid: u64, project_index: usize, created: Time, project: &Project, merge_request: Option<&MergeRequest>) -> Pipeline {
+fn started(
+    dice: &mut Dice,
+    index: usize,
+    iid: u64,
+    project_index: usize,
+    created: Time,
+    project: &Project,
+    merge_request: Option<&MergeRequest>,
+) -> Pipeline {
     let tag = merge_request.is_none() && index % 50 == 9;
     let (git_ref, source) = match merge_request {
         Some(one) if dice.chance(0.7) => (format!("refs/merge-requests/{}/head", one.iid), "merge_request_event"),
         Some(one) => (one.source_branch.clone(), "push"),
         None if tag => (format!("v{}.{}.0", 1 + index / 1000, index % 10), "push"),
-        None => (project.default_branch.to_owned(), dice.pick(&["push", "push", "push", "schedule", "web", "api", "parent_pipeline", "trigger"])),
+        None => (
+            project.default_branch.to_owned(),
+            dice.pick(&["push", "push", "push", "schedule", "web", "api", "parent_pipeline", "trigger"]),
+        ),
     };
     Pipeline {
         id: FIRST_ID + 5 * index as u64,

@@ -86,10 +86,22 @@ impl Timeline {
     /// Comments, pushes and approvals from `ready` on; returns when the last of them happened.
     pub(super) fn review(&mut self, dice: &mut Dice, ready: Time, reviewers: &[u64], bot: u64, index: usize) -> Time {
         if dice.chance(0.25) {
-            self.note(bot, ready + Duration::minutes(4), format!("Coverage: {}.{}%", dice.between(60, 99), dice.between(0, 9)), None, false);
+            self.note(
+                bot,
+                ready + Duration::minutes(4),
+                format!("Coverage: {}.{}%", dice.between(60, 99), dice.between(0, 9)),
+                None,
+                false,
+            );
         }
         if dice.chance(0.15) {
-            self.note(self.author, ready + Duration::minutes(2), "Self-review done, screenshots are in the description.".to_owned(), None, false);
+            self.note(
+                self.author,
+                ready + Duration::minutes(2),
+                "Self-review done, screenshots are in the description.".to_owned(),
+                None,
+                false,
+            );
         }
         let mut clock = ready + Duration::minutes(5);
         let Some(reviewer) = reviewers.first().copied() else { return clock };
@@ -108,7 +120,10 @@ impl Timeline {
                 clock += dice.about_hours(1.0);
                 let commits = dice.between(1, 4);
                 let plural = if commits == 1 { "" } else { "s" };
-                let body = format!("added {commits} commit{plural}\n\n<ul><li>{} - address review</li></ul>\n\n[Compare with previous version](/diffs)", &sha(9, index as u64)[..8]);
+                let body = format!(
+                    "added {commits} commit{plural}\n\n<ul><li>{} - address review</li></ul>\n\n[Compare with previous version](/diffs)",
+                    &sha(9, index as u64)[..8]
+                );
                 self.system(self.author, clock, body, Some(NoteEvent::CommitsAdded));
             }
         }
@@ -132,7 +147,12 @@ impl Timeline {
         }
         self.system(user, at, "approved this merge request", Some(NoteEvent::Approved));
         if dice.chance(0.06) {
-            self.system(self.author, at + Duration::minutes(30), format!("reset approvals from @user{user} by pushing to the branch"), None);
+            self.system(
+                self.author,
+                at + Duration::minutes(30),
+                format!("reset approvals from @user{user} by pushing to the branch"),
+                None,
+            );
         } else if dice.chance(0.04) {
             self.system(user, at + Duration::minutes(20), "unapproved this merge request", Some(NoteEvent::Unapproved));
         } else if !self.legacy {
@@ -188,8 +208,10 @@ impl Timeline {
         self.approvals.retain(|approval| approval.approved_at.is_none_or(|at| at <= end));
         // Approvals without a time live by their system note.
         let notes = &self.notes;
-        self.approvals
-            .retain(|approval| approval.approved_at.is_some() || notes.iter().any(|note| note.event == Some(NoteEvent::Approved) && note.author == approval.user));
+        self.approvals.retain(|approval| {
+            approval.approved_at.is_some()
+                || notes.iter().any(|note| note.event == Some(NoteEvent::Approved) && note.author == approval.user)
+        });
         let last = self.notes.iter().rev().find_map(|note| match note.event {
             Some(NoteEvent::MarkedDraft) => Some(true),
             Some(NoteEvent::MarkedReady) => Some(false),

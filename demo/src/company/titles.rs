@@ -2,11 +2,29 @@
 
 use super::dice::Dice;
 
-const VERBS: [&str; 12] = ["Add", "Fix", "Refactor", "Remove", "Speed up", "Document", "Retry", "Validate", "Cache", "Simplify", "Upgrade", "Log"];
+const VERBS: [&str; 12] =
+    ["Add", "Fix", "Refactor", "Remove", "Speed up", "Document", "Retry", "Validate", "Cache", "Simplify", "Upgrade", "Log"];
 const THINGS: [&str; 20] = [
-    "the login form", "order totals", "webhook delivery", "the search index", "nightly export", "session expiry", "currency rounding",
-    "image uploads", "rate limits", "audit trail", "the retry queue", "feature flags", "tax rules", "invoice numbering", "dark mode",
-    "date pickers", "CSV import", "connection pooling", "error pages", "the health check",
+    "the login form",
+    "order totals",
+    "webhook delivery",
+    "the search index",
+    "nightly export",
+    "session expiry",
+    "currency rounding",
+    "image uploads",
+    "rate limits",
+    "audit trail",
+    "the retry queue",
+    "feature flags",
+    "tax rules",
+    "invoice numbering",
+    "dark mode",
+    "date pickers",
+    "CSV import",
+    "connection pooling",
+    "error pages",
+    "the health check",
 ];
 const AWKWARD: [&str; 8] = [
     "🚀 Ship the \"new\" checkout 🛒 — part 2",
@@ -20,8 +38,20 @@ const AWKWARD: [&str; 8] = [
 ];
 const PACKAGES: [&str; 10] = ["serde", "react", "lodash", "postgres", "terraform-aws", "rustls", "numpy", "vite", "tokio", "eslint"];
 
-pub(super) const LABELS: [&str; 12] =
-    ["backend", "frontend", "bug", "tech-debt", "priority::1", "priority::2", "team::payments", "needs design", "Größe: M", "security", "documentation", "客户"];
+pub(super) const LABELS: [&str; 12] = [
+    "backend",
+    "frontend",
+    "bug",
+    "tech-debt",
+    "priority::1",
+    "priority::2",
+    "team::payments",
+    "needs design",
+    "Größe: M",
+    "security",
+    "documentation",
+    "客户",
+];
 
 pub(super) fn title(dice: &mut Dice, index: usize) -> String {
     if index % 23 == 7 {
@@ -36,7 +66,18 @@ pub(super) fn dependency_title(dice: &mut Dice) -> String {
 
 /// Lower case, ASCII, hyphens: as a branch name.
 pub(super) fn branch(title: &str, index: usize) -> String {
-    let mut slug: String = title.chars().filter_map(|c| if c.is_ascii_alphanumeric() { Some(c.to_ascii_lowercase()) } else if c == ' ' { Some('-') } else { None }).collect();
+    let mut slug: String = title
+        .chars()
+        .filter_map(|c| {
+            if c.is_ascii_alphanumeric() {
+                Some(c.to_ascii_lowercase())
+            } else if c == ' ' {
+                Some('-')
+            } else {
+                None
+            }
+        })
+        .collect();
     slug.truncate(30);
     format!("{index}-{}", slug.trim_matches('-'))
 }

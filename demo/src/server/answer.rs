@@ -125,6 +125,10 @@ impl Body for Payload {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.breaks_off.is_none() { SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64)) } else { SizeHint::default() }
+        if self.breaks_off.is_none() {
+            SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+        } else {
+            SizeHint::default()
+        }
     }
 }

@@ -42,7 +42,10 @@ pub enum When {
     /// Every nth.
     Every(u64),
     /// The first to the last, both included; no last means for good.
-    Between { first: u64, last: Option<u64> },
+    Between {
+        first: u64,
+        last: Option<u64>,
+    },
     /// Each with this probability.
     Probability(f64),
 }
@@ -145,7 +148,9 @@ impl Injector {
                 When::Always => true,
                 When::Every(n) => n > 0 && seen.is_multiple_of(n),
                 When::Between { first, last } => *seen >= first && last.is_none_or(|last| *seen <= last),
-                When::Probability(p) => (mix(mix(self.faults.seed, index as u64), *seen) >> 11) as f64 / (1u64 << 53) as f64 <= p && p > 0.0,
+                When::Probability(p) => {
+                    (mix(mix(self.faults.seed, index as u64), *seen) >> 11) as f64 / (1u64 << 53) as f64 <= p && p > 0.0
+                }
             };
             if due && rule.times.is_none_or(|times| *fired < times) {
                 *fired += 1;
@@ -169,12 +174,18 @@ fn inject(fault: FaultKind) -> Injected {
                 Some(seconds) => answer.header("retry-after", seconds.to_string()),
             })
         }
-        FaultKind::Status(502) => Injected::Answer(Answer::text(502, "text/html", "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>")),
+        FaultKind::Status(502) => {
+            Injected::Answer(Answer::text(502, "text/html", "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"))
+        }
         FaultKind::Status(503) => Injected::Answer(Answer::text(503, "text/plain", "GitLab is not responding")),
         FaultKind::Status(status) => Injected::Answer(Answer::message(status, "500 Internal Server Error")),
         FaultKind::Drop => Injected::Effect(Effect::Drop),
         FaultKind::Truncate(percent) => Injected::Effect(Effect::Truncate(percent)),
-        FaultKind::Html => Injected::Answer(Answer::text(200, "text/html; charset=utf-8", "<!DOCTYPE html><html><head><title>Sign in · GitLab</title></head><body></body></html>")),
+        FaultKind::Html => Injected::Answer(Answer::text(
+            200,
+            "text/html; charset=utf-8",
+            "<!DOCTYPE html><html><head><title>Sign in · GitLab</title></head><body></body></html>",
+        )),
         FaultKind::Slow(millis) => Injected::Delay(Duration::from_millis(millis)),
         FaultKind::Unauthorized => Injected::Answer(Answer::message(401, "401 Unauthorized")),
     }

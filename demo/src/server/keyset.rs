@@ -33,7 +33,9 @@ pub(crate) fn requested(call: &Call) -> bool {
 /// Where to go on; an unreadable cursor is refused.
 pub(crate) fn position(call: &Call, style: Style) -> Result<Option<Position>, Answer> {
     let (name, parse): (&str, fn(&str) -> Option<Position>) = match style {
-        Style::Id { descending } => (if descending { "id_before" } else { "id_after" }, |text| text.parse().ok().map(|id| Position { key: 0, id })),
+        Style::Id { descending } => {
+            (if descending { "id_before" } else { "id_after" }, |text| text.parse().ok().map(|id| Position { key: 0, id }))
+        }
         Style::Cursor => ("cursor", |text| serde_json::from_slice(&URL_SAFE.decode(text).ok()?).ok()),
     };
     match call.param(name) {

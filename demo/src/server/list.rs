@@ -65,7 +65,9 @@ impl List {
         match self.select(call) {
             Err(answer) => answer,
             Ok(selected) if keyset::requested(call) => self.keyset_page(call, paging, &selected),
-            Ok(selected) => paging.offset(call, selected.indices.len(), |range| array(selected.indices[range].iter().map(|index| &self.rows[*index as usize].json))),
+            Ok(selected) => paging.offset(call, selected.indices.len(), |range| {
+                array(selected.indices[range].iter().map(|index| &self.rows[*index as usize].json))
+            }),
         }
     }
 

@@ -38,9 +38,9 @@ pub(crate) use query::{PageQuery, choice, time};
 pub use rate_limit::RateLimit;
 use rate_limit::RateMeter;
 pub(crate) use router::{Found, Route, find};
-pub use stats::Stats;
 pub(crate) use stats::Counter as StatsCounter;
 use stats::Counter;
+pub use stats::Stats;
 use world::World;
 
 /// How the stand-in listens and behaves.
@@ -216,7 +216,8 @@ impl Handler for State {
         if let Some(path) = call.path.strip_prefix("/_demo/") {
             return Reply::plain(control::answer(self, path, call));
         }
-        let found = call.path.strip_prefix(&self.prefix).and_then(|path| path.strip_prefix("/api/v4/")).and_then(|path| find(routes::ROUTES, path));
+        let found =
+            call.path.strip_prefix(&self.prefix).and_then(|path| path.strip_prefix("/api/v4/")).and_then(|path| find(routes::ROUTES, path));
         let template = found.as_ref().map_or("unknown", |found| found.template);
         self.counter.begin(template);
         let mut reply = self.reply(call, found, template);

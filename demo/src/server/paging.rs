@@ -33,7 +33,8 @@ impl Paging {
         let number = |n: Option<usize>| n.map(|n| n.to_string()).unwrap_or_default();
         let prev = (page > 1).then(|| page - 1);
         let mut links: Vec<String> = Vec::new();
-        let mut link = |rel: &str, page: usize| links.push(self.link(call, rel, &[("page", page.to_string()), ("per_page", per_page.to_string())]));
+        let mut link =
+            |rel: &str, page: usize| links.push(self.link(call, rel, &[("page", page.to_string()), ("per_page", per_page.to_string())]));
         if let Some(prev) = prev {
             link("prev", prev);
         }

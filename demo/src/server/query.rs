@@ -51,6 +51,10 @@ pub(crate) fn time(call: &Call, name: &str) -> Result<Option<i64>, Answer> {
 pub(crate) fn choice(call: &Call, name: &str, allowed: &[&'static str]) -> Result<&'static str, Answer> {
     match call.param(name) {
         None => Ok(allowed[0]),
-        Some(text) => allowed.iter().find(|choice| **choice == text).copied().ok_or_else(|| Answer::error(400, &format!("{name} does not have a valid value"))),
+        Some(text) => allowed
+            .iter()
+            .find(|choice| **choice == text)
+            .copied()
+            .ok_or_else(|| Answer::error(400, &format!("{name} does not have a valid value"))),
     }
 }

@@ -45,12 +45,21 @@ const ISSUABLE: ListStyle = ListStyle {
     state_param: "state",
 };
 const ISSUES: ListStyle = ListStyle { orders: &["created_at", "updated_at"], keyset: true, ..ISSUABLE };
-const PIPELINES: ListStyle = ListStyle { orders: &["id", "updated_at", "status", "ref", "user_id"], ties_newest_first: false, state_param: "status", ..ISSUABLE };
-const DEPLOYMENTS: ListStyle = ListStyle { orders: &["id", "updated_at", "created_at", "iid"], sorts: &["asc", "desc"], windows_need_order: true, ..PIPELINES };
+const PIPELINES: ListStyle =
+    ListStyle { orders: &["id", "updated_at", "status", "ref", "user_id"], ties_newest_first: false, state_param: "status", ..ISSUABLE };
+const DEPLOYMENTS: ListStyle =
+    ListStyle { orders: &["id", "updated_at", "created_at", "iid"], sorts: &["asc", "desc"], windows_need_order: true, ..PIPELINES };
 const RELEASES: ListStyle = ListStyle { orders: &["released_at", "created_at"], ..PIPELINES };
 
 fn row(id: u64, iid: u64, created: DateTime<Utc>, updated: impl Into<Option<DateTime<Utc>>>, state: &str, json: Bytes) -> Row {
-    Row { id, iid, created: created.timestamp_millis(), updated: updated.into().map_or(UNTIMED, |time| time.timestamp_millis()), state: state.to_owned(), json }
+    Row {
+        id,
+        iid,
+        created: created.timestamp_millis(),
+        updated: updated.into().map_or(UNTIMED, |time| time.timestamp_millis()),
+        state: state.to_owned(),
+        json,
+    }
 }
 
 impl World {
@@ -88,33 +97,53 @@ impl ProjectRows {
         let pipelines = || company.pipelines.iter().enumerate().filter(|(_, one)| one.project == project);
         let deployments = company.deployments.iter().filter(|one| one.project == project);
         let releases = company.releases.iter().filter(|one| one.project == project);
-        let mut jobs: Vec<(u64, usize, usize)> =
-            pipelines().flat_map(|(index, one)| one.jobs.iter().enumerate().filter(|(_, job)| !job.bridge).map(move |(n, job)| (job.id, index, n))).collect();
+        let mut jobs: Vec<(u64, usize, usize)> = pipelines()
+            .flat_map(|(index, one)| one.jobs.iter().enumerate().filter(|(_, job)| !job.bridge).map(move |(n, job)| (job.id, index, n)))
+            .collect();
         jobs.sort_unstable();
         Self {
             row: wire::project_row(company, &company.projects[project]),
             merge_requests: List::new(
-                merge_requests.map(|one| row(one.id, one.iid, one.created_at, one.updated_at, &one.state, wire::merge_request_row(company, users, one))).collect(),
+                merge_requests
+                    .map(|one| {
+                        row(one.id, one.iid, one.created_at, one.updated_at, &one.state, wire::merge_request_row(company, users, one))
+                    })
+                    .collect(),
                 ISSUABLE,
             ),
             issues: List::new(
-                issues.map(|one| row(one.id, one.iid, one.created_at, one.updated_at, one.state, wire::issue_row(company, users, one))).collect(),
+                issues
+                    .map(|one| row(one.id, one.iid, one.created_at, one.updated_at, one.state, wire::issue_row(company, users, one)))
+                    .collect(),
                 ISSUES,
             ),
             pipelines: List::new(
-                pipelines().map(|(_, one)| row(one.id, one.iid, one.created_at, one.updated_at, one.status, wire::pipeline_row(company, one))).collect(),
+                pipelines()
+                    .map(|(_, one)| row(one.id, one.iid, one.created_at, one.updated_at, one.status, wire::pipeline_row(company, one)))
+                    .collect(),
                 PIPELINES,
             ),
             deployments: List::new(
-                deployments.map(|one| row(one.id, one.iid, one.created_at, one.updated_at, one.status, wire::deployment_row(company, users, one))).collect(),
+                deployments
+                    .map(|one| row(one.id, one.iid, one.created_at, one.updated_at, one.status, wire::deployment_row(company, users, one)))
+                    .collect(),
                 DEPLOYMENTS,
             ),
             environments: company.environments.iter().filter(|one| one.project == project).map(wire::environment_row).collect(),
             releases: List::new(
-                releases.enumerate().map(|(n, one)| row(n as u64, n as u64, one.released_at, one.created_at, "", wire::release_row(company, users, one))).collect(),
+                releases
+                    .enumerate()
+                    .map(|(n, one)| row(n as u64, n as u64, one.released_at, one.created_at, "", wire::release_row(company, users, one)))
+                    .collect(),
                 RELEASES,
             ),
-            by_iid: company.merge_requests.iter().enumerate().filter(|(_, one)| one.project == project).map(|(index, one)| (one.iid, index)).collect(),
+            by_iid: company
+                .merge_requests
+                .iter()
+                .enumerate()
+                .filter(|(_, one)| one.project == project)
+                .map(|(index, one)| (one.iid, index))
+                .collect(),
             pipeline_by_id: pipelines().map(|(index, one)| (one.id, index)).collect(),
             jobs,
         }

@@ -117,8 +117,11 @@ impl<'a> Scope<'a> {
     fn time_to_merge(&self, window: &Window) -> MetricTruth {
         let (humans, bots) = self.merged(window);
         let all = humans.len();
-        let timed: Vec<(u64, f64)> =
-            humans.iter().filter_map(|one| Some((one.id, hours(one.created_at, one.merged_at?)))).filter(|(_, hours)| *hours >= 0.0).collect();
+        let timed: Vec<(u64, f64)> = humans
+            .iter()
+            .filter_map(|one| Some((one.id, hours(one.created_at, one.merged_at?))))
+            .filter(|(_, hours)| *hours >= 0.0)
+            .collect();
         let mut metric = self.durations("time_to_merge", window, &timed);
         metric.excluded.insert("excluded_bots", bots.len());
         metric.excluded.insert("excluded_negative", all - timed.len());
@@ -128,7 +131,9 @@ impl<'a> Scope<'a> {
     fn time_to_first_review(&self, window: &Window) -> MetricTruth {
         let reviewed = self.merge_requests.iter().filter(|(one, _)| !is_bot(self.company, one.author));
         let timed: Vec<(u64, f64)> = reviewed
-            .filter_map(|(one, review)| review.filter(|review| window.contains(review.review)).map(|review| (one.id, hours(review.ready, review.review))))
+            .filter_map(|(one, review)| {
+                review.filter(|review| window.contains(review.review)).map(|review| (one.id, hours(review.ready, review.review)))
+            })
             .collect();
         self.durations("time_to_first_review", window, &timed)
     }
@@ -144,7 +149,9 @@ impl<'a> Scope<'a> {
     }
 
     fn pipeline_success_rate(&self, window: &Window) -> MetricTruth {
-        let decided = self.pipelines.iter().filter(|one| one.finished_at.or(one.updated_at).is_some_and(|at| window.contains(at)) && matches!(one.status, "success" | "failed"));
+        let decided = self.pipelines.iter().filter(|one| {
+            one.finished_at.or(one.updated_at).is_some_and(|at| window.contains(at)) && matches!(one.status, "success" | "failed")
+        });
         let decided: Vec<&&Pipeline> = decided.collect();
         let success = decided.iter().filter(|one| one.status == "success").count() as f64;
         let rate = (!decided.is_empty()).then(|| success / decided.len() as f64);

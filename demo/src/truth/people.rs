@@ -31,7 +31,8 @@ pub struct PeopleTruth {
 pub(super) fn compute(company: &Company) -> PeopleTruth {
     let name = |id: u64| company.user(id).map(|user| user.name.clone()).unwrap_or_default();
     let persons = company.persons.iter();
-    let humans = persons.map(|person| PersonTruth { display_name: name(person.users[0]), identities: person.users.iter().map(u64::to_string).collect() });
+    let humans = persons
+        .map(|person| PersonTruth { display_name: name(person.users[0]), identities: person.users.iter().map(u64::to_string).collect() });
     let duplicate = |person: &crate::company::model::Person| {
         let [first, second] = person.users.first_chunk::<2>()?;
         Some(Duplicate { identities: [first.to_string(), second.to_string()], shares: person.shares?.to_owned() })

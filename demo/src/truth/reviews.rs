@@ -50,7 +50,10 @@ fn approval_times(one: &MergeRequest) -> BTreeMap<u64, Time> {
 
 /// Whether the merge request waits for somebody at `instant` and nobody has touched it for seven days.
 pub(super) fn stale_at(company: &Company, one: &MergeRequest, instant: Time) -> bool {
-    !is_bot(company, one.author) && open_at(one, instant) && !draft_at(one, instant) && last_activity(one, instant) <= instant - chrono::Duration::days(7)
+    !is_bot(company, one.author)
+        && open_at(one, instant)
+        && !draft_at(one, instant)
+        && last_activity(one, instant) <= instant - chrono::Duration::days(7)
 }
 
 fn open_at(one: &MergeRequest, instant: Time) -> bool {

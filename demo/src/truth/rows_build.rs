@@ -51,7 +51,9 @@ impl Company {
     pub fn memberships(&self, scope: &str) -> Table<MembershipRow> {
         let found = match scope.split_once(':') {
             Some(("group", path)) => self.groups.iter().find(|group| group.full_path == path).map(|group| Scope::Group(group.id)),
-            Some(("project", path)) => self.projects.iter().find(|project| project.full_path == path).map(|project| Scope::Project(project.id)),
+            Some(("project", path)) => {
+                self.projects.iter().find(|project| project.full_path == path).map(|project| Scope::Project(project.id))
+            }
             _ => None,
         };
         let Some(found) = found else { return Table::new() };

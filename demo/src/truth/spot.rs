@@ -73,14 +73,24 @@ fn company() -> Company {
 
 fn pipelines_and_deployments(company: &mut Company) {
     company.pipelines.truncate(4);
-    for (pipeline, (status, finished)) in company.pipelines.iter_mut().zip([("success", "16T09:00"), ("success", "17T09:00"), ("failed", "17T10:00"), ("canceled", "17T11:00")]) {
+    for (pipeline, (status, finished)) in company.pipelines.iter_mut().zip([
+        ("success", "16T09:00"),
+        ("success", "17T09:00"),
+        ("failed", "17T10:00"),
+        ("canceled", "17T11:00"),
+    ]) {
         pipeline.status = status;
         pipeline.created_at = time("16T08:00");
         pipeline.finished_at = Some(time(finished));
     }
     let environment = |name: &str| company.environments.iter().position(|one| one.name == name).unwrap();
     // Two to production on one day (one by tier, one by name), one to staging, one to production that failed.
-    let targets = [("rollout", "success", "17T09:00"), ("prod-eu", "success", "17T12:00"), ("preproduction", "success", "17T13:00"), ("production", "failed", "18T09:00")];
+    let targets = [
+        ("rollout", "success", "17T09:00"),
+        ("prod-eu", "success", "17T12:00"),
+        ("preproduction", "success", "17T13:00"),
+        ("production", "failed", "18T09:00"),
+    ];
     let targets = targets.map(|(name, status, at)| (environment(name), status, time(at)));
     for (deployment, (environment, status, at)) in company.deployments.iter_mut().zip(targets) {
         deployment.environment = environment;

@@ -130,7 +130,8 @@ struct JobProject {
 }
 
 /// What a bridge has and a job has not, and the other way round.
-const JOB_EXTRA: &[u8] = br#"{"artifacts":[],"runner":null,"runner_manager":null,"artifacts_expire_at":null,"archived":false,"tag_list":[]}"#;
+const JOB_EXTRA: &[u8] =
+    br#"{"artifacts":[],"runner":null,"runner_manager":null,"artifacts_expire_at":null,"archived":false,"tag_list":[]}"#;
 
 fn base(company: &Company, users: &Users, pipeline: &Pipeline, job: &Job) -> Bytes {
     let project = &company.projects[pipeline.project];
@@ -172,7 +173,12 @@ pub(crate) fn job(company: &Company, users: &Users, pipeline: &Pipeline, job: &J
 
 /// A row of `bridges`, with the pipeline it started where it did.
 pub(crate) fn bridge(company: &Company, users: &Users, pipeline: &Pipeline, job: &Job) -> Bytes {
-    let downstream = (job.status == "success").then(|| PipelineRow { id: pipeline.id + 1, iid: pipeline.iid + 1, source: "parent_pipeline", ..row(company, pipeline) });
+    let downstream = (job.status == "success").then(|| PipelineRow {
+        id: pipeline.id + 1,
+        iid: pipeline.iid + 1,
+        source: "parent_pipeline",
+        ..row(company, pipeline)
+    });
     #[derive(Serialize)]
     struct Extra<'a> {
         downstream_pipeline: Option<PipelineRow<'a>>,

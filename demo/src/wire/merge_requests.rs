@@ -159,7 +159,8 @@ struct CanMerge {
 
 /// `GET merge_requests/:iid`.
 pub(crate) fn merge_request_detail(company: &Company, users: &Users, one: &MergeRequest, head: Option<&Pipeline>) -> Bytes {
-    let pipeline = head.map(|pipeline| super::pipeline_row(company, pipeline)).and_then(|bytes| serde_json::from_slice::<Box<RawValue>>(&bytes).ok());
+    let pipeline =
+        head.map(|pipeline| super::pipeline_row(company, pipeline)).and_then(|bytes| serde_json::from_slice::<Box<RawValue>>(&bytes).ok());
     let base = crate::company::dice::sha(90, one.id);
     let extra = render(&DetailExtra {
         subscribed: false,

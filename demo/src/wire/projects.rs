@@ -73,7 +73,10 @@ pub(crate) fn group_row(group: &Group) -> Bytes {
 
 /// `GET /groups/:id`; the deprecated embedded project lists are empty.
 pub(crate) fn group_detail(group: &Group) -> Bytes {
-    super::merge_objects(&group_row(group), br#"{"shared_with_groups":[],"prevent_sharing_groups_outside_hierarchy":false,"projects":[],"shared_projects":[]}"#)
+    super::merge_objects(
+        &group_row(group),
+        br#"{"shared_with_groups":[],"prevent_sharing_groups_outside_hierarchy":false,"projects":[],"shared_projects":[]}"#,
+    )
 }
 
 #[derive(Serialize)]
@@ -195,7 +198,11 @@ pub(crate) fn project_row(company: &Company, project: &Project) -> Bytes {
         builds_access_level: "enabled",
         creator_id: company.users[0].id,
         import_status: "none",
-        open_issues_count: company.issues.iter().filter(|issue| issue.state == "opened" && company.projects[issue.project].id == project.id).count(),
+        open_issues_count: company
+            .issues
+            .iter()
+            .filter(|issue| issue.state == "opened" && company.projects[issue.project].id == project.id)
+            .count(),
         updated_at: Stamp(project.last_activity_at),
         ci_config_path: "",
         merge_method: "merge",

@@ -79,6 +79,10 @@ struct ApprovedBy<'a> {
 
 /// `GET merge_requests/:iid/approvals`.
 pub(crate) fn approvals(users: &Users, one: &MergeRequest) -> Bytes {
-    let approved_by: Vec<ApprovedBy<'_>> = one.approvals.iter().map(|approval| ApprovedBy { user: users.basic(approval.user), approved_at: approval.approved_at.map(Stamp) }).collect();
+    let approved_by: Vec<ApprovedBy<'_>> = one
+        .approvals
+        .iter()
+        .map(|approval| ApprovedBy { user: users.basic(approval.user), approved_at: approval.approved_at.map(Stamp) })
+        .collect();
     render(&Approvals { user_has_approved: false, user_can_approve: false, approved: !approved_by.is_empty(), approved_by })
 }

@@ -12,13 +12,17 @@ async fn another_process_can_read_and_steer() {
     let url = |path: &str| format!("{}/_demo/{path}", server.base_url());
     let get = async |path: &str| http.get(url(path)).send().await.unwrap().json::<Value>().await.unwrap();
 
-    let rule = json!({"seed": 1, "rules": [{"fault": {"rate_limited": {"retry_after": 5}}, "when": {"every": 1}, "route": "/user$", "times": 1}]});
+    let rule =
+        json!({"seed": 1, "rules": [{"fault": {"rate_limited": {"retry_after": 5}}, "when": {"every": 1}, "route": "/user$", "times": 1}]});
     let put = http.put(url("faults")).body(rule.to_string()).send().await.unwrap();
     assert_eq!(put.status(), 200);
     assert_eq!(client.status("/version").await, 200);
     assert_eq!([client.status("/user").await, client.status("/user").await], [429, 200]);
     let stats = get("stats").await;
-    assert_eq!((stats["requests"].as_u64(), stats["by_route"]["/user"].as_u64(), stats["rate_limited"].as_u64()), (Some(3), Some(2), Some(1)));
+    assert_eq!(
+        (stats["requests"].as_u64(), stats["by_route"]["/user"].as_u64(), stats["rate_limited"].as_u64()),
+        (Some(3), Some(2), Some(1))
+    );
     assert_eq!(get("faults").await["rules"][0]["times"], 1);
 
     let change = json!({"kind": "delete_merge_requests", "count": 2, "at": as_of()});

@@ -12,7 +12,8 @@ async fn offset_walks_see_every_row_once_in_every_order() {
     let project = truth.projects.iter().next().unwrap().0.clone();
     let server = serve(company);
     let client = Client::new(&server);
-    let expected: Vec<&String> = truth.merge_requests.iter().filter(|(_, row)| row.project_external_id == project).map(|(id, _)| id).collect();
+    let expected: Vec<&String> =
+        truth.merge_requests.iter().filter(|(_, row)| row.project_external_id == project).map(|(id, _)| id).collect();
     assert!(expected.len() > 500);
     for query in ["per_page=100", "order_by=updated_at&sort=asc&per_page=100", "order_by=updated_at&per_page=37", "sort=asc"] {
         let rows = by_id(client.walk(&format!("/projects/{project}/merge_requests?scope=all&state=all&{query}")).await);
@@ -50,7 +51,10 @@ async fn headers_are_gitlabs() {
     let client = Client::new(&server);
     let path = "/projects/brightloom%2Fapps%2Fweb/merge_requests";
     let first = client.get(&format!("{path}?per_page=10")).await.unwrap();
-    assert_eq!((header(&first, "x-page"), header(&first, "x-per-page"), header(&first, "x-next-page")), ("1".into(), "10".into(), "2".into()));
+    assert_eq!(
+        (header(&first, "x-page"), header(&first, "x-per-page"), header(&first, "x-next-page")),
+        ("1".into(), "10".into(), "2".into())
+    );
     assert_eq!(first.headers()["x-prev-page"], "");
     let pages: u32 = header(&first, "x-total-pages").parse().unwrap();
     assert!(header(&first, "link").contains("rel=\"next\"") && header(&first, "link").contains("rel=\"last\""));
@@ -95,7 +99,9 @@ async fn keyset_walks_see_every_row_once_and_a_full_last_page_has_a_link() {
 async fn times_are_parsed_as_gitlab_does() {
     let server = serve(small());
     let client = Client::new(&server);
-    let path = |time: &str| format!("/projects/brightloom%2Fapps%2Fweb/merge_requests?order_by=updated_at&sort=asc&per_page=100&updated_after={time}");
+    let path = |time: &str| {
+        format!("/projects/brightloom%2Fapps%2Fweb/merge_requests?order_by=updated_at&sort=asc&per_page=100&updated_after={time}")
+    };
     let utc = client.walk(&path("2025-12-01T00:00:00Z")).await;
     let offset = client.walk(&path("2025-12-01T02:00:00%2B02:00")).await;
     assert_eq!(ids(&utc), ids(&offset));
@@ -108,13 +114,21 @@ async fn times_are_parsed_as_gitlab_does() {
 
 #[tokio::test]
 async fn links_can_point_elsewhere_and_a_prefix_is_kept() {
-    let options =
-        ServerOptions { path_prefix: Some("/git/".into()), link_origin: Some("https://gitlab.internal.example".into()), ..ServerOptions::default() };
+    let options = ServerOptions {
+        path_prefix: Some("/git/".into()),
+        link_origin: Some("https://gitlab.internal.example".into()),
+        ..ServerOptions::default()
+    };
     let server = DemoServer::start(small(), options).unwrap();
     let client = Client::new(&server);
     assert!(server.base_url().ends_with("/git"));
     let response = client.get(&format!("/projects/{}/issues?per_page=1", encoded("brightloom/apps/web"))).await.unwrap();
     let link = header(&response, "link");
-    assert!(link.starts_with("<https://gitlab.internal.example/git/api/v4/projects/brightloom%2Fapps%2Fweb/issues?page=2&per_page=1>; rel=\"next\""), "{link}");
+    assert!(
+        link.starts_with(
+            "<https://gitlab.internal.example/git/api/v4/projects/brightloom%2Fapps%2Fweb/issues?page=2&per_page=1>; rel=\"next\""
+        ),
+        "{link}"
+    );
     server.shutdown().await;
 }

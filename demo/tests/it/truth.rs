@@ -27,7 +27,9 @@ async fn details_served_are_the_rows_of_the_truth() {
             approvals += 1;
         }
         let diffs = client.walk(&format!("{path}/diffs?per_page=100")).await;
-        let lines = |mark: char| diffs.iter().flat_map(|diff| diff["diff"].as_str().unwrap().lines()).filter(|line| line.starts_with(mark)).count() as i64;
+        let lines = |mark: char| {
+            diffs.iter().flat_map(|diff| diff["diff"].as_str().unwrap().lines()).filter(|line| line.starts_with(mark)).count() as i64
+        };
         assert_eq!((lines('+'), lines('-'), diffs.len() as i64), (row.additions, row.deletions, row.changed_files));
     }
     for (id, row) in &truth.pipelines {
@@ -36,7 +38,10 @@ async fn details_served_are_the_rows_of_the_truth() {
         jobs += client.walk(&format!("{path}/jobs?include_retried=true")).await.len() + client.walk(&format!("{path}/bridges")).await.len();
     }
     let counts = truth.counts;
-    assert_eq!((notes, commits, approvals, jobs), (counts.merge_request_notes, counts.merge_request_commits, counts.merge_request_approvals, counts.jobs));
+    assert_eq!(
+        (notes, commits, approvals, jobs),
+        (counts.merge_request_notes, counts.merge_request_commits, counts.merge_request_approvals, counts.jobs)
+    );
     server.shutdown().await;
 }
 
@@ -104,9 +109,11 @@ fn metrics_cover_every_scope_and_window() {
     let trailing: Vec<_> = truth.metrics.iter().filter(|metric| metric.window == "trailing_30_days").collect();
     assert_eq!(trailing.len(), 6 * 13);
     assert!(trailing.iter().filter(|metric| metric.scope == "organisation").all(|metric| metric.value.is_some() && metric.partial));
-    let weeks = truth.metrics.iter().filter(|metric| metric.window == "week" && metric.scope_id.is_empty() && metric.metric == "merge_throughput");
+    let weeks =
+        truth.metrics.iter().filter(|metric| metric.window == "week" && metric.scope_id.is_empty() && metric.metric == "merge_throughput");
     let merged: f64 = weeks.map(|metric| metric.value.unwrap_or_default()).sum();
-    let expected = truth.merge_requests.values().filter(|row| row.merged_at.is_some() && !truth.identities[&row.author_external_id].is_bot).count();
+    let expected =
+        truth.merge_requests.values().filter(|row| row.merged_at.is_some() && !truth.identities[&row.author_external_id].is_bot).count();
     assert_eq!(merged, expected as f64);
     let json: Value = serde_json::to_value(truth).unwrap();
     assert!(json["metrics"][0]["stats"].is_object());

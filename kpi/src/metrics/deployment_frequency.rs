@@ -93,7 +93,10 @@ mod tests {
         }
         let week = company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z");
         assert_eq!((week.value, week.row_ids), (Some(2.0 / 7.0), vec![first, second]));
-        assert_eq!((&week.stats["deployments"], &week.stats["days"], &week.stats["days_with_deployment"]), (&2.into(), &7.into(), &1.into()));
+        assert_eq!(
+            (&week.stats["deployments"], &week.stats["days"], &week.stats["days_with_deployment"]),
+            (&2.into(), &7.into(), &1.into())
+        );
     }
 
     #[test]

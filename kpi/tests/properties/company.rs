@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::ConnectionId;
 use ovia_kpi::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus, ProjectKey,
-    ReviewEventFact, ReviewEventKind,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
+    ProjectKey, ReviewEventFact, ReviewEventKind,
 };
 use proptest::{option, prelude::*};
 

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::MetricKey;
 use ovia_kpi::{
-    DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineStatus, ProjectKey, ReviewEventFact, ReviewEventKind, Scope,
-    Snapshot,
+    DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineStatus, ProjectKey, ReviewEventFact,
+    ReviewEventKind, Scope, Snapshot,
 };
 
 type Time = DateTime<Utc>;
@@ -86,7 +86,13 @@ impl Question<'_> {
     }
 
     fn time_to_merge(&self) -> Answer {
-        median(self.merged().into_iter().filter(|(row, at)| *at >= row.created_at).map(|(row, at)| (row.id, hours(row.created_at, at))).collect())
+        median(
+            self.merged()
+                .into_iter()
+                .filter(|(row, at)| *at >= row.created_at)
+                .map(|(row, at)| (row.id, hours(row.created_at, at)))
+                .collect(),
+        )
     }
 
     fn time_to_first_review(&self) -> Answer {
@@ -96,7 +102,8 @@ impl Question<'_> {
             let of_kind = |kind| events.iter().filter(move |event| event.kind == kind);
             let ready = of_kind(ReviewEventKind::MarkedReady).map(|event| event.at).min();
             let Some(ready) = ready.or(if row.draft { None } else { Some(row.created_at) }) else { continue };
-            let mut reviews: Vec<&ReviewEventFact> = of_kind(ReviewEventKind::Note).chain(of_kind(ReviewEventKind::Approval)).copied().collect();
+            let mut reviews: Vec<&ReviewEventFact> =
+                of_kind(ReviewEventKind::Note).chain(of_kind(ReviewEventKind::Approval)).copied().collect();
             for note in of_kind(ReviewEventKind::SystemApproved) {
                 let approved = of_kind(ReviewEventKind::Approval).any(|event| event.by == note.by);
                 let earlier = of_kind(ReviewEventKind::SystemApproved).any(|event| event.by == note.by && event.at < note.at);
@@ -113,7 +120,11 @@ impl Question<'_> {
     }
 
     fn pipeline_success_rate(&self) -> Answer {
-        let rows = self.facts.pipelines.iter().filter(|row| self.asks(row.project) && row.finished_at.or(row.updated_at).is_some_and(|at| self.within(at)));
+        let rows = self
+            .facts
+            .pipelines
+            .iter()
+            .filter(|row| self.asks(row.project) && row.finished_at.or(row.updated_at).is_some_and(|at| self.within(at)));
         let rows: Vec<_> = rows.filter(|row| row.status != PipelineStatus::Other).collect();
         let successes = rows.iter().filter(|row| row.status == PipelineStatus::Success).count();
         ((!rows.is_empty()).then(|| successes as f64 / rows.len() as f64), rows.iter().map(|row| row.id).collect())

@@ -42,7 +42,8 @@ fn an_account_that_could_be_either_of_two_confirmed_people_is_a_question() {
 
 #[test]
 fn never_together_is_never_and_no_question() {
-    let answer = run_with([account(1).name("Jan Berg").email("jan@acme.test"), account(2).name("Jan Berg").email("jan@acme.test")], &[(2, 1)]);
+    let answer =
+        run_with([account(1).name("Jan Berg").email("jan@acme.test"), account(2).name("Jan Berg").email("jan@acme.test")], &[(2, 1)]);
     assert!(!answer.together(1, 2));
     assert_eq!([1, 2].map(|id| answer.link(id).class), [LinkClass::Auto; 2]);
     assert!(answer.link(1).trace.iter().any(|evidence| evidence.rule == Rule::HumanDecision), "the trace says why");
@@ -63,7 +64,13 @@ fn a_decided_pair_leaves_the_third_in_question() {
 
 #[test]
 fn confirming_settles_a_question() {
-    let conflict = || [account(1).name("Jan Berg").email("jan.berg@acme.test"), account(2).name("Jan Berg").email("jberg@acme.test"), account(3).name("Jan Berg")];
+    let conflict = || {
+        [
+            account(1).name("Jan Berg").email("jan.berg@acme.test"),
+            account(2).name("Jan Berg").email("jberg@acme.test"),
+            account(3).name("Jan Berg"),
+        ]
+    };
     assert_eq!(run(conflict()).link(3).class, LinkClass::Conflict);
     let [one, two, three] = conflict();
     let answer = run([one.confirmed(100), two.confirmed(100), three]);
@@ -79,6 +86,7 @@ fn decisions_about_unknown_accounts_are_ignored() {
 
 #[test]
 fn a_confirmation_is_stronger_than_never() {
-    let answer = run_with([account(1).email("a@acme.test").confirmed(100), account(2).confirmed(100), account(3).email("a@acme.test")], &[(1, 2)]);
+    let answer =
+        run_with([account(1).email("a@acme.test").confirmed(100), account(2).confirmed(100), account(3).email("a@acme.test")], &[(1, 2)]);
     assert_eq!(answer.clusters(), [[1, 2, 3]]);
 }

@@ -31,7 +31,10 @@ fn junk_addresses_join_nobody() {
 
 #[test]
 fn a_mailbox_of_twenty_people_joins_none_of_them() {
-    let names = ["Aud", "Bo", "Cato", "Dag", "Eli", "Fam", "Gro", "Hal", "Ida", "Jon", "Kai", "Liv", "Mai", "Nils", "Ola", "Pia", "Rut", "Siv", "Tor", "Una"];
+    let names = [
+        "Aud", "Bo", "Cato", "Dag", "Eli", "Fam", "Gro", "Hal", "Ida", "Jon", "Kai", "Liv", "Mai", "Nils", "Ola", "Pia", "Rut", "Siv",
+        "Tor", "Una",
+    ];
     let people = (1u128..).zip(names).map(|(id, first)| account(id).name(&format!("{first} Fjell")).email("platform@acme.test"));
     let answer = run(people.chain([account(99).email("platform@acme.test")]));
     assert_eq!(answer.0.clusters.len(), 21);

@@ -25,7 +25,10 @@ fn a_single_account_is_its_own_person() {
     assert_eq!(link.rule.as_str(), "only account");
     assert_eq!(link.trace.len(), 1);
     let cluster = answer.cluster(1);
-    assert_eq!((cluster.display_name.as_str(), cluster.primary_email.as_deref(), cluster.person), ("Mina Holt", Some("mina.holt@acme.test"), None));
+    assert_eq!(
+        (cluster.display_name.as_str(), cluster.primary_email.as_deref(), cluster.person),
+        ("Mina Holt", Some("mina.holt@acme.test"), None)
+    );
 }
 
 #[test]
@@ -72,7 +75,8 @@ fn a_trace_is_json_a_person_can_read() {
 
 #[test]
 fn rules_have_one_name_each() {
-    for rule in [Rule::HumanDecision, Rule::SharedAccountId, Rule::ExactEmail, Rule::ExactFullName, Rule::ServiceAccount, Rule::OnlyAccount] {
+    for rule in [Rule::HumanDecision, Rule::SharedAccountId, Rule::ExactEmail, Rule::ExactFullName, Rule::ServiceAccount, Rule::OnlyAccount]
+    {
         assert_eq!(serde_json::to_value(rule).unwrap_or_default(), rule.as_str());
     }
 }

@@ -7,7 +7,8 @@ use crate::{
 
 #[test]
 fn one_full_name_without_addresses_against_it_is_one_person() {
-    let answer = run([account(1).name("Mina Holt"), account(2).name("MINA HOLT").email("mina@acme.test"), account(3).name("Mina\u{a0}Holt")]);
+    let answer =
+        run([account(1).name("Mina Holt"), account(2).name("MINA HOLT").email("mina@acme.test"), account(3).name("Mina\u{a0}Holt")]);
     assert_eq!(answer.clusters(), [[1, 2, 3]]);
     assert_eq!(answer.link(1).rule, Rule::ExactFullName);
 }
@@ -21,13 +22,21 @@ fn two_people_with_one_name_are_a_question() {
         assert_eq!((link.class, link.rule), (LinkClass::Conflict, Rule::ExactFullName));
         assert!(link.confidence < 0.9);
         assert_eq!(link.trace[0].with, Some(identity(candidate)));
-        assert!(link.trace[0].detail.contains("jan.berg@acme.test") && link.trace[0].detail.contains("jberg@acme.test"), "{}", link.trace[0].detail);
+        assert!(
+            link.trace[0].detail.contains("jan.berg@acme.test") && link.trace[0].detail.contains("jberg@acme.test"),
+            "{}",
+            link.trace[0].detail
+        );
     }
 }
 
 #[test]
 fn a_third_account_of_the_name_is_nobodys_in_particular() {
-    let answer = run([account(1).name("Jan Berg").email("jan.berg@acme.test"), account(2).name("Jan Berg").email("jberg@acme.test"), account(3).name("Jan Berg")]);
+    let answer = run([
+        account(1).name("Jan Berg").email("jan.berg@acme.test"),
+        account(2).name("Jan Berg").email("jberg@acme.test"),
+        account(3).name("Jan Berg"),
+    ]);
     assert_eq!(answer.clusters(), [[1], [2], [3]]);
     let link = answer.link(3);
     let candidates: Vec<_> = link.trace.iter().filter_map(|evidence| evidence.with).collect();

@@ -79,7 +79,15 @@ impl Store {
 impl Store {
     /// The writing half of a page commit alone: raw records and domain rows in one transaction, without lease, cursor, counters or
     /// event. For measuring what those cost.
-    pub async fn records_upsert(&self, org: OrgId, connection: ConnectionId, source: Source, run: RunId, stream: &str, records: &[Record]) -> Result<RunCounts, StoreError> {
+    pub async fn records_upsert(
+        &self,
+        org: OrgId,
+        connection: ConnectionId,
+        source: Source,
+        run: RunId,
+        stream: &str,
+        records: &[Record],
+    ) -> Result<RunCounts, StoreError> {
         let mut tx = self.pool.begin().await?;
         let mut counts = RunCounts { fetched: records.len() as i64, ..RunCounts::default() };
         records_store(&mut tx, Scope { org, connection, source, run }, stream, records, &mut counts).await?;

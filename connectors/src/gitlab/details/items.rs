@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use crate::ConnectorError;
 use crate::contract::Detail;
 use crate::gitlab::client::GitlabClient;
 use crate::gitlab::cursor::Position;
@@ -9,7 +10,6 @@ use crate::gitlab::normalise::{self, FileSize, Row, RowContext, Rows, SizePayloa
 use crate::gitlab::walk::{Key, PageFacts, Step, advance_pages, check_progress};
 use crate::gitlab::wire::{Diff, parse_row};
 use crate::http::{HttpError, RequestCount, request_text};
-use crate::ConnectorError;
 
 /// One queued item.
 #[derive(Debug)]
@@ -100,7 +100,12 @@ impl Item<'_> {
     }
 
     /// Walks all pages of a list.
-    async fn each_page(&self, segments: &[&str], query: &[(&str, &str)], mut each: impl FnMut(Vec<Box<RawValue>>)) -> Result<(), ItemError> {
+    async fn each_page(
+        &self,
+        segments: &[&str],
+        query: &[(&str, &str)],
+        mut each: impl FnMut(Vec<Box<RawValue>>),
+    ) -> Result<(), ItemError> {
         let (mut position, mut last, mut empties) = (Position::Page(1), None::<String>, 0);
         loop {
             let url = self.client.page_url(segments, query, &position, "", self.page_size);

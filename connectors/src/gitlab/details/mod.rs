@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::client::{GitlabClient, not_offered};
 use super::streams;
+use crate::ConnectorError;
 use crate::contract::Detail;
 use crate::http::{HttpError, RequestCount};
-use crate::ConnectorError;
 use items::{Item, ItemError};
 
 /// `args` of a detail request, as the normalisers write them.
@@ -24,9 +24,17 @@ struct Args {
 
 /// Fetches one queued item, all its pages.
 pub async fn pull_detail(client: &GitlabClient, settings: &GitlabSettings, request: &DetailRequest) -> Result<Detail, ConnectorError> {
-    let args: Args = serde_json::from_value(request.args.clone()).map_err(|error| configuration(format!("a queued detail request cannot be read: {error}")))?;
+    let args: Args = serde_json::from_value(request.args.clone())
+        .map_err(|error| configuration(format!("a queued detail request cannot be read: {error}")))?;
     let requests = RequestCount::default();
-    let item = Item { client, requests: &requests, page_size: settings.page_size, details: settings.details, id: &request.external_id, project: &args.project };
+    let item = Item {
+        client,
+        requests: &requests,
+        page_size: settings.page_size,
+        details: settings.details,
+        id: &request.external_id,
+        project: &args.project,
+    };
     let fetched = fetch(&item, &request.stream, args.iid).await;
     let mut detail = match fetched {
         Ok(detail) => detail,

@@ -59,7 +59,16 @@ mod tests {
 
     #[test]
     fn reserved_usernames_are_bots() {
-        for name in ["project_12_bot", "project_12_bot3", "project_12_bot_ab12", "group_7_bot_x", "ghost", "support-bot", "alert-bot1", "service_account_group_1_ab"] {
+        for name in [
+            "project_12_bot",
+            "project_12_bot3",
+            "project_12_bot_ab12",
+            "group_7_bot_x",
+            "ghost",
+            "support-bot",
+            "alert-bot1",
+            "service_account_group_1_ab",
+        ] {
             assert_eq!(bot(None, Some(name)).0, Some(true), "{name}");
         }
         assert_eq!(bot(None, Some("project_12_bot_ab12")).1.as_deref(), Some("username pattern project_*_bot_*"));

@@ -19,11 +19,8 @@ pub fn pipeline(context: &RowContext<'_>, json: &str) -> Result<Normalised, RowE
         (true, false) => &[PIPELINE_DETAILS, PIPELINE_BRIDGES],
         (true, true) => &[PIPELINE_DETAILS, PIPELINE_BRIDGES, PIPELINE_JOBS],
     };
-    let request = |stream: &&str| DetailRequest {
-        stream: (*stream).to_owned(),
-        external_id: external_id.clone(),
-        args: json!({"project": project}),
-    };
+    let request =
+        |stream: &&str| DetailRequest { stream: (*stream).to_owned(), external_id: external_id.clone(), args: json!({"project": project}) };
     let details = streams.iter().map(request).collect();
     let entity = Pipeline {
         external_id: external_id.clone(),

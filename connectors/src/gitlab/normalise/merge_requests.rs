@@ -14,7 +14,8 @@ pub fn merge_request(context: &RowContext<'_>, json: &str) -> Result<Normalised,
     let row: wire::MergeRequest = wire::parse_row(json)?;
     let external_id = row.id.0.clone();
     let details = if context.details { details(context, &row) } else { Vec::new() };
-    let users = row.author.iter().chain(&row.assignees).chain(&row.assignee).chain(&row.reviewers).chain(&row.merge_user).chain(&row.merged_by);
+    let users =
+        row.author.iter().chain(&row.assignees).chain(&row.assignee).chain(&row.reviewers).chain(&row.merge_user).chain(&row.merged_by);
     let entities = with_accounts(context, Entity::MergeRequest(entity(context, &row)), users);
     Ok(Normalised { external_id, created_at: Some(row.created_at), updated_at: row.updated_at, entities, details })
 }
@@ -110,11 +111,16 @@ mod tests {
 
     #[test]
     fn accounts_are_named_once_and_their_pages_asked_for() {
-        let (_, normalised) = read(json!({"author": {"id": 1}, "reviewers": [{"id": 2}, {"id": 1}], "assignees": null, "assignee": {"id": 3}}));
-        let ids: Vec<_> = normalised.entities.iter().filter_map(|entity| match entity {
-            Entity::IdentityRef(account) => Some((account.external_id.as_str(), account.detail.is_some())),
-            _ => None,
-        }).collect();
+        let (_, normalised) =
+            read(json!({"author": {"id": 1}, "reviewers": [{"id": 2}, {"id": 1}], "assignees": null, "assignee": {"id": 3}}));
+        let ids: Vec<_> = normalised
+            .entities
+            .iter()
+            .filter_map(|entity| match entity {
+                Entity::IdentityRef(account) => Some((account.external_id.as_str(), account.detail.is_some())),
+                _ => None,
+            })
+            .collect();
         assert_eq!(ids, [("1", true), ("3", true), ("2", true)]);
         let streams: Vec<_> = normalised.details.iter().map(|detail| detail.stream.as_str()).collect();
         assert_eq!(streams, DETAILS);

@@ -12,11 +12,17 @@ pub fn note_event(body: &str) -> Option<NoteEvent> {
     if starts("unapproved this merge request") {
         return Some(NoteEvent::Unapproved);
     }
-    if starts("marked this merge request as **ready**") || starts("unmarked as a **Work In Progress**") || starts("unmarked this merge request as a **Draft**") {
+    if starts("marked this merge request as **ready**")
+        || starts("unmarked as a **Work In Progress**")
+        || starts("unmarked this merge request as a **Draft**")
+    {
         return Some(NoteEvent::MarkedReady);
     }
     // A commit can mark it too: "… as **draft** from 1a2b3c4d".
-    if starts("marked this merge request as **draft**") || starts("marked this merge request as a **Draft**") || starts("marked as a **Work In Progress**") {
+    if starts("marked this merge request as **draft**")
+        || starts("marked this merge request as a **Draft**")
+        || starts("marked as a **Work In Progress**")
+    {
         return Some(NoteEvent::MarkedDraft);
     }
     if commits_added(body) {

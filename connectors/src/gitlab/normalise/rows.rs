@@ -111,7 +111,8 @@ fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {
         Cow::Owned(clean) => clean,
     };
     // Redacting keeps JSON valid. Were it ever not so, an empty object beats a stored secret; the row is a dead letter then.
-    RawValue::from_string(clean).unwrap_or_else(|_| serde_json::value::to_raw_value(&serde_json::Map::new()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    RawValue::from_string(clean)
+        .unwrap_or_else(|_| serde_json::value::to_raw_value(&serde_json::Map::new()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
 fn dead_letter(external_id: Option<String>, payload: &str, error: &RowError) -> DeadLetter {

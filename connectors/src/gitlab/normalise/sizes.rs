@@ -50,7 +50,13 @@ pub fn size_record(merge_request: &str, payload: &SizePayload) -> Result<Record,
         changed_files: i64::try_from(payload.files.len()).unwrap_or(i64::MAX),
         size_is_partial: payload.files.iter().any(|file| file.partial),
     };
-    Ok(Record { external_id: merge_request.to_owned(), raw, content_hash, entities: vec![Entity::MergeRequestSize(size)], details: Vec::new() })
+    Ok(Record {
+        external_id: merge_request.to_owned(),
+        raw,
+        content_hash,
+        entities: vec![Entity::MergeRequestSize(size)],
+        details: Vec::new(),
+    })
 }
 
 #[cfg(test)]

@@ -23,10 +23,20 @@ mod tests {
     #[test]
     fn names_as_gitlab_reads_them() {
         for (name, expected) in [
-            ("production", "production"), ("Prod/eu-1", "production"), ("live", "production"), ("prd", "production"),
-            ("staging", "staging"), ("preprod", "staging"), ("non-prod", "staging"), ("demo", "staging"),
-            ("test", "testing"), ("QA", "testing"), ("review/feature-1", "development"), ("dev", "development"),
-            ("gprd-canary", "production"), ("pages", "other"),
+            ("production", "production"),
+            ("Prod/eu-1", "production"),
+            ("live", "production"),
+            ("prd", "production"),
+            ("staging", "staging"),
+            ("preprod", "staging"),
+            ("non-prod", "staging"),
+            ("demo", "staging"),
+            ("test", "testing"),
+            ("QA", "testing"),
+            ("review/feature-1", "development"),
+            ("dev", "development"),
+            ("gprd-canary", "production"),
+            ("pages", "other"),
         ] {
             assert_eq!(tier(name), expected, "{name}");
         }

@@ -115,7 +115,9 @@ fn step(window: &Window, rows: &[(&str, Key)], next: Next) -> Step {
 #[test]
 fn the_boundary_rows_are_remembered() {
     let rows = [("1", Key::At(time(1))), ("2", Key::At(time(2))), ("3", Key::At(time(2)))];
-    let Step::Go { position: Position::Window(window), sequential } = step(&first(), &rows, Next::Page(2)) else { unreachable!("not the end") };
+    let Step::Go { position: Position::Window(window), sequential } = step(&first(), &rows, Next::Page(2)) else {
+        unreachable!("not the end")
+    };
     assert_eq!(window, Window { from: Some(time(2)), page: 1, seen: vec!["2".into(), "3".into()], ..Window::default() });
     assert!(!sequential);
 }
@@ -124,7 +126,10 @@ fn the_boundary_rows_are_remembered() {
 fn a_page_of_one_time_turns_the_page() {
     let window = Window { from: Some(time(2)), ..first() };
     let rows = [("1", Key::At(time(2))), ("2", Key::At(time(2)))];
-    assert!(matches!(step(&window, &rows, Next::Page(2)), Step::Go { position: Position::Window(Window { page: 2, .. }), sequential: true }));
+    assert!(matches!(
+        step(&window, &rows, Next::Page(2)),
+        Step::Go { position: Position::Window(Window { page: 2, .. }), sequential: true }
+    ));
 }
 
 #[test]
@@ -146,7 +151,10 @@ fn a_source_that_ignores_the_filter_or_the_order_is_walked_by_pages() {
 #[test]
 fn an_unreadable_row_does_not_hold_the_walk_up() {
     let rows = [("", Key::Unreadable), ("1", Key::At(time(1))), ("", Key::Unreadable)];
-    assert!(matches!(step(&first(), &rows, Next::Page(2)), Step::Go { position: Position::Window(Window { page: 1, from: Some(_), .. }), .. }));
+    assert!(matches!(
+        step(&first(), &rows, Next::Page(2)),
+        Step::Go { position: Position::Window(Window { page: 1, from: Some(_), .. }), .. }
+    ));
     let rows = [("", Key::Unreadable)];
     assert!(matches!(step(&first(), &rows, Next::Page(2)), Step::Go { position: Position::Window(Window { page: 2, .. }), .. }));
 }

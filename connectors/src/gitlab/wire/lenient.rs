@@ -159,7 +159,9 @@ mod tests {
     fn forms_of_time() {
         let expected = parse_time("2017-09-15T16:52:00Z");
         assert!(expected.is_some());
-        for text in ["2017-09-15 16:52:00 UTC", "2017-09-15T18:52:00.000+02:00", "2017-09-15 18:52:00 +0200", "2017-09-15T18:52:00.000+0200"] {
+        for text in
+            ["2017-09-15 16:52:00 UTC", "2017-09-15T18:52:00.000+02:00", "2017-09-15 18:52:00 +0200", "2017-09-15T18:52:00.000+0200"]
+        {
             assert_eq!(parse_time(text), expected, "{text}");
         }
         assert_eq!(parse_time("yesterday"), None);

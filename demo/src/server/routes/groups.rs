@@ -33,7 +33,8 @@ pub(super) fn projects(world: &World, call: &Call, params: &[String], paging: &P
     };
     let below = format!("{}/", group.full_path);
     let inside = |id: u64| {
-        id == group.id || (call.flag("include_subgroups") && world.company.groups.iter().any(|one| one.id == id && one.full_path.starts_with(&below)))
+        id == group.id
+            || (call.flag("include_subgroups") && world.company.groups.iter().any(|one| one.id == id && one.full_path.starts_with(&below)))
     };
     let archived = call.param("archived").map(|text| text == "true");
     let mut rows: Vec<(u64, Bytes)> = Vec::new();

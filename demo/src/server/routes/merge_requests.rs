@@ -39,7 +39,9 @@ pub(super) fn detail(world: &World, call: &Call, params: &[String], paging: &Pag
 /// Newest first unless asked otherwise. GitLab has no filter for system notes, whatever parameter is sent.
 pub(super) fn notes(world: &World, call: &Call, params: &[String], paging: &Paging) -> Answer {
     with(world, call, params, paging, |one| {
-        let (order, sort) = match choice(call, "order_by", &["created_at", "updated_at"]).and_then(|order| Ok((order, choice(call, "sort", &["desc", "asc"])?))) {
+        let (order, sort) = match choice(call, "order_by", &["created_at", "updated_at"])
+            .and_then(|order| Ok((order, choice(call, "sort", &["desc", "asc"])?)))
+        {
             Ok(chosen) => chosen,
             Err(answer) => return answer,
         };

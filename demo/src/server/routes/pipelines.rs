@@ -43,7 +43,8 @@ pub(super) fn jobs(world: &World, call: &Call, params: &[String], paging: &Pagin
 
 pub(super) fn bridges(world: &World, call: &Call, params: &[String], paging: &Paging) -> Answer {
     with(world, call, params, paging, |one| {
-        let rows: Vec<Bytes> = one.jobs.iter().rev().filter(|job| job.bridge).map(|job| wire::bridge(&world.company, &world.users, one, job)).collect();
+        let rows: Vec<Bytes> =
+            one.jobs.iter().rev().filter(|job| job.bridge).map(|job| wire::bridge(&world.company, &world.users, one, job)).collect();
         paging.rows(call, &rows)
     })
 }

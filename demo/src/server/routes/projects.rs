@@ -16,7 +16,8 @@ pub(super) fn list(world: &World, call: &Call, _: &[String], paging: &Paging) ->
         Ok(sort) => sort == "desc",
         Err(answer) => return answer,
     };
-    let mut rows: Vec<(u64, Bytes)> = world.company.projects.iter().zip(&world.projects).map(|(project, rows)| (project.id, rows.row.clone())).collect();
+    let mut rows: Vec<(u64, Bytes)> =
+        world.company.projects.iter().zip(&world.projects).map(|(project, rows)| (project.id, rows.row.clone())).collect();
     if let Some(archived) = call.param("archived") {
         rows.retain(|(id, _)| world.company.projects.iter().any(|project| project.id == *id && project.archived == (archived == "true")));
     }

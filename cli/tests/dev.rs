@@ -1,0 +1,149 @@
+//! `ovia dev` and `ovia demo` for real: engines, API and worker, started, found again, stopped.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+fn tools_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ovia/tools")
+}
+
+fn ovia(data_dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ovia"));
+    for name in ["OVIA_API_URL", "OVIA_TOKEN", "OVIA_DATABASE_URL"] {
+        command.env_remove(name);
+    }
+    command.args(arguments).arg("--data-dir").arg(data_dir).env("OVIA_TOOLS_DIR", tools_dir()).stdin(Stdio::null());
+    command
+}
+
+/// A running `ovia dev --json`; killed when dropped.
+struct Dev {
+    child: Child,
+    ready: Value,
+}
+
+impl Dev {
+    fn start(data_dir: &Path) -> Self {
+        let mut child = ovia(data_dir, &["dev", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap()
+    }
+
+    fn terminate(mut self) -> ExitStatus {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not stop");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn is_listening(url_or_address: &str) -> bool {
+    let address = url_or_address.rsplit('/').next().unwrap();
+    TcpStream::connect(address).is_ok()
+}
+
+fn run(mut command: Command) -> Output {
+    command.output().unwrap()
+}
+
+#[test]
+fn dev_starts_is_found_by_the_verbs_and_stops_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_dir = folder.path().join("data of dev");
+    let dev = Dev::start(&data_dir);
+    let (api_url, token) = (dev.text("api_url").to_owned(), dev.text("token").to_owned());
+    assert!(dev.text("database_url").starts_with("postgres://") && token.starts_with("ovia_"));
+    for address in ["api_url", "temporal_ui_url", "temporal_address"] {
+        assert!(is_listening(dev.text(address)), "{address}");
+    }
+
+    // Address and token are found in the data directory.
+    let listed = run(ovia(&data_dir, &["connectors", "list", "--json"]));
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed["items"][0]["source"], "gitlab");
+
+    // A second one on the same data is told who holds it.
+    let second = run(ovia(&data_dir, &["dev", "--json"]));
+    assert_eq!(second.status.code(), Some(5));
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(said.contains(&format!("process {}", dev.child.id())) && said.contains("--data-dir"), "{said}");
+
+    let addresses: Vec<String> = ["api_url", "temporal_ui_url", "temporal_address"].map(|name| dev.text(name).to_owned()).to_vec();
+    assert!(dev.terminate().success());
+    for address in addresses {
+        assert!(!is_listening(&address), "{address} is still there");
+    }
+    let stopped = run(ovia(&data_dir, &["connectors", "list"]));
+    assert_eq!(stopped.status.code(), Some(6));
+
+    // A later start finds its data again: the token is the same and still good.
+    let again = Dev::start(&data_dir);
+    assert_eq!(again.text("token"), token);
+    assert!(run(ovia(&data_dir, &["runs", "list"])).status.success());
+    assert!(api_url.starts_with("http://127.0.0.1:"));
+    assert!(again.terminate().success());
+}
+
+#[test]
+fn a_demo_is_complete_and_a_second_one_finds_nothing_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = || {
+        let output = run(ovia(folder.path(), &["demo", "--exit", "--json", "--size", "small"]));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let first = demo();
+    let kinds: Vec<&str> = first["runs"].as_array().unwrap().iter().map(|run| run["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["sync", "matching", "kpi_rollup"]);
+    assert!(first["runs"].as_array().unwrap().iter().all(|run| run["status"] == "succeeded"));
+    assert!(first["runs"][0]["counts"]["inserted"].as_i64().unwrap() > 500);
+    assert_eq!(first["kpis"].as_array().unwrap().len(), 6);
+    for name in ["api_url", "docs_url", "token", "temporal_ui_url", "temporal_run_url"] {
+        assert!(!first[name].as_str().unwrap().is_empty(), "{name}");
+    }
+    assert!(!is_listening(first["api_url"].as_str().unwrap()));
+
+    let second = demo();
+    assert_eq!(second["connection"]["id"], first["connection"]["id"]);
+    assert_eq!(second["token"], first["token"]);
+    assert_eq!(second["runs"][0]["counts"]["inserted"], 0);
+    assert_eq!(second["runs"][0]["counts"]["updated"], 0);
+    assert_eq!(second["kpis"].as_array().unwrap().len(), 6);
+}
+
+#[test]
+fn services_report_all_missing_settings_at_once() {
+    for verb in ["api", "worker"] {
+        let output = run(ovia(Path::new("unused"), &[verb]));
+        assert_eq!(output.status.code(), Some(2), "{verb}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("OVIA_DATABASE_URL") && said.contains("OVIA_SEALING_KEY"), "{said}");
+    }
+    assert_eq!(run(ovia(Path::new("unused"), &["migrate"])).status.code(), Some(2));
+}
