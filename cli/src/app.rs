@@ -29,7 +29,7 @@ pub struct Global {
     #[arg(long, global = true, env = "OVIA_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// Where `dev` and `demo` keep the engines' data.
-    #[arg(long, global = true, env = "OVIA_DATA_DIR", value_name = "DIR", default_value = ".ovia/data")]
+    #[arg(long, global = true, env = "OVIA_DATA_DIR", hide_env_values = true, value_name = "DIR", default_value = ".ovia/data")]
     pub data_dir: PathBuf,
 }
 

@@ -9,8 +9,8 @@ use crate::{
     exit::{CliError, CliResult},
 };
 
-/// Libraries that say at `info` what only their authors need. What the user sets comes after and wins.
-const QUIET: &str = "temporalio_sdk_core=warn,temporalio_client=warn,temporalio_sdk=warn,temporalio_common=warn,sqlx=warn,hyper=warn,h2=warn,tower=warn,reqwest=warn,poem=warn";
+/// Libraries that say at `info` what only their authors need, and sqlx's slow statements, printed whole. What the user sets comes after and wins.
+const QUIET: &str = "temporalio_sdk_core=warn,temporalio_client=warn,temporalio_sdk=warn,temporalio_common=warn,sqlx=warn,sqlx::query=error,hyper=warn,h2=warn,tower=warn,reqwest=warn,poem=warn";
 
 /// Starts logging. `level` is a level (`debug`) or directives as `info,ovia_api=debug`.
 pub fn start(level: &str, format: LogFormat) -> CliResult {
@@ -25,7 +25,10 @@ pub fn start(level: &str, format: LogFormat) -> CliResult {
 
 /// Whether `level` can be understood.
 pub fn filter(level: &str) -> CliResult<EnvFilter> {
-    let wrong = |error: String| CliError::usage(format!("failed to understand the log level `{level}`: {error}")).hint("Use error, warn, info, debug, trace, or directives like info,ovia_api=debug.");
+    let wrong = |error: String| {
+        CliError::usage(format!("failed to understand the log level `{level}`: {error}"))
+            .hint("Use error, warn, info, debug, trace, or directives like info,ovia_api=debug.")
+    };
     // A bare level is the default for everything that QUIET does not name.
     let bare = level.parse::<tracing::Level>().is_ok() || level == "off";
     let text = if bare { format!("{level},{QUIET}") } else { format!("{QUIET},{level}") };

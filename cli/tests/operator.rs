@@ -80,7 +80,8 @@ async fn filters_and_paging_become_parameters() {
         .mount(&server)
         .await;
     mock(&server, "GET", &format!("/connections/{CONNECTION}"), ResponseTemplate::new(200).set_body_json(json!({"id": CONNECTION}))).await;
-    let output = run(ovia(&server, &["runs", "list", "--kind", "sync", "--status", "failed", "--connection", CONNECTION, "--limit", "2"])).await;
+    let output =
+        run(ovia(&server, &["runs", "list", "--kind", "sync", "--status", "failed", "--connection", CONNECTION, "--limit", "2"])).await;
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stdout(&output).contains("failed"));
 }
@@ -88,8 +89,16 @@ async fn filters_and_paging_become_parameters() {
 #[tokio::test]
 async fn all_follows_the_cursor() {
     let server = MockServer::start().await;
-    Mock::given(path("/team/people")).and(query_param("cursor", "c2")).respond_with(list(json!([{"display_name": "Bo"}]), Value::Null)).mount(&server).await;
-    Mock::given(path("/team/people")).respond_with(list(json!([{"display_name": "Al"}]), json!("c2"))).with_priority(9).mount(&server).await;
+    Mock::given(path("/team/people"))
+        .and(query_param("cursor", "c2"))
+        .respond_with(list(json!([{"display_name": "Bo"}]), Value::Null))
+        .mount(&server)
+        .await;
+    Mock::given(path("/team/people"))
+        .respond_with(list(json!([{"display_name": "Al"}]), json!("c2")))
+        .with_priority(9)
+        .mount(&server)
+        .await;
     let output = run(ovia(&server, &["people", "list", "--all", "--json"])).await;
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document, json!({"items": [{"display_name": "Al"}, {"display_name": "Bo"}], "next_cursor": null}));
@@ -145,8 +154,19 @@ async fn connections_are_added_with_a_token_from_a_variable() {
         "settings": {"groups": ["acme"], "details": false}});
     let created = ResponseTemplate::new(201).set_body_json(json!({"id": CONNECTION, "name": "acme"}));
     Mock::given(method("POST")).and(path("/connections")).and(body_json(body)).respond_with(created).expect(1).mount(&server).await;
-    let arguments =
-        ["connections", "add", "gitlab", "--name", "acme", "--base-url", "https://gitlab.example.com", "--group", "acme", "--set", "details=false"];
+    let arguments = [
+        "connections",
+        "add",
+        "gitlab",
+        "--name",
+        "acme",
+        "--base-url",
+        "https://gitlab.example.com",
+        "--group",
+        "acme",
+        "--set",
+        "details=false",
+    ];
     let mut command = ovia(&server, &arguments);
     command.args(["--token-env", "ACME_TOKEN", "--json"]).env("ACME_TOKEN", " s3cret\n");
     let output = run(command).await;
@@ -177,8 +197,20 @@ async fn sync_wait_follows_the_events_over_a_cut_and_tells_how_it_ended() {
     let first = "id: 1\nevent: run_started\ndata: {}\n\nid: 2\nevent: page_committed\ndata: {\"rows\":100}\n\n";
     let second = "id: 3\nevent: run_finished\ndata: {\"status\":\"degraded\"}\n\n";
     let stream = |body: &str| ResponseTemplate::new(200).set_body_raw(body.to_owned(), "text/event-stream");
-    Mock::given(path(&events)).and(header("last-event-id", "2")).respond_with(stream(second)).with_priority(1).expect(1).mount(&server).await;
-    Mock::given(path(&events)).and(header_exists("last-event-id")).respond_with(ResponseTemplate::new(500)).with_priority(2).expect(0).mount(&server).await;
+    Mock::given(path(&events))
+        .and(header("last-event-id", "2"))
+        .respond_with(stream(second))
+        .with_priority(1)
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(path(&events))
+        .and(header_exists("last-event-id"))
+        .respond_with(ResponseTemplate::new(500))
+        .with_priority(2)
+        .expect(0)
+        .mount(&server)
+        .await;
     Mock::given(path(&events)).respond_with(stream(first)).with_priority(3).expect(1).mount(&server).await;
     let show = |status: &str| ResponseTemplate::new(200).set_body_json(sync_run(status));
     let at = format!("/runs/{RUN}");
@@ -200,7 +232,10 @@ async fn watch_prints_one_event_per_line() {
     let output = run(ovia(&server, &["runs", "watch", RUN, "--json"])).await;
     assert!(output.status.success(), "{}", stderr(&output));
     let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines, [json!({"id": "1", "kind": "run_started", "data": {"a": 1}}), json!({"id": "2", "kind": "run_finished", "data": {}})]);
+    assert_eq!(
+        lines,
+        [json!({"id": "1", "kind": "run_started", "data": {"a": 1}}), json!({"id": "2", "kind": "run_finished", "data": {}})]
+    );
 }
 
 #[tokio::test]

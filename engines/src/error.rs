@@ -28,16 +28,22 @@ impl EnginesError {
     /// What to do next, as a sentence.
     pub fn hint(&self) -> String {
         match self {
-            Self::Locked { pid: Some(pid), .. } => format!("Stop that process (kill {pid}), or give this one a folder of its own with --data-dir."),
+            Self::Locked { pid: Some(pid), .. } => {
+                format!("Stop that process (kill {pid}), or give this one a folder of its own with --data-dir.")
+            }
             Self::Locked { pid: None, .. } => "Stop the other process, or give this one a folder of its own with --data-dir.".into(),
             Self::Io { .. } => "Check the folder's permissions and the free disk space, or choose another folder with --data-dir.".into(),
             Self::NoPostgres => "Run scripts/setup, or install it by hand: apt-get install postgresql.".into(),
             Self::PostgresVersion { made_by, .. } => {
                 format!("Install postgresql-{made_by}, or start afresh with another --data-dir (make clean-data removes the default one).")
             }
-            Self::NotReachable { .. } => "Choose a folder that every user may enter with --data-dir (as /var/tmp/ovia), or run as a user who is not root.".into(),
+            Self::NotReachable { .. } => {
+                "Choose a folder that every user may enter with --data-dir (as /var/tmp/ovia), or run as a user who is not root.".into()
+            }
             Self::NoAccount => "Run as a user who is not root, or add one: useradd --system postgres.".into(),
-            Self::NoTemporal { .. } => "Run scripts/setup, which puts a pinned one into .ovia/tools, or install the Temporal CLI on PATH.".into(),
+            Self::NoTemporal { .. } => {
+                "Run scripts/setup, which puts a pinned one into .ovia/tools, or install the Temporal CLI on PATH.".into()
+            }
             Self::Start { log, .. } | Self::Ended { log, .. } => format!("Its log is {}.", log.display()),
         }
     }

@@ -47,7 +47,9 @@ impl TemporalServer {
         let mut attempt = 1;
         loop {
             let wanted = match durability {
-                Durability::Durable => [vec![last.temporal_port, DEFAULT_PORT], vec![last.temporal_ui_port, DEFAULT_UI_PORT], vec![last.temporal_metrics_port]],
+                Durability::Durable => {
+                    [vec![last.temporal_port, DEFAULT_PORT], vec![last.temporal_ui_port, DEFAULT_UI_PORT], vec![last.temporal_metrics_port]]
+                }
                 Durability::Throwaway => [Vec::new(), Vec::new(), Vec::new()],
             };
             let [port, ui_port, metrics_port] = free_ports(wanted).map_err(io_at(data_dir.path()))?;
@@ -131,7 +133,8 @@ async fn ready(child: &mut EngineChild, program: &Path, folder: &Path, port: u16
 
 async fn has_search_attributes(program: &Path, folder: &Path, port: u16) -> bool {
     let address = format!("127.0.0.1:{port}");
-    let words = [program.as_os_str(), "operator".as_ref(), "search-attribute".as_ref(), "list".as_ref(), "--address".as_ref(), address.as_ref()];
+    let words =
+        [program.as_os_str(), "operator".as_ref(), "search-attribute".as_ref(), "list".as_ref(), "--address".as_ref(), address.as_ref()];
     let mut command = clean_command(&words.map(OsString::from), folder);
     command.stdin(Stdio::null()).kill_on_drop(true);
     match timeout(Duration::from_secs(10), command.output()).await {

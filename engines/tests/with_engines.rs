@@ -61,7 +61,8 @@ fn wait_until_gone(pids: &BTreeMap<u32, String>) {
 #[test]
 fn the_exit_code_is_passed_on_and_the_folder_removed() {
     let tmp = tempfile::tempdir().unwrap();
-    let script = "test -n \"$OVIA_TEST_DATABASE_URL\" && test -n \"$OVIA_TEST_TEMPORAL_ADDRESS\" && test -n \"$OVIA_TEST_TEMPORAL_UI\" && exit 7";
+    let script =
+        "test -n \"$OVIA_TEST_DATABASE_URL\" && test -n \"$OVIA_TEST_TEMPORAL_ADDRESS\" && test -n \"$OVIA_TEST_TEMPORAL_UI\" && exit 7";
     let status = with_engines(tmp.path(), script).status().unwrap();
     assert_eq!(status.code(), Some(7));
     assert_eq!(fs::read_dir(tmp.path()).unwrap().count(), 0);

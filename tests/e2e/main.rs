@@ -10,6 +10,8 @@ mod kpi;
 mod people;
 mod recorded;
 mod replay;
+
+mod spec;
 mod sse;
 mod sync;
 mod truth;

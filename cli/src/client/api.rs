@@ -21,7 +21,10 @@ pub struct ApiClient {
 
 impl ApiClient {
     pub fn new(api_url: &str, token: SecretString) -> CliResult<Self> {
-        let wrong = || CliError::usage(format!("`{api_url}` is not an API address")).hint("Give it as http://127.0.0.1:8080, with --api-url or OVIA_API_URL.");
+        let wrong = || {
+            CliError::usage(format!("`{api_url}` is not an API address"))
+                .hint("Give it as http://127.0.0.1:8080, with --api-url or OVIA_API_URL.")
+        };
         let base = Url::parse(api_url).map_err(|_| wrong())?;
         if !matches!(base.scheme(), "http" | "https") || base.host().is_none() {
             return Err(wrong());

@@ -38,7 +38,12 @@ pub struct RunEvents {
 }
 
 fn delays() -> backon::ExponentialBackoff {
-    ExponentialBuilder::default().with_min_delay(Duration::from_millis(200)).with_max_delay(Duration::from_secs(5)).with_max_times(60).with_jitter().build()
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(60)
+        .with_jitter()
+        .build()
 }
 
 impl RunEvents {
@@ -86,7 +91,12 @@ impl RunEvents {
     }
 }
 
-async fn connect(client: &ApiClient, run_id: &str, last_event_id: Option<&str>, delays: &mut backon::ExponentialBackoff) -> CliResult<Incoming> {
+async fn connect(
+    client: &ApiClient,
+    run_id: &str,
+    last_event_id: Option<&str>,
+    delays: &mut backon::ExponentialBackoff,
+) -> CliResult<Incoming> {
     loop {
         let mut request = client.request(Method::GET, &format!("runs/{run_id}/events"))?.header("accept", "text/event-stream");
         if let Some(id) = last_event_id {

@@ -34,11 +34,18 @@ pub fn to_error(status: StatusCode, body: &str) -> CliError {
             message.push_str(&format!("\n  - {}: {}", error.field, error.message));
         }
     }
-    if code == ErrorCode::ServerError && let Some(id) = &problem.request_id {
+    if code == ErrorCode::ServerError
+        && let Some(id) = &problem.request_id
+    {
         message.push_str(&format!(" (request {id})"));
     }
-    let hint = match code {
-        ErrorCode::Unauthenticated => Some("Set OVIA_TOKEN (or --token) to a token that the server printed at its first start.".to_owned()),
+    let hint = match (code, &problem.run_id) {
+        (ErrorCode::Conflict, Some(id)) => {
+            Some(format!("Wait for it with `ovia runs watch {id}`, or stop it with `ovia runs cancel {id}`."))
+        }
+        (ErrorCode::Unauthenticated, _) => {
+            Some("Set OVIA_TOKEN (or --token) to a token that the server printed at its first start.".to_owned())
+        }
         _ => problem.hint,
     };
     CliError { exit: Exit::from(code), message, hint, run_id: problem.run_id }
@@ -53,7 +60,8 @@ fn without_problem(status: StatusCode) -> CliError {
         502..=504 => Exit::Unreachable,
         _ => Exit::Failure,
     };
-    CliError::new(exit, format!("the server answered {status}, and not in the way Ovia's API does")).hint("Check that --api-url (or OVIA_API_URL) is the API's address.")
+    CliError::new(exit, format!("the server answered {status}, and not in the way Ovia's API does"))
+        .hint("Check that --api-url (or OVIA_API_URL) is the API's address.")
 }
 
 #[cfg(test)]
@@ -65,7 +73,7 @@ mod tests {
         let body = r#"{"code":"CONFLICT","detail":"A sync is running.","hint":"Wait.","errors":[],"request_id":"r","run_id":"42"}"#;
         let error = to_error(StatusCode::CONFLICT, body);
         assert_eq!((error.exit, error.message.as_str(), error.run_id.as_deref()), (Exit::Conflict, "A sync is running", Some("42")));
-        assert_eq!(error.hint.as_deref(), Some("Wait."));
+        assert!(error.hint.is_some_and(|hint| hint.contains("ovia runs watch 42")));
     }
 
     #[test]

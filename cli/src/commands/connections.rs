@@ -48,7 +48,7 @@ pub struct AddArgs {
     /// What to call the connection.
     #[arg(long)]
     name: String,
-    /// The source's address, as https://gitlab.example.com.
+    /// The source's address, as `https://gitlab.example.com`.
     #[arg(long, value_name = "URL")]
     base_url: String,
     /// A group to sync, subgroups included (full path or id; may be repeated).
@@ -136,7 +136,11 @@ async fn test(client: &ApiClient, name: &str, json: bool) -> CliResult {
     if json {
         print_json(&check)?;
     } else if check["ok"] == true {
-        print(&pairs(&[("account", text(&check, "/account")), ("version", text(&check, "/version")), ("warnings", list(&check, "/warnings"))]))?;
+        print(&pairs(&[
+            ("account", text(&check, "/account")),
+            ("version", text(&check, "/version")),
+            ("warnings", list(&check, "/warnings")),
+        ]))?;
     }
     if check["ok"] == true {
         return Ok(());
@@ -155,7 +159,9 @@ async fn remove(client: &ApiClient, name: &str, json: bool) -> CliResult {
 
 fn token(args: &AddArgs) -> CliResult<SecretString> {
     let text = match &args.token_env {
-        Some(variable) => std::env::var(variable).map_err(|_| CliError::usage(format!("the environment variable {variable} is not set")))?,
+        Some(variable) => {
+            std::env::var(variable).map_err(|_| CliError::usage(format!("the environment variable {variable} is not set")))?
+        }
         None if args.token_stdin => {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;

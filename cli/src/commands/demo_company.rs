@@ -58,7 +58,8 @@ impl DemoCompany {
 }
 
 fn new_file(size: Size) -> CliResult<DemoFile> {
-    let as_of = Utc::now().duration_trunc(TimeDelta::days(1)).map_err(|error| CliError::failure(format!("failed to read the clock: {error}")))?;
+    let as_of =
+        Utc::now().duration_trunc(TimeDelta::days(1)).map_err(|error| CliError::failure(format!("failed to read the clock: {error}")))?;
     let token = format!("glpat-demo-{}", uuid::Uuid::new_v4().simple());
     Ok(DemoFile { seed: SEED, as_of, small: size == Size::Small, token, port: 0 })
 }

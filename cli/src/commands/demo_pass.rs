@@ -89,6 +89,9 @@ async fn follow_up(client: &ApiClient, kind: &str, parents: &[String]) -> CliRes
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    let in_vain = |_| Err(CliError::failure(format!("no {kind} run followed within {} s", FOLLOW_UP_TIMEOUT.as_secs())).hint("The log says why; `ovia runs list` shows what there is."));
+    let in_vain = |_| {
+        Err(CliError::failure(format!("no {kind} run followed within {} s", FOLLOW_UP_TIMEOUT.as_secs()))
+            .hint("The log says why; `ovia runs list` shows what there is."))
+    };
     tokio::time::timeout(FOLLOW_UP_TIMEOUT, found).await.unwrap_or_else(in_vain)
 }

@@ -8,7 +8,7 @@ use crate::exit::{CliError, CliResult, Exit};
 
 #[derive(Debug, Args)]
 pub struct HealthcheckArgs {
-    /// As http://127.0.0.1:8080/ready.
+    /// As `http://127.0.0.1:8080/ready`.
     url: reqwest::Url,
 }
 

@@ -18,7 +18,11 @@ pub async fn connection(client: &ApiClient, reference: &str) -> CliResult<Value>
     let found = connections.iter().find(|connection| connection["name"] == *reference);
     found.cloned().ok_or_else(|| {
         let names: Vec<String> = connections.iter().map(|connection| text(connection, "/name")).collect();
-        let known = if names.is_empty() { "There are none yet; make one with `ovia connections add`.".into() } else { format!("There are: {}.", names.join(", ")) };
+        let known = if names.is_empty() {
+            "There are none yet; make one with `ovia connections add`.".into()
+        } else {
+            format!("There are: {}.", names.join(", "))
+        };
         CliError::new(Exit::NotFound, format!("there is no connection `{reference}`")).hint(known)
     })
 }

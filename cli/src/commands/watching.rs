@@ -15,7 +15,12 @@ use crate::{
 const REFRESH: Duration = Duration::from_millis(400);
 
 /// Follows `run_id` until it is over and answers it. Each event is given to `on_event` and moves the progress display.
-pub async fn watch(client: &ApiClient, run_id: &str, mut progress: RunProgress, mut on_event: impl FnMut(&RunEvent) -> CliResult) -> CliResult<Value> {
+pub async fn watch(
+    client: &ApiClient,
+    run_id: &str,
+    mut progress: RunProgress,
+    mut on_event: impl FnMut(&RunEvent) -> CliResult,
+) -> CliResult<Value> {
     let path = format!("runs/{run_id}");
     let mut events = RunEvents::new(client.clone(), run_id);
     let mut looked: Option<Instant> = None;
@@ -36,7 +41,12 @@ pub async fn watch(client: &ApiClient, run_id: &str, mut progress: RunProgress, 
 }
 
 /// As `watch`, but Ctrl-C stops watching: the run itself goes on.
-pub async fn watch_until_interrupted(client: &ApiClient, run_id: &str, progress: RunProgress, on_event: impl FnMut(&RunEvent) -> CliResult) -> CliResult<Value> {
+pub async fn watch_until_interrupted(
+    client: &ApiClient,
+    run_id: &str,
+    progress: RunProgress,
+    on_event: impl FnMut(&RunEvent) -> CliResult,
+) -> CliResult<Value> {
     let stop = crate::shutdown::token()?;
     tokio::select! {
         run = watch(client, run_id, progress, on_event) => run,
@@ -55,7 +65,11 @@ pub fn verdict(run: &Value) -> CliResult {
     };
     let why = text(run, "/error/message");
     let kind = text(run, "/kind");
-    let message = if why.is_empty() { format!("the {kind} run ended {}", text(run, "/status")) } else { format!("the {kind} run ended {}: {why}", text(run, "/status")) };
+    let message = if why.is_empty() {
+        format!("the {kind} run ended {}", text(run, "/status"))
+    } else {
+        format!("the {kind} run ended {}: {why}", text(run, "/status"))
+    };
     let error = CliError::new(exit, message.trim_end_matches('.').to_owned());
     match text(run, "/error/hint") {
         hint if hint.is_empty() => Err(error),
@@ -77,7 +91,8 @@ mod tests {
         assert_eq!(exit("degraded"), Some(Exit::Degraded));
         assert_eq!(exit("cancelled"), Some(Exit::Cancelled));
         assert_eq!(exit("failed"), Some(Exit::Failure));
-        let error = verdict(&json!({"kind": "sync", "status": "failed", "error": {"message": "Reconnect.", "hint": "Do it."}})).unwrap_err();
+        let error =
+            verdict(&json!({"kind": "sync", "status": "failed", "error": {"message": "Reconnect.", "hint": "Do it."}})).unwrap_err();
         assert_eq!((error.message.as_str(), error.hint.as_deref()), ("the sync run ended failed: Reconnect", Some("Do it.")));
     }
 }

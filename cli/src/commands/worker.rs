@@ -17,7 +17,8 @@ pub async fn run() -> CliResult {
     let metrics = SdkMetrics::start()?;
     if let Some(address) = settings.metrics_listen {
         let listener = TcpListener::bind(address).await.map_err(|error| {
-            CliError::failure(format!("failed to listen on {address}: {error}")).hint("Set OVIA_METRICS_LISTEN to a free address, or to nothing.")
+            CliError::failure(format!("failed to listen on {address}: {error}"))
+                .hint("Set OVIA_METRICS_LISTEN to a free address, or to nothing.")
         })?;
         tracing::info!(address = %listener.local_addr()?, "serving /metrics and /health");
         tokio::spawn(metrics.clone().serve(listener, stop.clone()));

@@ -84,7 +84,8 @@ impl Layers {
     pub fn number(&mut self, name: &str, min: u32, max: u32) -> u32 {
         let range: RangeInclusive<u32> = min..=max;
         self.require(name);
-        self.parsed(name, &format!("a number from {min} to {max}"), |text| text.parse().ok().filter(|number| range.contains(number))).unwrap_or(min)
+        self.parsed(name, &format!("a number from {min} to {max}"), |text| text.parse().ok().filter(|number| range.contains(number)))
+            .unwrap_or(min)
     }
 
     pub fn flag(&mut self, name: &str) -> bool {
@@ -134,7 +135,9 @@ impl Layers {
     }
 
     fn unknown(&self) -> Vec<&str> {
-        let known = |rest: &str| OTHER_VARIABLES.contains(&rest) || rest.starts_with("TEST_") || self.defaults.contains_key(&rest.to_ascii_lowercase());
+        let known = |rest: &str| {
+            OTHER_VARIABLES.contains(&rest) || rest.starts_with("TEST_") || self.defaults.contains_key(&rest.to_ascii_lowercase())
+        };
         self.environment.0.keys().filter(|name| name.strip_prefix("OVIA_").is_some_and(|rest| !known(rest))).map(String::as_str).collect()
     }
 }
@@ -150,7 +153,13 @@ mod tests {
 
     #[test]
     fn misspelt_variables_are_found() {
-        let layers = Layers::new(Environment::of(&[("OVIA_DATABSE_URL", "x"), ("OVIA_TOKEN", "x"), ("OVIA_LOG", "info"), ("OVIA_TEST_X", "x"), ("PATH", "x")]));
+        let layers = Layers::new(Environment::of(&[
+            ("OVIA_DATABSE_URL", "x"),
+            ("OVIA_TOKEN", "x"),
+            ("OVIA_LOG", "info"),
+            ("OVIA_TEST_X", "x"),
+            ("PATH", "x"),
+        ]));
         assert_eq!(layers.unknown(), ["OVIA_DATABSE_URL"]);
     }
 }

@@ -59,7 +59,11 @@ impl Settings {
         Self::from_environment(Environment::of_process(), needs, TemporalSettings::load).map_err(Into::into)
     }
 
-    fn from_environment(environment: Environment, needs: Needs, temporal: impl FnOnce() -> Result<TemporalSettings, String>) -> Result<Self, Problems> {
+    fn from_environment(
+        environment: Environment,
+        needs: Needs,
+        temporal: impl FnOnce() -> Result<TemporalSettings, String>,
+    ) -> Result<Self, Problems> {
         let mut layers = Layers::new(environment);
         let everything = needs == Needs::Everything;
         let settings = Self {

@@ -16,6 +16,7 @@ impl fmt::Display for Problems {
 
 impl From<Problems> for CliError {
     fn from(problems: Problems) -> Self {
-        CliError::usage(problems.to_string()).hint("Every setting is described in cli/src/config/default.toml; `ovia dev` needs none of them.")
+        CliError::usage(problems.to_string())
+            .hint("Every setting is described in cli/src/config/default.toml; `ovia dev` needs none of them.")
     }
 }

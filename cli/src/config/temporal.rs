@@ -13,7 +13,8 @@ pub struct TemporalSettings {
 impl TemporalSettings {
     /// What TEMPORAL_* and `temporal.toml` say; localhost:7233 and the namespace `default` where they say nothing.
     pub fn load() -> Result<Self, String> {
-        let (connection, client) = ClientOptions::load_from_config(LoadClientConfigProfileOptions::default()).map_err(|error| error.to_string())?;
+        let (connection, client) =
+            ClientOptions::load_from_config(LoadClientConfigProfileOptions::default()).map_err(|error| error.to_string())?;
         Ok(Self { connection, client })
     }
 

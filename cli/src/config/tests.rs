@@ -23,7 +23,12 @@ fn the_defaults_need_nothing_for_dev() {
 fn the_environment_wins() {
     let good = good();
     let mut pairs: Vec<(&str, &str)> = good.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    pairs.extend([("OVIA_API_LISTEN", "0.0.0.0:9000"), ("OVIA_ALLOW_PRIVATE_ADDRESSES", "yes"), ("OVIA_METRICS_LISTEN", ""), ("OVIA_LOG_FORMAT", "json")]);
+    pairs.extend([
+        ("OVIA_API_LISTEN", "0.0.0.0:9000"),
+        ("OVIA_ALLOW_PRIVATE_ADDRESSES", "yes"),
+        ("OVIA_METRICS_LISTEN", ""),
+        ("OVIA_LOG_FORMAT", "json"),
+    ]);
     let settings = load(&pairs, Needs::Everything).unwrap();
     assert_eq!(settings.api_listen.to_string(), "0.0.0.0:9000");
     assert!(settings.allow_private_addresses && settings.metrics_listen.is_none() && settings.sealer.is_some());
@@ -57,4 +62,28 @@ fn all_problems_are_reported_together() {
 fn what_is_needed_and_missing_is_named() {
     assert_eq!(load(&[], Needs::Database).unwrap_err().0, ["OVIA_DATABASE_URL: it is not set"]);
     assert_eq!(load(&[], Needs::Everything).unwrap_err().0.len(), 2);
+}
+
+#[test]
+fn the_readme_lists_every_setting_with_its_default() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let defaults: toml::Table = include_str!("default.toml").parse().unwrap();
+    for (name, value) in &defaults {
+        let shown = match value {
+            toml::Value::String(text) if text.is_empty() => " ".to_owned(),
+            toml::Value::String(text) => format!(" `{text}` "),
+            other => format!(" `{other}` "),
+        };
+        let row = format!("| `OVIA_{}` |{shown}|", name.to_ascii_uppercase());
+        assert!(readme.contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn the_exit_codes_are_in_the_manual() {
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md")).unwrap();
+    for line in crate::exit::EXIT_CODES_HELP.lines().skip(1) {
+        let code = line.split_whitespace().next().unwrap();
+        assert!(manual.contains(&format!("| {code} | ")), "{code}");
+    }
 }

@@ -81,7 +81,9 @@ fn stage(run: &Value) -> String {
     }
     let streams = streams(run);
     match streams.iter().position(|stream| stream["status"] == "running") {
-        Some(index) => format!("{status}: {} (stream {} of {})", text(&streams[index], "/stream").replace('_', " "), index + 1, streams.len()),
+        Some(index) => {
+            format!("{status}: {} (stream {} of {})", text(&streams[index], "/stream").replace('_', " "), index + 1, streams.len())
+        }
         None => status,
     }
 }

@@ -147,7 +147,8 @@ fn parts(engines: &Engines, files: &LocalFiles, settings: &Settings) -> CliResul
     Ok(Parts {
         database_url: SecretString::from(engines.database_url()),
         database_max_connections: settings.database_max_connections,
-        sealer: Sealer::parse(key.expose_secret()).map_err(|error| CliError::failure(format!("the sealing key in the data directory is damaged: {error}")))?,
+        sealer: Sealer::parse(key.expose_secret())
+            .map_err(|error| CliError::failure(format!("the sealing key in the data directory is damaged: {error}")))?,
         // The demo company and a GitLab under test live on loopback.
         allow_private_addresses: true,
         task_queue: settings.task_queue.clone(),
@@ -163,7 +164,9 @@ async fn token(store: &Store, files: &LocalFiles, organisation: &str) -> CliResu
     let made = match store.first_token_create(organisation).await.map_err(store_error)? {
         Some((_, token)) => token,
         None => match files.token_read()? {
-            Some(token) if store.token_authenticate(token.expose_secret()).await.map_err(store_error)?.is_some() => return Ok((token, false)),
+            Some(token) if store.token_authenticate(token.expose_secret()).await.map_err(store_error)?.is_some() => {
+                return Ok((token, false));
+            }
             _ => store.token_create(oldest_organisation(store).await?, "dev").await.map_err(store_error)?,
         },
     };
@@ -180,7 +183,8 @@ async fn oldest_organisation(store: &Store) -> CliResult<ovia_domain::OrgId> {
 async fn listen(asked: Option<u16>, last: Option<&DevFile>) -> CliResult<TcpListener> {
     if let Some(port) = asked {
         return TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
-            CliError::new(Exit::Conflict, format!("failed to listen on 127.0.0.1:{port}: {error}")).hint("Choose another --api-port, or leave it out: a free one is chosen then.")
+            CliError::new(Exit::Conflict, format!("failed to listen on 127.0.0.1:{port}: {error}"))
+                .hint("Choose another --api-port, or leave it out: a free one is chosen then.")
         });
     }
     let last = last.and_then(|dev| Url::parse(&dev.api_url).ok()?.port());

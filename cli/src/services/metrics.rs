@@ -37,9 +37,15 @@ impl SdkMetrics {
     pub fn start() -> CliResult<Self> {
         let failed = |error: String| CliError::failure(format!("failed to start Temporal's metrics: {error}"));
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = PrometheusExporterOptions::builder().socket_addr(address).counters_total_suffix(true).use_seconds_for_durations(true).unit_suffix(true).build();
+        let options = PrometheusExporterOptions::builder()
+            .socket_addr(address)
+            .counters_total_suffix(true)
+            .use_seconds_for_durations(true)
+            .unit_suffix(true)
+            .build();
         let started = start_prometheus_metric_exporter(options).map_err(|error| failed(error.to_string()))?;
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().map_err(|error| failed(error.to_string()))?;
+        let http =
+            reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().map_err(|error| failed(error.to_string()))?;
         Ok(Self { meter: started.meter, url: format!("http://{}/metrics", started.bound_addr), http })
     }
 

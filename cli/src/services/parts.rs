@@ -80,7 +80,8 @@ pub async fn store_connect(settings: &Settings) -> CliResult<Store> {
 
 async fn connect(url: &SecretString, max_connections: u32) -> CliResult<Store> {
     Store::connect(url.expose_secret(), max_connections).await.map_err(|error| {
-        CliError::new(Exit::Unreachable, format!("failed to reach PostgreSQL: {error}")).hint("Check OVIA_DATABASE_URL and that the server accepts connections from here.")
+        CliError::new(Exit::Unreachable, format!("failed to reach PostgreSQL: {error}"))
+            .hint("Check OVIA_DATABASE_URL and that the server accepts connections from here.")
     })
 }
 
@@ -89,8 +90,9 @@ pub fn store_error(error: StoreError) -> CliError {
 }
 
 fn engine_error(target: &str, error: &EngineError) -> CliError {
-    CliError::new(Exit::Unreachable, format!("failed to reach Temporal at {target}: {error}"))
-        .hint("Check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its other variables (or temporal.toml); `ovia dev` starts a Temporal of its own.")
+    CliError::new(Exit::Unreachable, format!("failed to reach Temporal at {target}: {error}")).hint(
+        "Check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and its other variables (or temporal.toml); `ovia dev` starts a Temporal of its own.",
+    )
 }
 
 /// Makes the first token where there is none yet, and prints it: it is never shown again.

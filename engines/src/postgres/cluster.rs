@@ -57,7 +57,9 @@ impl Cluster<'_> {
         private_file_write(&password_file, self.password.as_bytes()).map_err(io_at(&password_file))?;
         self.account.give(&password_file)?;
         let mut words = self.account.words(&self.binaries.program("initdb"));
-        words.extend(["--username", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"].map(OsString::from));
+        words.extend(
+            ["--username", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"].map(OsString::from),
+        );
         if !self.durable {
             words.push("--no-sync".into());
         }

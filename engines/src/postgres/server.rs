@@ -58,7 +58,8 @@ impl PostgresServer {
             let mut words = account.words(&binaries.program("postgres"));
             words.extend(["-D".into(), data.clone().into()]);
             words.extend(settings(port, durability).into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
-            let spec = ChildSpec { engine: ENGINE, words, folder: home.clone(), log: data_dir.log("postgres"), stop_signal: Signal::SIGINT };
+            let spec =
+                ChildSpec { engine: ENGINE, words, folder: home.clone(), log: data_dir.log("postgres"), stop_signal: Signal::SIGINT };
             let mut child = EngineChild::spawn(spec).await?;
             match ready(&mut child, &data).await {
                 Ok(()) => return Ok(Self { child, port, password: last.postgres_password.clone() }),

@@ -15,6 +15,7 @@ mod reviews;
 mod rows;
 mod sizes;
 mod tier;
+mod volatile;
 
 pub use accounts::{member, user_detail};
 pub use ci::{bridge, job, pipeline, pipeline_detail};

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use super::volatile::content_hash;
 use crate::gitlab::walk::Key;
 use crate::gitlab::wire::parse_time;
 use crate::http::redacted;
@@ -77,7 +78,7 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
     let mut all = Sha256::new();
     for raw in rows {
         let raw = without_secrets(raw);
-        let content_hash: [u8; 32] = Sha256::digest(raw.get()).into();
+        let content_hash = content_hash(raw.get());
         all.update(content_hash);
         match row(context, raw.get()) {
             Ok(normalised) => {
