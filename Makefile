@@ -6,6 +6,8 @@ SHELL := bash
 
 # Queries are checked against .sqlx: no database is needed to build.
 export SQLX_OFFLINE := true
+# rustup's folder, for shells that have not read its file yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 # Where cargo puts programs; absolute or relative to this folder.
 CARGO_TARGET_DIR ?= target
 # Flags for `make demo` and `make dev`: make demo ARGS='--exit --json'

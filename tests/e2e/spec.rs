@@ -71,7 +71,8 @@ async fn requests_conform_to_gitlabs_document() {
 
     let text = std::fs::read_to_string(&log).unwrap();
     let _ = std::fs::remove_file(&log);
-    let violations: Vec<&str> = text.lines().filter(|line| line.contains("Violation: request") && !line.contains("Selected route not found")).collect();
+    let violations: Vec<&str> =
+        text.lines().filter(|line| line.contains("Violation: request") && !line.contains("Selected route not found")).collect();
     let shown = violations.iter().take(10).copied().collect::<Vec<_>>().join("\n");
     assert!(violations.is_empty(), "{} request violations:\n{shown}", violations.len());
 }

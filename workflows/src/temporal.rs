@@ -121,6 +121,11 @@ fn started<T>(result: Result<T, WorkflowStartError>) -> Result<(), EngineError> 
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the client is not workflow code")]
+fn check_id(connection_id: ConnectionId) -> String {
+    format!("connection_check/{connection_id}/{}", ovia_domain::RunId::generate())
+}
+
 #[async_trait::async_trait]
 impl Engine for TemporalEngine {
     async fn run_start(&self, start: &RunStart) -> Result<(), EngineError> {
@@ -150,7 +155,7 @@ impl Engine for TemporalEngine {
 
     async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError> {
         const WAIT_SECONDS: u64 = 20;
-        let workflow_id = format!("connection_check/{connection_id}/{}", ovia_domain::RunId::generate());
+        let workflow_id = check_id(connection_id);
         let options = WorkflowStartOptions::new(self.task_queue.clone(), workflow_id)
             .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)

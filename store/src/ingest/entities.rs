@@ -1,6 +1,6 @@
 //! Domain rows of changed records, one statement per kind of entity.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use ovia_domain::{DetailRequest, Entity, IdentityRef, Record};
 use sqlx::{PgConnection, Row};
@@ -14,7 +14,7 @@ pub(super) async fn entities_upsert<'a>(
     scope: Scope,
     records: &[&'a Record],
 ) -> Result<Vec<&'a DetailRequest>, StoreError> {
-    let mut groups: BTreeMap<&'static str, HashMap<&'a str, &'a Entity>> = BTreeMap::new();
+    let mut groups: BTreeMap<&'static str, BTreeMap<&'a str, &'a Entity>> = BTreeMap::new();
     for entity in records.iter().flat_map(|record| &record.entities) {
         let (_, key) = entity.table_and_key();
         groups.entry(statement_name(entity)).or_default().insert(key, entity);
