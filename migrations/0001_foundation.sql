@@ -62,6 +62,7 @@ create index runs_by_connection on runs (connection_id, created_at desc) where c
 -- one ingest per connection
 create unique index runs_one_ingest on runs (connection_id)
     where kind in ('sync', 'backfill') and status in ('queued', 'running', 'waiting', 'paused', 'cancelling');
+create index runs_by_parent on runs (parent_run_id) where parent_run_id is not null;
 create index runs_open on runs (status, created_at) where status in ('queued', 'running', 'waiting', 'paused', 'cancelling');
 
 -- progress per stream of a run; the run's counts are the sums
@@ -147,6 +148,8 @@ create table detail_queue (
     external_id text not null,
     args jsonb not null,
     enqueued_at timestamptz not null default now(),
+    -- slices in which the source could not serve the item although it served others
+    attempts int not null default 0,
     primary key (connection_id, stream, external_id)
 );
 create index detail_queue_order on detail_queue (connection_id, stream, id);

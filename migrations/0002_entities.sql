@@ -48,7 +48,7 @@ create table person_identity_links (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-create index person_identity_links_by_person on person_identity_links (org_id, person_id);
+create index person_identity_links_by_person on person_identity_links (person_id);
 
 create table memberships (
     id bigint generated always as identity primary key,

@@ -1,7 +1,8 @@
 //! Detail streams: queued items, several in flight, committed in batches.
 //!
-//! An item the source cannot serve must not hold up the others for ever. When an item fails (after the client's own retries) while
-//! others succeed, it becomes a dead letter; when several fail in a row, it is the source that is down, and nothing is given up.
+//! An item the source cannot serve must not hold up the others for ever, and a source that is down for a moment must cost no item. So an
+//! item that fails (after the client's own retries) stays in the queue; where the source works otherwise, its failures are counted, the
+//! workflow pauses and comes back, and after a few rounds the item becomes a dead letter.
 
 use std::sync::Arc;
 
@@ -18,8 +19,10 @@ use crate::slice::{Slice, Stop, Walked};
 const QUEUE_READ: i64 = 512;
 /// Items in one commit, at most.
 const BATCH: usize = 64;
-/// This many failures in a row mean that the source is down.
+/// This many failures in a row raise the question whether the source is down.
 const DOWN_AFTER: usize = 3;
+/// Rounds after which an item is given up.
+const GIVE_UP_AFTER: i32 = 3;
 
 type Answer = (DetailRequest, Result<Detail, ConnectorError>);
 
@@ -36,11 +39,13 @@ pub async fn walk(slice: &mut Slice<'_>) -> Result<Walked, Stop> {
     }
 }
 
+type Failure = (DetailRequest, ConnectorError);
+
 /// Works through one reading of the queue.
 async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
     let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), requests);
-    let mut failing: Vec<(DetailRequest, ConnectorError)> = Vec::new();
-    let mut any_success = false;
+    let mut failing: Vec<Failure> = Vec::new();
+    let mut in_a_row = 0;
     loop {
         let mut answered = Vec::with_capacity(BATCH);
         if slice.with_pulse(answers.recv_many(&mut answered, BATCH)).await? == 0 {
@@ -49,37 +54,65 @@ async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Resu
         let mut batch = Batch::default();
         let mut stop = None;
         for answer in answered {
-            any_success |= answer.1.is_ok();
-            if let Err(error) = batch.take(answer, &mut failing) {
-                stop = Some(error);
-                break;
+            match batch.take(answer) {
+                Taken::Done => in_a_row = 0,
+                Taken::Failed(failure) => {
+                    failing.push(failure);
+                    in_a_row += 1;
+                }
+                Taken::Stop(error) => stop = stop.or(Some(error)),
             }
         }
         let budget_used = batch.store(slice).await?;
         if let Some(error) = stop {
             return Err(Stop::Source(error));
         }
+        if in_a_row >= DOWN_AFTER {
+            break;
+        }
         if budget_used {
             return Ok(Walked::BudgetUsed);
         }
     }
+    failing_settle(slice, failing, in_a_row >= DOWN_AFTER).await
+}
+
+/// Items failed. Where the source works all the same, their failures are counted and the hopeless ones given up; what is left fails the
+/// slice, so that the workflow pauses before it comes back to them.
+async fn failing_settle(slice: &mut Slice<'_>, failing: Vec<Failure>, maybe_down: bool) -> Result<Walked, Stop> {
     if failing.is_empty() {
         return Ok(Walked::Complete);
     }
-    leftover(slice, failing, any_success).await
+    let connector = Arc::clone(&slice.connector);
+    if maybe_down && slice.with_pulse(connector.check()).await?.is_err() {
+        return Err(failing.into_iter().next_back().map_or(Stop::Cancelled, |(_, error)| Stop::Source(error)));
+    }
+    let ids: Vec<String> = failing.iter().map(|(request, _)| request.external_id.clone()).collect();
+    let input = slice.input;
+    let hopeless = slice.store.detail_failed(input.org_id, input.connection_id, &input.stream, &ids, GIVE_UP_AFTER).await?;
+    let mut batch = Batch::default();
+    let mut left = None;
+    for (request, error) in failing {
+        if hopeless.contains(&request.external_id) {
+            batch.give_up(request, &error);
+        } else {
+            left = Some(error);
+        }
+    }
+    let budget_used = batch.store(slice).await?;
+    match left {
+        Some(error) => Err(Stop::Source(error)),
+        None if budget_used => Ok(Walked::BudgetUsed),
+        None => Ok(Walked::Complete),
+    }
 }
 
-/// Only failing items are left. If the source works otherwise, they are given up.
-async fn leftover(slice: &mut Slice<'_>, mut failing: Vec<(DetailRequest, ConnectorError)>, any_success: bool) -> Result<Walked, Stop> {
-    let connector = Arc::clone(&slice.connector);
-    let works = any_success || slice.with_pulse(connector.check()).await?.is_ok();
-    if !works {
-        return Err(failing.pop().map_or(Stop::Cancelled, |(_, error)| Stop::Source(error)));
-    }
-    let mut batch = Batch::default();
-    batch.give_up(&mut failing);
-    let budget_used = batch.store(slice).await?;
-    Ok(if budget_used { Walked::BudgetUsed } else { Walked::Complete })
+/// What became of an answer.
+enum Taken {
+    Done,
+    Failed(Failure),
+    /// The whole slice ends.
+    Stop(ConnectorError),
 }
 
 /// Answers to be committed together.
@@ -93,37 +126,25 @@ struct Batch {
 }
 
 impl Batch {
-    /// Adds an answer. Answers the error that ends the slice, if this is one.
-    fn take(&mut self, (request, answer): Answer, failing: &mut Vec<(DetailRequest, ConnectorError)>) -> Result<(), ConnectorError> {
+    fn take(&mut self, (request, answer): Answer) -> Taken {
         match answer {
             Ok(detail) => {
-                self.give_up(failing);
                 self.records.extend(detail.records);
                 self.dead_letters.extend(detail.dead_letters);
                 self.requests += detail.requests;
                 self.note = detail.not_available.or(self.note.take());
                 self.finished.push(request);
             }
-            Err(error @ ConnectorError::Unreachable { .. }) => {
-                if failing.len() + 1 >= DOWN_AFTER {
-                    return Err(error);
-                }
-                failing.push((request, error));
-            }
-            Err(error @ ConnectorError::Refused { .. }) => {
-                self.dead_letters.push(dead_letter(&request, &error));
-                self.finished.push(request);
-            }
-            Err(error) => return Err(error),
+            Err(error @ ConnectorError::Unreachable { .. }) => return Taken::Failed((request, error)),
+            Err(error @ ConnectorError::Refused { .. }) => self.give_up(request, &error),
+            Err(error) => return Taken::Stop(error),
         }
-        Ok(())
+        Taken::Done
     }
 
-    fn give_up(&mut self, failing: &mut Vec<(DetailRequest, ConnectorError)>) {
-        for (request, error) in failing.drain(..) {
-            self.dead_letters.push(dead_letter(&request, &error));
-            self.finished.push(request);
-        }
+    fn give_up(&mut self, request: DetailRequest, error: &ConnectorError) {
+        self.dead_letters.push(dead_letter(&request, error));
+        self.finished.push(request);
     }
 
     /// Commits what there is. True when the slice's budget is used up.

@@ -33,6 +33,11 @@ pub(crate) async fn deliver(state: &ApiState, run: &RunDispatch) -> Result<(), P
     let cancelling = state.config.store.run_status(run.org_id, run.id).await? == Some(RunStatus::Cancelling);
     if cancelling {
         match engine.run_cancel(&run.workflow_id, "asked for earlier").await {
+            // its workflow was terminated, or lost its end: nobody else will close the run
+            Err(EngineError::NotRunning(_)) if engine.run_has_ended(&run.workflow_id).await? => {
+                state.config.store.run_finish(run.org_id, run.id, RunStatus::Cancelled, None, None).await?;
+                return Ok(());
+            }
             // a workflow that never started has to start in order to close its run
             Err(EngineError::NotRunning(_)) => {}
             other => return Ok(other?),

@@ -1,5 +1,6 @@
 //! `/runs`, and the ways to start one.
 
+use chrono::Utc;
 use ovia_domain::{ConnectionId, RunId, RunKind, RunStatus};
 use ovia_store::runs_read::RunFilter;
 use poem_openapi::{
@@ -54,6 +55,7 @@ impl RunsApi {
     async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
         let run_id = match body.0.kind.0 {
             RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "only a kpi_rollup takes it")),
+            _ if body.0.as_of.is_some_and(|as_of| as_of.0 > Utc::now()) => return Err(Problem::field("as_of", "it is in the future")),
             kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
             RunKind::Backfill => {

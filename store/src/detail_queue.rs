@@ -29,6 +29,33 @@ impl Store {
         Ok(rows.into_iter().map(|row| DetailRequest { stream: stream.to_owned(), external_id: row.external_id, args: row.args }).collect())
     }
 
+    /// Notes that the source could not serve these items although it works. Answers those that have failed `give_up_after` times.
+    pub async fn detail_failed(
+        &self,
+        org: OrgId,
+        connection: ConnectionId,
+        stream: &str,
+        external_ids: &[String],
+        give_up_after: i32,
+    ) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query!(
+            r#"with failed as (
+                   update detail_queue set attempts = attempts + 1
+                   where org_id = $1 and connection_id = $2 and stream = $3 and external_id = any($4)
+                   returning external_id, attempts
+               )
+               select external_id as "external_id!" from failed where attempts >= $5"#,
+            org.0,
+            connection.0,
+            stream,
+            external_ids,
+            give_up_after,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.external_id).collect())
+    }
+
     /// How many requests of a stream wait.
     pub async fn detail_count(&self, org: OrgId, connection: ConnectionId, stream: &str) -> Result<i64, StoreError> {
         let row = sqlx::query!(

@@ -33,12 +33,12 @@ impl StoreError {
 }
 
 /// Whether a failed query may succeed when repeated: no connection, a server going down or coming up, a deadlock, too little of
-/// something (SQLSTATE classes 08, 40, 53, 55, 57).
+/// something (SQLSTATE classes 08, 25, 40, 53, 55, 57).
 pub fn is_transient(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Tls(_) => true,
         sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class)))
+            error.code().is_some_and(|code| ["08", "25", "40", "53", "55", "57"].iter().any(|class| code.starts_with(class)))
         }
         _ => false,
     }

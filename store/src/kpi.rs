@@ -95,10 +95,13 @@ const CHUNK: usize = 500;
 impl Store {
     /// Connection and external id of every live project.
     pub async fn kpi_projects(&self, org: OrgId) -> Result<Vec<(Uuid, String)>, StoreError> {
-        let rows =
-            sqlx::query!("select connection_id, external_id from projects where org_id = $1 and deleted_at is null order by id", org.0)
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = sqlx::query!(
+            "select p.connection_id, p.external_id from projects p join connections c on c.id = p.connection_id and c.deleted_at is null
+            where p.org_id = $1 and p.deleted_at is null order by p.id",
+            org.0
+        )
+        .fetch_all(&self.pool)
+        .await?;
         Ok(rows.into_iter().map(|row| (row.connection_id, row.external_id)).collect())
     }
 
@@ -108,6 +111,7 @@ impl Store {
             r#"select m.id, m.connection_id, m.project_external_id, m.author_external_id, coalesce(i.is_bot, false) as "author_is_bot!",
                       m.state, m.draft, m.created_at, m.updated_at, m.merged_at, m.closed_at
                from merge_requests m
+               join connections c on c.id = m.connection_id and c.deleted_at is null
                left join identities i on i.connection_id = m.connection_id and i.external_id = m.author_external_id
                where m.org_id = $1 and m.deleted_at is null"#,
             org.0
@@ -143,7 +147,9 @@ impl Store {
     pub async fn kpi_pipelines(&self, org: OrgId, mut each: impl FnMut(PipelineFactRow)) -> Result<(), StoreError> {
         let mut rows = sqlx::query_as!(
             PipelineFactRow,
-            "select id, connection_id, project_external_id, status, updated_at, finished_at from pipelines where org_id = $1 and deleted_at is null",
+            "select p.id, p.connection_id, p.project_external_id, p.status, p.updated_at, p.finished_at
+            from pipelines p join connections c on c.id = p.connection_id and c.deleted_at is null
+            where p.org_id = $1 and p.deleted_at is null",
             org.0
         )
         .fetch(&self.pool);
@@ -159,6 +165,7 @@ impl Store {
             r#"select d.id, d.connection_id, d.project_external_id, d.status, e.tier as "tier_of_environment?",
                       d.environment_tier as tier_of_deployment, d.created_at, d.updated_at, d.finished_at
                from deployments d
+               join connections c on c.id = d.connection_id and c.deleted_at is null
                left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
                where d.org_id = $1 and d.deleted_at is null"#,
             org.0

@@ -56,8 +56,11 @@ pub(crate) async fn lease_check_in_txn(tx: &mut PgConnection, connection: Connec
     }
 }
 
-/// Frees the lease if `run` holds it. The row stays, so that fences never repeat.
+/// Frees the lease if `run` holds it. The row stays, so that fences never repeat, and the fence is raised, so that a commit that waited
+/// for this very row is refused.
 pub(crate) async fn lease_release_in_txn(tx: &mut PgConnection, run: RunId) -> Result<(), StoreError> {
-    sqlx::query!("update connection_leases set expires_at = now() - interval '1 second' where run_id = $1", run.0).execute(tx).await?;
+    sqlx::query!("update connection_leases set fence = fence + 1, expires_at = now() - interval '1 second' where run_id = $1", run.0)
+        .execute(tx)
+        .await?;
     Ok(())
 }

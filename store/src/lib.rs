@@ -36,6 +36,16 @@ pub use sqlx::PgPool;
 /// The schema, compiled in. `ovia migrate` applies it; `/ready` compares it.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
+/// Settings of every session. A prepared statement's generic plan is made while the tables are empty and kept while they grow to millions
+/// of rows; planning anew costs a fraction of a millisecond. The timeouts keep a process that froze in mid-transaction, or lost its
+/// network, from holding the rest up.
+const SESSION: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_custom_plan"),
+    ("lock_timeout", "15s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("tcp_keepalives_idle", "30"),
+];
+
 /// A handle to Ovia's Postgres. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -46,9 +56,7 @@ impl Store {
     /// Connects a pool of at most `max_connections` to `database_url`.
     pub async fn connect(database_url: &str, max_connections: u32) -> Result<Self, StoreError> {
         let options: PgConnectOptions = database_url.parse().map_err(|_| StoreError::BadDatabaseUrl)?;
-        // A prepared statement's generic plan is made while the tables are empty and kept while they grow to millions of rows: the
-        // hash look-up of a page then reads the whole table. Planning anew costs a fraction of a millisecond.
-        let options = options.application_name("ovia").statement_cache_capacity(200).options([("plan_cache_mode", "force_custom_plan")]);
+        let options = options.application_name("ovia").statement_cache_capacity(200).options(SESSION);
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(std::time::Duration::from_secs(10))

@@ -182,6 +182,9 @@ impl Store {
         let row =
             sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
         let current = row.and_then(|row| RunStatus::parse(&row.status)).unwrap_or(RunStatus::Failed);
+        // what failed because it was being cancelled is cancelled
+        let (status, error) =
+            if current == RunStatus::Cancelling && status == RunStatus::Failed { (RunStatus::Cancelled, None) } else { (status, error) };
         let ended = if current.is_terminal() { current } else { status };
         if !current.is_terminal() {
             run_close_in_txn(&mut tx, org, run, ended, error).await?;

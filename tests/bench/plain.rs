@@ -65,7 +65,7 @@ pub async fn lists(source: &BenchServer, in_flight: usize) -> anyhow::Result<Mea
                 let work = async move {
                     let body = client.get(url).header("PRIVATE-TOKEN", token).send().await?.error_for_status()?.bytes().await?;
                     let rows: Vec<Box<RawValue>> = serde_json::from_slice(&body)?;
-                    let (records, _) = gitlab::normalise_list("merge_requests", &project, rows);
+                    let (records, _) = gitlab::normalise_list("merge_requests", &project, false, rows);
                     let counts = store.records_upsert(org, connection, Source::Gitlab, run, "merge_requests", &records).await?;
                     anyhow::Ok(counts.inserted as u64)
                 };
@@ -90,7 +90,7 @@ pub async fn details(source: &BenchServer) -> anyhow::Result<Measured> {
     for page in 1..=pages(source) {
         let url = page_url(source, page);
         let body = client.get(url).header("PRIVATE-TOKEN", source.token()).send().await?.bytes().await?;
-        let (records, _) = gitlab::normalise_list("merge_requests", &source.project().to_string(), serde_json::from_slice(&body)?);
+        let (records, _) = gitlab::normalise_list("merge_requests", source.project(), true, serde_json::from_slice(&body)?);
         rows += store.records_upsert(org, connection, Source::Gitlab, run, "merge_requests", &records).await?.inserted as u64;
         requests.extend(records.into_iter().flat_map(|record| record.details));
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ovia_demo::{CompanySize, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 use reqwest::{Method, StatusCode};
+use temporalio_client::{UntypedWorkflow, WorkflowTerminateOptions};
 
 use crate::{demo, demo::every, truth::assert_synced};
 
@@ -66,6 +67,20 @@ async fn cancel_before_any_worker_saw_the_run() {
     app.worker_start();
     assert_eq!(app.run_end(&run, 30).await["status"], "cancelled");
     assert_eq!(demo.stats().requests, 0);
+}
+
+/// Terminated from Temporal's side: the run cannot close itself, and cancelling it does.
+#[tokio::test]
+async fn cancel_after_the_workflow_was_terminated() {
+    let app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
+    let demo = demo::server(CompanySize::small()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    let workflow = app.run(&run).await["workflow_id"].as_str().unwrap().to_owned();
+    let handle = app.engine.client().get_workflow_handle::<UntypedWorkflow>(workflow);
+    handle.terminate(WorkflowTerminateOptions::default()).await.unwrap();
+    cancel(&app, &run).await;
+    app.sync_start(&connection).await;
 }
 
 /// Cancelled from Temporal's side: the run follows.

@@ -122,6 +122,19 @@ async fn a_source_that_stays_down_fails_the_run() {
     assert!(run["error"]["request"].as_str().unwrap().starts_with("GET http"), "{run}");
 }
 
+/// A login page with status 200 instead of the API, for good: an error, never an empty company.
+#[tokio::test]
+async fn a_login_page_for_good_is_not_an_empty_company() {
+    let retry =
+        RetryLimits { attempts: 2, min_delay: Duration::from_millis(1), max_delay: Duration::from_millis(2), ..RetryLimits::default() };
+    let app = TestApp::start_with(TestOptions { retry, ..TestOptions::default() }).await;
+    let demo = demo::server(CompanySize::small()).await;
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Html)] });
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync(&connection).await;
+    assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("UPSTREAM_UNREACHABLE")), "{run}");
+}
+
 /// One item the source cannot serve holds up nothing else; it becomes a dead letter.
 #[tokio::test]
 async fn an_item_that_always_fails_becomes_a_dead_letter() {

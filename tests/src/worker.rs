@@ -95,8 +95,7 @@ pub fn ovia_binary() -> PathBuf {
         return path.into();
     }
     let test = std::env::current_exe().unwrap_or_else(|error| panic!("{error}"));
-    let folder = test.parent().and_then(|deps| deps.parent()).map(|profile| profile.join("ovia"));
-    let binary = folder.unwrap_or_default();
-    assert!(binary.exists(), "{} is missing: run `make test`, which builds it", binary.display());
-    binary
+    // the bench is beside it, tests are one folder below
+    let beside = test.ancestors().skip(1).take(2).map(|folder| folder.join("ovia")).find(|binary| binary.exists());
+    beside.unwrap_or_else(|| panic!("`ovia` is not beside {}: run `make test`, which builds it", test.display()))
 }

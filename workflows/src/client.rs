@@ -51,6 +51,8 @@ pub trait Engine: Send + Sync {
     async fn run_start(&self, start: &RunStart) -> Result<(), EngineError>;
     /// Asks for graceful cancellation.
     async fn run_cancel(&self, workflow_id: &str, reason: &str) -> Result<(), EngineError>;
+    /// Whether the workflow existed and has ended. False for one that never started.
+    async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError>;
     /// Runs the connector's check in a short workflow and waits up to about 20 s for it.
     async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError>;
     /// Whether Temporal answers.

@@ -20,6 +20,7 @@ pub async fn finish<W>(
     let (status, error): (RunStatus, Option<RunError>) = match outcome {
         Ok(StepOutcome::Done) => (RunStatus::Succeeded, None),
         Ok(StepOutcome::Cancelled) | Err(ActivityExecutionError::Cancelled(_)) => (RunStatus::Cancelled, None),
+        Err(_) if ctx.cancellation_token().is_cancelled() => (RunStatus::Cancelled, None),
         Ok(StepOutcome::Failed { error }) => (RunStatus::Failed, Some(error)),
         Err(error) => (RunStatus::Failed, Some(failure::activity_failed(step, &error))),
     };

@@ -9,7 +9,10 @@ use temporalio_common::RetryPolicy;
 use temporalio_sdk::{ActivityCancellationType, ActivityOptions, WorkflowCancellationToken};
 
 /// Heartbeats older than this mean the worker is gone; the next attempt starts then.
-pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Attempts at long work. Enough for workers that are killed again and again, not for work that kills every worker.
+const ATTEMPTS_MAX: u32 = 50;
 
 fn retry() -> RetryPolicy {
     RetryPolicy::builder().initial_interval(Duration::from_millis(500)).maximum_interval(Duration::from_secs(15)).build()
@@ -33,7 +36,15 @@ pub fn slice(max_seconds: u32) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(u64::from(max_seconds) + 600))
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
-        .retry_policy(retry())
+        .retry_policy(retry_some())
+        .build()
+}
+
+fn retry_some() -> RetryPolicy {
+    RetryPolicy::builder()
+        .initial_interval(Duration::from_millis(500))
+        .maximum_interval(Duration::from_secs(15))
+        .maximum_attempts(ATTEMPTS_MAX)
         .build()
 }
 

@@ -112,6 +112,8 @@ async fn slice(
     let outcome = match ctx.execute_activity(OviaActivities::pull_slice, pull, policies::slice(tuning.slice_seconds)).await {
         Ok(outcome) => outcome,
         Err(ActivityExecutionError::Cancelled(_)) => return Ok(Step::End(End::Cancelled)),
+        // a worker that died while the run was being cancelled: the attempt is not repeated
+        Err(_) if ctx.cancellation_token().is_cancelled() => return Ok(Step::End(End::Cancelled)),
         Err(error) => return Ok(Step::End(End::Failed(failure::activity_failed("pull", &error)))),
     };
     if ctx.cancellation_token().is_cancelled() {

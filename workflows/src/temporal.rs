@@ -5,7 +5,8 @@ use std::time::Duration;
 use ovia_domain::{ConnectionId, OrgId, RunKind};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, Priority, RpcOptions, UntypedWorkflow, WorkflowCancelOptions,
-    WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowStartOptions,
+    WorkflowDescribeOptions, WorkflowExecutionStatus, WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
+    WorkflowStartOptions,
     errors::{WorkflowInteractionError, WorkflowStartError},
 };
 use temporalio_common::{MemoValues, search_attributes::SearchAttributes};
@@ -130,7 +131,8 @@ fn check_id(connection_id: ConnectionId) -> String {
 impl Engine for TemporalEngine {
     async fn run_start(&self, start: &RunStart) -> Result<(), EngineError> {
         let options = self.start_options(start);
-        let org_run = OrgRun { org_id: start.org_id, run_id: start.run_id, then_rollup: false };
+        // who is who may change: the figures follow, whoever asked
+        let org_run = OrgRun { org_id: start.org_id, run_id: start.run_id, then_rollup: true };
         match (start.kind, start.connection) {
             (RunKind::Sync, Some((connection_id, source))) => {
                 let input =
@@ -147,8 +149,19 @@ impl Engine for TemporalEngine {
         let handle = self.client.get_workflow_handle::<UntypedWorkflow>(workflow_id);
         let options = WorkflowCancelOptions::builder().reason(reason).rpc_options(rpc(5)).build();
         match handle.cancel(options).await {
+            // the server takes a request to cancel what has ended for granted
+            Ok(()) if self.run_has_ended(workflow_id).await? => Err(EngineError::NotRunning(workflow_id.to_owned())),
             Ok(()) => Ok(()),
             Err(WorkflowInteractionError::NotFound(_)) => Err(EngineError::NotRunning(workflow_id.to_owned())),
+            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+        }
+    }
+
+    async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError> {
+        let handle = self.client.get_workflow_handle::<UntypedWorkflow>(workflow_id);
+        match handle.describe(WorkflowDescribeOptions::builder().rpc_options(rpc(5)).build()).await {
+            Ok(description) => Ok(description.status() != WorkflowExecutionStatus::Running),
+            Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
             Err(error) => Err(EngineError::Unavailable(error.to_string())),
         }
     }

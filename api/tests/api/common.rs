@@ -24,6 +24,7 @@ mockall::mock! {
     impl Engine for Temporal {
         async fn run_start(&self, start: &RunStart) -> Result<(), EngineError>;
         async fn run_cancel(&self, workflow_id: &str, reason: &str) -> Result<(), EngineError>;
+        async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError>;
         async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError>;
         async fn ready(&self) -> Result<(), EngineError>;
     }

@@ -157,6 +157,7 @@ async fn cancelling_a_run_whose_workflow_never_started_starts_it_so_that_it_can_
     let mut engine = MockTemporal::new();
     engine.expect_run_start().times(2).returning(|_| Ok(()));
     engine.expect_run_cancel().returning(|id, _| Err(EngineError::NotRunning(id.into())));
+    engine.expect_run_has_ended().returning(|_| Ok(false));
     let api = TestApi::with_engine(engine).await;
     let run = id(&api.send(Method::POST, "/runs", &json!({"kind": "matching"})).await.json());
     assert_eq!(api.post(&format!("/runs/{run}/cancel")).await.json()["status"], "cancelling");
@@ -240,6 +241,7 @@ async fn runs_that_temporal_has_not_heard_of_are_handed_over() {
         Ok(())
     });
     engine.expect_run_cancel().returning(|id, _| Err(EngineError::NotRunning(id.into())));
+    engine.expect_run_has_ended().returning(|_| Ok(false));
     let api = TestApi::configured(engine, |config| config.dispatch_interval = std::time::Duration::from_millis(50)).await;
     let connection = api.connection("acme").await;
     let (queued, cancelling) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());

@@ -165,8 +165,8 @@ fn unless_not_offered(pull: Pull, error: HttpError, title: &str) -> Result<Page,
 }
 
 /// Rows of a project's list stream as records, without the network: for measuring, and for reading stored payloads again.
-pub fn normalise_list(stream: &str, project: &str, rows: Vec<Box<RawValue>>) -> (Vec<Record>, Vec<DeadLetter>) {
-    let context = RowContext { project, details: true, incremental: true, ..RowContext::default() };
+pub fn normalise_list(stream: &str, project: &str, details: bool, rows: Vec<Box<RawValue>>) -> (Vec<Record>, Vec<DeadLetter>) {
+    let context = RowContext { project, details, incremental: true, ..RowContext::default() };
     let rows = normalise_rows(rows, &context, row_of(stream));
     (rows.records, rows.dead_letters)
 }

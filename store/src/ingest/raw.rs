@@ -19,8 +19,13 @@ pub(super) async fn raw_upsert<'a>(
     let latest = latest_of_each(records);
     let ids: Vec<String> = latest.iter().map(|record| record.external_id.clone()).collect();
     let known: HashMap<String, (Vec<u8>, bool)> = sqlx::query!(
-        r#"select external_id, content_hash, deleted_at is not null as "deleted!"
-           from raw_records where org_id = $1 and connection_id = $2 and stream = $3 and external_id = any($4)"#,
+        // laterally, with a limit: without statistics, as in a first sync, `= any($4)` is planned as a walk over the whole stream
+        r#"select r.external_id, r.content_hash, r.deleted_at is not null as "deleted!"
+           from unnest($4::text[]) as k (id)
+           cross join lateral (
+               select external_id, content_hash, deleted_at from raw_records
+               where org_id = $1 and connection_id = $2 and stream = $3 and external_id = k.id limit 1
+           ) r"#,
         scope.org.0,
         scope.connection.0,
         stream,
