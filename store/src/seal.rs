@@ -154,8 +154,8 @@ mod tests {
 
     #[test]
     fn keys_rotate() {
-        let old = Sealer::generate_key().replace("k1", "old");
-        let new = Sealer::generate_key().replace("k1", "new");
+        let old = Sealer::generate_key().replacen("k1:", "old:", 1);
+        let new = Sealer::generate_key().replacen("k1:", "new:", 1);
         let (org, connection) = ids();
         let sealed = Sealer::parse(&old).unwrap().seal(org, connection, &SecretString::from("s3cret")).unwrap();
         let both = Sealer::parse(&format!("{new}, {old}")).unwrap();
