@@ -100,5 +100,7 @@ fn detail(rows: &BenchRows, params: &[String], detail: Detail) -> Answer {
     if !exists(rows, &params[0]) {
         return missing();
     }
-    params[1].parse().ok().and_then(|iid| rows.detail(iid, detail)).map_or_else(|| Answer::message(404, "404 Not found"), Answer::json)
+    let found = params[1].parse().ok().and_then(|iid| rows.detail(iid, detail));
+    // every list fits one page, and says so
+    found.map_or_else(|| Answer::message(404, "404 Not found"), |body| Answer::json(body).header("x-page", "1").header("x-next-page", ""))
 }
