@@ -4,7 +4,7 @@
 //! item that fails (after the client's own retries) stays in the queue; where the source works otherwise, its failures are counted, the
 //! workflow pauses and comes back, and after a few rounds the item becomes a dead letter.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use ovia_connectors::{Connector, ConnectorError, contract::Detail};
@@ -19,6 +19,8 @@ use crate::slice::{Slice, Stop, Walked};
 const QUEUE_READ: i64 = 512;
 /// Items in one commit, at most.
 const BATCH: usize = 64;
+/// How long a batch may wait to be filled.
+const FILL: Duration = Duration::from_millis(50);
 /// This many failures in a row raise the question whether the source is down.
 const DOWN_AFTER: usize = 3;
 /// Rounds after which an item is given up.
@@ -41,6 +43,20 @@ pub async fn walk(slice: &mut Slice<'_>) -> Result<Walked, Stop> {
 
 type Failure = (DetailRequest, ConnectorError);
 
+/// Lets a batch fill up for a moment: a transaction costs as much for one item as for many.
+async fn fill(answers: &mut mpsc::Receiver<Answer>, answered: &mut Vec<Answer>) {
+    let filling = async {
+        while answered.len() < BATCH {
+            let room = BATCH - answered.len();
+            if answers.recv_many(answered, room).await == 0 {
+                break;
+            }
+        }
+    };
+    // an elapsed timeout loses nothing: recv_many has handed over what it took
+    let _ = tokio::time::timeout(FILL, filling).await;
+}
+
 /// Works through one reading of the queue.
 async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
     let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), requests);
@@ -51,6 +67,7 @@ async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Resu
         if slice.with_pulse(answers.recv_many(&mut answered, BATCH)).await? == 0 {
             break;
         }
+        slice.with_pulse(fill(&mut answers, &mut answered)).await?;
         let mut batch = Batch::default();
         let mut stop = None;
         for answer in answered {
