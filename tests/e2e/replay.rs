@@ -5,8 +5,8 @@
 use std::path::PathBuf;
 
 use ovia_demo::{CompanySize, FaultKind, Faults};
-use ovia_tests::{TestApp, TestOptions};
-use ovia_workflows::{ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, types::SyncTuning};
+use ovia_tests::{TestApp, TestOptions, eventually};
+use ovia_workflows::{ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, types::SyncTuning};
 use temporalio_client::{UntypedWorkflow, WorkflowFetchHistoryOptions, WorkflowHistory};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
@@ -79,7 +79,7 @@ async fn fresh_histories_of_every_shape_replay() {
 async fn check(app: &TestApp, name: &str, run: &serde_json::Value) {
     let workflow_id = run["workflow_id"].as_str().unwrap();
     // the workflow closes a moment after its run's row
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    eventually("the workflow to close", 20, || async { app.engine.run_has_ended(workflow_id).await.unwrap().then_some(()) }).await;
     let history =
         || app.engine.client().get_workflow_handle::<UntypedWorkflow>(workflow_id).fetch_history(WorkflowFetchHistoryOptions::default());
     replayer().replay_workflow(history()).await.unwrap_or_else(|error| panic!("{name}: {error}"));
