@@ -38,6 +38,7 @@ pub async fn open(
         settings: row.settings,
         allow_private_addresses: activities.allow_private_addresses,
         retry: activities.retry,
+        budget: Arc::new(ovia_connectors::Unlimited),
     };
     Ok(connector_open(config).map(Arc::from).map_err(|error| failure::source(&error)))
 }

@@ -4,7 +4,7 @@
 //! item that fails (after the client's own retries) stays in the queue; where the source works otherwise, its failures are counted, the
 //! workflow pauses and comes back, and after a few rounds the item becomes a dead letter.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use ovia_connectors::{Connector, ConnectorError, contract::Detail};
@@ -19,8 +19,6 @@ use crate::slice::{Slice, Stop, Walked};
 const QUEUE_READ: i64 = 512;
 /// Items in one commit, at most.
 const BATCH: usize = 64;
-/// How long a batch may wait to be filled.
-const FILL: Duration = Duration::from_millis(50);
 /// This many failures in a row raise the question whether the source is down.
 const DOWN_AFTER: usize = 3;
 /// Rounds after which an item is given up.
@@ -28,7 +26,7 @@ const GIVE_UP_AFTER: i32 = 3;
 
 type Answer = (DetailRequest, Result<Detail, ConnectorError>);
 
-pub async fn walk(slice: &mut Slice<'_>) -> Result<Walked, Stop> {
+pub async fn walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
     loop {
         let input = slice.input;
         let requests = slice.store.detail_next(input.org_id, input.connection_id, &input.stream, 0, QUEUE_READ).await?;
@@ -43,22 +41,8 @@ pub async fn walk(slice: &mut Slice<'_>) -> Result<Walked, Stop> {
 
 type Failure = (DetailRequest, ConnectorError);
 
-/// Lets a batch fill up for a moment: a transaction costs as much for one item as for many.
-async fn fill(answers: &mut mpsc::Receiver<Answer>, answered: &mut Vec<Answer>) {
-    let filling = async {
-        while answered.len() < BATCH {
-            let room = BATCH - answered.len();
-            if answers.recv_many(answered, room).await == 0 {
-                break;
-            }
-        }
-    };
-    // an elapsed timeout loses nothing: recv_many has handed over what it took
-    let _ = tokio::time::timeout(FILL, filling).await;
-}
-
 /// Works through one reading of the queue.
-async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
+async fn queue_walk(slice: &Slice<'_>, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
     let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), requests);
     let mut failing: Vec<Failure> = Vec::new();
     let mut in_a_row = 0;
@@ -67,7 +51,6 @@ async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Resu
         if slice.with_pulse(answers.recv_many(&mut answered, BATCH)).await? == 0 {
             break;
         }
-        slice.with_pulse(fill(&mut answers, &mut answered)).await?;
         let mut batch = Batch::default();
         let mut stop = None;
         for answer in answered {
@@ -96,7 +79,7 @@ async fn queue_walk(slice: &mut Slice<'_>, requests: Vec<DetailRequest>) -> Resu
 
 /// Items failed. Where the source works all the same, their failures are counted and the hopeless ones given up; what is left fails the
 /// slice, so that the workflow pauses before it comes back to them.
-async fn failing_settle(slice: &mut Slice<'_>, failing: Vec<Failure>, maybe_down: bool) -> Result<Walked, Stop> {
+async fn failing_settle(slice: &Slice<'_>, failing: Vec<Failure>, maybe_down: bool) -> Result<Walked, Stop> {
     if failing.is_empty() {
         return Ok(Walked::Complete);
     }
@@ -165,7 +148,7 @@ impl Batch {
     }
 
     /// Commits what there is. True when the slice's budget is used up.
-    async fn store(self, slice: &mut Slice<'_>) -> Result<bool, Stop> {
+    async fn store(self, slice: &Slice<'_>) -> Result<bool, Stop> {
         if self.finished.is_empty() {
             return Ok(false);
         }

@@ -1,12 +1,15 @@
-//! List streams: partition after partition, page after page; the next page is fetched while the last one commits.
+//! List streams: partition after partition, page after page. While a page commits, the one after it is being stored and the next one
+//! fetched.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
+use futures::{StreamExt, stream::FuturesOrdered};
 use ovia_connectors::{Connector, ConnectorError, Page, PullRequest};
 use ovia_domain::Partitioning;
 use ovia_store::{
+    StoreError,
     cursors::PendingPartition,
-    ingest::{Cursor, PageCommit},
+    ingest::{Cursor, PageCommit, Stages},
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -16,8 +19,10 @@ use crate::slice::{Slice, Stop, Walked};
 
 /// Pages fetched ahead of the one that commits.
 const PAGES_AHEAD: usize = 1;
+/// Pages on their way into Postgres at once.
+const PAGES_COMMITTING: usize = 2;
 
-pub async fn walk(slice: &mut Slice<'_>, partitioning: Partitioning) -> Result<Walked, Stop> {
+pub async fn walk(slice: &Slice<'_>, partitioning: Partitioning) -> Result<Walked, Stop> {
     let input = slice.input;
     let partitions = match partitioning {
         Partitioning::Configured => slice.connector.scopes(),
@@ -32,24 +37,63 @@ pub async fn walk(slice: &mut Slice<'_>, partitioning: Partitioning) -> Result<W
     Ok(Walked::Complete)
 }
 
-async fn partition_walk(slice: &mut Slice<'_>, pending: PendingPartition) -> Result<Walked, Stop> {
+/// Fetches pages ahead, and stores two at a time.
+async fn partition_walk(slice: &Slice<'_>, pending: PendingPartition) -> Result<Walked, Stop> {
     let partition = pending.partition.clone();
     let (mut pages, _fetching) = fetch(Arc::clone(&slice.connector), slice.input.stream.clone(), pending);
-    while let Some(page) = slice.with_pulse(pages.recv()).await? {
-        let page = page.map_err(Stop::Source)?;
-        store(slice, &partition, &page).await?;
-        let budget_used = slice.page_stored();
-        if page.done {
-            break;
+    let stages = Stages::default();
+    let mut commits = FuturesOrdered::new();
+    let mut next: Option<Page> = None;
+    let mut last_ids = HashSet::new();
+    let mut fetching = true;
+    let mut ended = Ok(Walked::Complete);
+    loop {
+        if let Some(page) = next.take_if(|page| commits.is_empty() || commits.len() < PAGES_COMMITTING && disjoint(page, &last_ids)) {
+            last_ids = page.records.iter().map(|record| record.external_id.clone()).collect();
+            commits.push_back(store(slice, &partition, page, &stages));
         }
-        if budget_used {
-            return Ok(Walked::BudgetUsed);
+        // commits first: a page has entered the stages before the next one is looked at
+        let step = async {
+            tokio::select! {
+                biased;
+                Some(stored) = commits.next() => Step::Stored(stored),
+                page = pages.recv(), if fetching && next.is_none() => Step::Fetched(page),
+                else => Step::Ended,
+            }
+        };
+        match slice.with_pulse(step).await? {
+            Step::Stored(stored) => {
+                let done = stored?;
+                if slice.page_stored() && !done && ended.is_ok() {
+                    ended = Ok(Walked::BudgetUsed);
+                    fetching = false;
+                    next = None;
+                }
+            }
+            Step::Fetched(Some(Ok(page))) => next = Some(page),
+            Step::Fetched(Some(Err(error))) => {
+                ended = Err(Stop::Source(error));
+                fetching = false;
+            }
+            Step::Fetched(None) => fetching = false,
+            Step::Ended => return ended,
         }
     }
-    Ok(Walked::Complete)
 }
 
-async fn store(slice: &Slice<'_>, partition: &str, page: &Page) -> Result<(), Stop> {
+enum Step {
+    Stored(Result<bool, StoreError>),
+    Fetched(Option<Result<Page, ConnectorError>>),
+    Ended,
+}
+
+/// Whether a page holds none of the records of the page being stored; where it does (a list that moved), it waits for that one.
+fn disjoint(page: &Page, ids: &HashSet<String>) -> bool {
+    page.records.iter().all(|record| !ids.contains(&record.external_id))
+}
+
+/// Commits a page. Answers whether it was the last.
+async fn store(slice: &Slice<'_>, partition: &str, page: Page, stages: &Stages) -> Result<bool, StoreError> {
     let commit = PageCommit {
         records: &page.records,
         dead_letters: &page.dead_letters,
@@ -59,9 +103,8 @@ async fn store(slice: &Slice<'_>, partition: &str, page: &Page) -> Result<(), St
         note: page.not_available.as_deref(),
         ..slice.commit()
     };
-    // not cancelled half-way: a commit takes milliseconds, and the transaction is all or nothing anyway
-    slice.store.page_commit(&commit).await?;
-    Ok(())
+    slice.store.page_commit_staged(&commit, stages).await?;
+    Ok(page.done)
 }
 
 type Fetched = mpsc::Receiver<Result<Page, ConnectorError>>;
@@ -72,7 +115,7 @@ fn fetch(connector: Arc<dyn Connector>, stream: String, pending: PendingPartitio
     let task = tokio::spawn(async move {
         let mut cursor: Option<Value> = pending.cursor;
         loop {
-            let pull = PullRequest { stream: &stream, partition: &pending.partition, cursor: cursor.as_ref() };
+            let pull = PullRequest { stream: &stream, partition: &pending.partition, cursor: cursor.as_ref(), window: None };
             let page = connector.pull(pull).await;
             let last = page.as_ref().map_or(true, |page| page.done);
             if let Ok(page) = &page {

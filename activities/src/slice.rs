@@ -3,7 +3,13 @@
 //! Nothing is remembered between attempts but what page commits stored: an attempt that died is repeated from the cursor in Postgres,
 //! and the fence it takes at its start keeps an older attempt that wakes up late from writing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use ovia_connectors::{Connector, ConnectorError};
 use ovia_domain::{RunStatus, Source, StreamKind, StreamSpec};
@@ -23,7 +29,7 @@ pub struct Slice<'a> {
     pub connector: Arc<dyn Connector>,
     fence: i64,
     deadline: Instant,
-    pages: u32,
+    pages: AtomicU32,
 }
 
 /// How a walk within a slice ended, when nothing went wrong.
@@ -65,13 +71,13 @@ pub async fn pull_slice(activities: &Activities, ctx: &ActivityContext, input: P
     };
     let fence = store.lease_acquire(input.org_id, input.connection_id, input.run_id).await.map_err(failure::store)?;
     let deadline = Instant::now() + Duration::from_secs(u64::from(input.max_seconds));
-    let mut slice = Slice { store, ctx, input: &input, connector, fence, deadline, pages: 0 };
+    let slice = Slice { store, ctx, input: &input, connector, fence, deadline, pages: AtomicU32::new(0) };
     let walked = slice.walk(stream).await;
     slice.outcome(walked).await
 }
 
 impl Slice<'_> {
-    async fn walk(&mut self, stream: StreamSpec) -> Result<Walked, Stop> {
+    async fn walk(&self, stream: StreamSpec) -> Result<Walked, Stop> {
         let total_hint = match stream.kind {
             StreamKind::Detail => Some(self.store.detail_count(self.input.org_id, self.input.connection_id, stream.name).await?),
             StreamKind::List(_) => None,
@@ -88,7 +94,7 @@ impl Slice<'_> {
     }
 
     async fn outcome(&self, walked: Result<Walked, Stop>) -> Result<SliceOutcome, ActivityError> {
-        let pages = self.pages;
+        let pages = self.pages.load(Ordering::Relaxed);
         match walked {
             Ok(Walked::Complete) => Ok(SliceOutcome::Done { pages }),
             Ok(Walked::BudgetUsed) => Ok(SliceOutcome::More { pages }),
@@ -100,7 +106,7 @@ impl Slice<'_> {
     }
 
     async fn source_outcome(&self, error: &ConnectorError) -> Result<SliceOutcome, ActivityError> {
-        let pages = self.pages;
+        let pages = self.pages.load(Ordering::Relaxed);
         if let ConnectorError::RateLimited { until, .. } = error {
             let wait = (*until - chrono::Utc::now()).to_std().unwrap_or(Duration::ZERO);
             self.store.run_wait(self.input.org_id, self.input.run_id, *until, "rate limit").await.map_err(failure::store)?;
@@ -139,9 +145,9 @@ impl Slice<'_> {
     }
 
     /// A page is stored: counts it against the budget. True when the budget is used up.
-    pub fn page_stored(&mut self) -> bool {
-        self.pages += 1;
-        self.pages >= self.input.max_pages || Instant::now() >= self.deadline
+    pub fn page_stored(&self) -> bool {
+        let pages = self.pages.fetch_add(1, Ordering::Relaxed) + 1;
+        pages >= self.input.max_pages || Instant::now() >= self.deadline
     }
 
     /// Waits for `future` with heartbeats going out, and stops waiting when the activity is cancelled.

@@ -64,9 +64,9 @@ fn run_start(run: &RunDispatch) -> Result<RunStart, Problem> {
 pub(crate) fn summary(kind: RunKind, connection: Option<(&str, Source)>, requested_by: &str) -> String {
     match connection {
         Some((name, source)) => {
-            format!("{} of {name} ({source}), asked for by {requested_by}", if kind == RunKind::Sync { "Sync" } else { "Backfill" })
+            format!("{} of {name} ({source}), asked for by {requested_by}", kind.title())
         }
         None if kind == RunKind::Matching => format!("Identity matching, asked for by {requested_by}"),
-        None => format!("KPI rollup, asked for by {requested_by}"),
+        None => format!("{}, asked for by {requested_by}", kind.title()),
     }
 }

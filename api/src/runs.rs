@@ -58,12 +58,12 @@ impl RunsApi {
             _ if body.0.as_of.is_some_and(|as_of| as_of.0 > Utc::now()) => return Err(Problem::field("as_of", "it is in the future")),
             kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
-            RunKind::Backfill => {
-                return Err(Problem::field(
-                    "kind",
-                    "there is no way to ask for a backfill yet; set settings.since of the connection and sync",
-                ));
+            RunKind::Backfill => return Err(Problem::field("kind", "backfills are started with POST /connections/{id}/backfill")),
+            RunKind::Census => return Err(Problem::field("kind", "a census is started with POST /connections/{id}/census")),
+            RunKind::Replay => {
+                return Err(Problem::field("kind", "replays are started with POST /dead-letters/replay or POST /connections/{id}/replay"));
             }
+            kind @ RunKind::Retention => run_start_for_org(&self.0, &caller, kind, json!({})).await?,
         };
         self.accepted(&caller, run_id).await
     }

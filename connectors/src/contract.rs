@@ -3,13 +3,13 @@
 //! A connector is stateless between calls: a page is asked for with the cursor that the previous page returned, and the engine
 //! commits that cursor together with the page's rows. So a pull can be repeated, resumed elsewhere, or abandoned at any point.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, Record, Source, StreamSpec};
+use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, Record, Source, StreamSpec, TimeWindow};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::gitlab::Gitlab;
 
@@ -24,6 +24,47 @@ pub struct ConnectorConfig {
     /// Whether the host may resolve to a private or loopback address.
     pub allow_private_addresses: bool,
     pub retry: RetryLimits,
+    /// Asked before every request, told after every answer.
+    pub budget: Arc<dyn Budget>,
+}
+
+/// What may be sent to a source, and when: one per credential and host, shared by all workers.
+#[async_trait]
+pub trait Budget: Send + Sync {
+    /// Whether a request to `endpoint` may be sent now. `endpoint` names a group of requests with a limit of its own (as `notes`),
+    /// or is `""`. An error is the time before which nothing may be sent.
+    async fn admit(&self, endpoint: &str) -> Result<(), DateTime<Utc>>;
+
+    /// What an answer said about the limit.
+    async fn observe(&self, endpoint: &str, observed: &RateObservation);
+}
+
+/// What an answer's headers say about the source's limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RateObservation {
+    /// Nothing may be sent before: `Retry-After`, or a reset with nothing remaining.
+    pub not_before: Option<DateTime<Utc>>,
+    /// Requests a window allows.
+    pub limit: Option<i64>,
+    /// Requests left in this window.
+    pub remaining: Option<i64>,
+    /// When the window ends.
+    pub reset_at: Option<DateTime<Utc>>,
+    /// Only this endpoint is meant (a burst limit), not the whole source (a quota).
+    pub endpoint_only: bool,
+}
+
+/// A budget without limits: tests and measurements.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unlimited;
+
+#[async_trait]
+impl Budget for Unlimited {
+    async fn admit(&self, _: &str) -> Result<(), DateTime<Utc>> {
+        Ok(())
+    }
+
+    async fn observe(&self, _: &str, _: &RateObservation) {}
 }
 
 /// How long a client retries by itself before it hands the failure to the engine.
@@ -59,6 +100,50 @@ pub struct PullRequest<'a> {
     pub partition: &'a str,
     /// What the last committed page returned; `None` at the very first.
     pub cursor: Option<&'a Value>,
+    /// Only rows updated in this window, for streams that are `windowed`. A walk over a window has cursors of its own, which start
+    /// with `None`.
+    pub window: Option<TimeWindow>,
+}
+
+/// One page of ids.
+#[derive(Clone, Debug)]
+pub struct CensusRequest<'a> {
+    pub stream: &'a str,
+    pub partition: &'a str,
+    /// What the last page returned; `None` at the first.
+    pub cursor: Option<&'a Value>,
+}
+
+/// Ids the source has, as `Record::external_id` has them.
+#[derive(Debug, Default)]
+pub struct CensusPage {
+    pub external_ids: Vec<String>,
+    pub cursor: Value,
+    /// Every id of the partition was enumerated, with this page.
+    pub done: bool,
+    pub requests: i64,
+    /// The list cannot be read by this token now: nothing can be concluded from what is missing.
+    pub not_available: Option<String>,
+}
+
+/// Whether the source still has an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Present,
+    Deleted,
+    /// It may be there, but not for this token.
+    NotVisible,
+}
+
+/// What a source can do beyond pulling; for people and the API.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Capabilities {
+    /// Pulls by time, for backfills.
+    pub windows: bool,
+    /// Enumerates ids, to find deletions.
+    pub census: bool,
+    /// Announces its limits in headers.
+    pub rate_limit_headers: bool,
 }
 
 /// One page of a list stream.
@@ -120,6 +205,17 @@ pub trait Connector: Send + Sync {
 
     /// One page of a list stream.
     async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ConnectorError>;
+
+    /// One page of the ids of a stream that is `census`.
+    async fn census(&self, request: CensusRequest<'_>) -> Result<CensusPage, ConnectorError>;
+
+    /// Looks for one item that a census missed.
+    async fn presence(&self, stream: &str, partition: &str, external_id: &str) -> Result<Presence, ConnectorError>;
+
+    /// Reads a stored payload again, without the network: what `pull` or `pull_detail` would make of it now.
+    fn normalise(&self, stream: &str, partition: &str, payload: Box<RawValue>) -> Result<Vec<Record>, DeadLetter>;
+
+    fn capabilities(&self) -> Capabilities;
 
     /// One queued item of a detail stream.
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError>;

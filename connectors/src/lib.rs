@@ -4,4 +4,7 @@ pub mod contract;
 pub mod gitlab;
 pub mod http;
 
-pub use contract::{CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, PullRequest, RetryLimits, connector_open};
+pub use contract::{
+    Budget, Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence,
+    PullRequest, RateObservation, RetryLimits, Unlimited, connector_open,
+};

@@ -10,6 +10,7 @@ pub mod run;
 pub mod settings;
 pub mod source;
 pub mod stream;
+pub mod window;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use entities::*;
@@ -21,3 +22,4 @@ pub use run::{RunCounts, RunError, RunKind, RunStatus};
 pub use settings::{GitlabSettings, SettingsError};
 pub use source::{FieldSpec, Source, SourceDescriptor};
 pub use stream::{Partitioning, StreamKind, StreamSpec};
+pub use window::TimeWindow;

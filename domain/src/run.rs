@@ -11,25 +11,54 @@ use crate::ErrorCode;
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
     Sync,
+    /// A stretch of the past, window by window.
     Backfill,
+    /// Which rows the source still has.
+    Census,
+    /// Stored payloads read again: dead letters, or raw records.
+    Replay,
     Matching,
     KpiRollup,
+    /// Removes what is kept no longer.
+    Retention,
 }
 
 impl RunKind {
-    pub const ALL: [RunKind; 4] = [Self::Sync, Self::Backfill, Self::Matching, Self::KpiRollup];
+    pub const ALL: [RunKind; 7] =
+        [Self::Sync, Self::Backfill, Self::Census, Self::Replay, Self::Matching, Self::KpiRollup, Self::Retention];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sync => "sync",
             Self::Backfill => "backfill",
+            Self::Census => "census",
+            Self::Replay => "replay",
             Self::Matching => "matching",
             Self::KpiRollup => "kpi_rollup",
+            Self::Retention => "retention",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// What a person calls it: `KPI rollup`.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sync => "Sync",
+            Self::Backfill => "Backfill",
+            Self::Census => "Census",
+            Self::Replay => "Replay",
+            Self::Matching => "Matching",
+            Self::KpiRollup => "KPI rollup",
+            Self::Retention => "Retention",
+        }
+    }
+
+    /// Whether it writes rows of one connection, under its lease.
+    pub fn is_ingest(self) -> bool {
+        matches!(self, Self::Sync | Self::Backfill | Self::Census | Self::Replay)
     }
 }
 
@@ -47,6 +76,7 @@ pub enum RunStatus {
     Running,
     /// Waiting for the source's rate limit, until the run's `waiting_until`.
     Waiting,
+    /// By a person, its connection or the kill switch; goes on when that is lifted.
     Paused,
     Cancelling,
     Succeeded,

@@ -25,4 +25,12 @@ pub struct StreamSpec {
     pub kind: StreamKind,
     /// What a user calls it: `merge requests`.
     pub title: &'static str,
+    /// What `external_id` is, as the source names it: `id`, `tag_name`.
+    pub natural_key: &'static str,
+    /// Can be pulled by time: a backfill walks it window by window.
+    pub windowed: bool,
+    /// Every walk brings all rows, so that two walks can be compared.
+    pub complete: bool,
+    /// Its ids can be enumerated, so that what vanished is found.
+    pub census: bool,
 }

@@ -110,8 +110,14 @@ pub(crate) async fn detail_finish_in_txn(
     let streams: Vec<&str> = finished.iter().map(|detail| detail.stream.as_str()).collect();
     let ids: Vec<&str> = finished.iter().map(|detail| detail.external_id.as_str()).collect();
     sqlx::query!(
-        r#"delete from detail_queue q using unnest($3::text[], $4::text[]) as r (stream, external_id)
-           where q.org_id = $1 and q.connection_id = $2 and q.stream = r.stream and q.external_id = r.external_id"#,
+        // laterally, with a limit: without statistics a join is planned as a walk over the whole queue
+        r#"delete from detail_queue where ctid = any (array(
+               select q.ctid from unnest($3::text[], $4::text[]) as r (stream, external_id)
+               cross join lateral (
+                   select ctid from detail_queue
+                   where org_id = $1 and connection_id = $2 and stream = r.stream and external_id = r.external_id limit 1
+               ) q
+           ))"#,
         org.0,
         connection.0,
         &streams as &[&str],

@@ -123,6 +123,7 @@ fn connector(source: &BenchServer) -> anyhow::Result<Arc<dyn Connector>> {
         settings: json!({"projects": [source.project()]}),
         allow_private_addresses: true,
         retry: RetryLimits::default(),
+        budget: Arc::new(ovia_connectors::Unlimited),
     };
     Ok(Arc::from(connector_open(config)?))
 }

@@ -21,7 +21,7 @@ pub async fn start<W>(ctx: &WorkflowContext<W>, org_id: OrgId, follow_up: Follow
     let started = match follow_up.kind {
         RunKind::Matching => ctx.start_child_workflow(MatchingWorkflow::run, input, options).await.map(|_| ()),
         RunKind::KpiRollup => ctx.start_child_workflow(KpiRollupWorkflow::run, input, options).await.map(|_| ()),
-        RunKind::Sync | RunKind::Backfill => Ok(()),
+        _ => Ok(()),
     };
     match started {
         Err(ChildWorkflowStartError::StartFailed { .. }) => Ok(()),
@@ -36,7 +36,7 @@ fn options(org_id: OrgId, follow_up: &FollowUp) -> ChildWorkflowOptions {
         .parent_close_policy(ParentClosePolicy::Abandon)
         .cancellation_token(WorkflowCancellationToken::new())
         .search_attributes(org_run_attributes(org_id, follow_up.run_id, follow_up.kind))
-        .static_summary(format!("{} after a sync", title(follow_up.kind)))
+        .static_summary(format!("{} after a sync", follow_up.kind.title()))
         .build()
 }
 
@@ -46,13 +46,4 @@ pub(crate) fn org_run_attributes(org_id: OrgId, run_id: RunId, kind: RunKind) ->
         names::RUN_KIND.value_set(kind.to_string()),
         names::RUN_ID.value_set(run_id.to_string()),
     ])
-}
-
-fn title(kind: RunKind) -> &'static str {
-    match kind {
-        RunKind::Sync => "Sync",
-        RunKind::Backfill => "Backfill",
-        RunKind::Matching => "Matching",
-        RunKind::KpiRollup => "KPI rollup",
-    }
 }

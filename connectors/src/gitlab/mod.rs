@@ -17,9 +17,12 @@ mod walk;
 mod wire;
 
 use async_trait::async_trait;
-use ovia_domain::{DetailRequest, GitlabSettings, Source, StreamSpec};
+use ovia_domain::{DeadLetter, DetailRequest, GitlabSettings, Record, Source, StreamSpec};
+use serde_json::value::RawValue;
 
-use crate::contract::{CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, PullRequest};
+use crate::contract::{
+    Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence, PullRequest,
+};
 use client::GitlabClient;
 use lists::Lists;
 pub use lists::normalise_list;
@@ -78,6 +81,23 @@ impl Connector for Gitlab {
                 message: format!("there is no stream `{}` with a partition `{}`", request.stream, request.partition),
             }),
         }
+    }
+
+    async fn census(&self, request: CensusRequest<'_>) -> Result<CensusPage, ConnectorError> {
+        Err(ConnectorError::Configuration { field: "stream".into(), message: format!("`{}` has no census", request.stream) })
+    }
+
+    async fn presence(&self, _: &str, _: &str, _: &str) -> Result<Presence, ConnectorError> {
+        Ok(Presence::Present)
+    }
+
+    fn normalise(&self, stream: &str, partition: &str, payload: Box<RawValue>) -> Result<Vec<Record>, DeadLetter> {
+        let (records, letters) = normalise_list(stream, partition, self.settings.details, vec![payload]);
+        letters.into_iter().next().map_or(Ok(records), Err)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { windows: true, census: true, rate_limit_headers: true }
     }
 
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError> {

@@ -90,12 +90,25 @@ impl ProjectList {
     }
 }
 
+/// A list that is read whole every time.
 const fn list(name: &'static str, title: &'static str, partitioning: Partitioning) -> StreamSpec {
-    StreamSpec { name, kind: StreamKind::List(partitioning), title }
+    StreamSpec { name, kind: StreamKind::List(partitioning), title, natural_key: "id", windowed: false, complete: true, census: false }
+}
+
+fn project_list(list: &ProjectList) -> StreamSpec {
+    StreamSpec {
+        name: list.name,
+        kind: StreamKind::List(Partitioning::PerRecordOf(PROJECTS)),
+        title: list.title,
+        natural_key: if list.name == "releases" { "tag_name" } else { "id" },
+        windowed: list.mode == Mode::Window,
+        complete: list.mode == Mode::Pages,
+        census: true,
+    }
 }
 
 const fn detail(name: &'static str, title: &'static str) -> StreamSpec {
-    StreamSpec { name, kind: StreamKind::Detail, title }
+    StreamSpec { name, kind: StreamKind::Detail, title, natural_key: "id", windowed: false, complete: false, census: false }
 }
 
 /// The streams to sync. Without `details`: one request per page of a list and no per-item requests, so no jobs either.
@@ -106,7 +119,7 @@ pub fn streams(details: bool) -> Vec<StreamSpec> {
         list(MEMBERS, "members", Partitioning::Configured),
     ];
     let lists = PROJECT_LISTS.iter().filter(|project_list| details || project_list.mode != Mode::KeysetOnce);
-    streams.extend(lists.map(|project_list| list(project_list.name, project_list.title, Partitioning::PerRecordOf(PROJECTS))));
+    streams.extend(lists.map(project_list));
     if details {
         streams.extend([
             detail(USER_DETAILS, "user details"),

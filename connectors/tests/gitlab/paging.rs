@@ -121,7 +121,7 @@ async fn rows_that_move_while_they_are_walked_are_not_lost() {
     let connector = open_with(&server.uri(), small(10));
     let (mut cursor, mut ids) = (None, Vec::new());
     for page in 0.. {
-        let pulled = connector.pull(PullRequest { stream: "issues", partition: "7", cursor: cursor.as_ref() }).await.unwrap();
+        let pulled = connector.pull(PullRequest { stream: "issues", partition: "7", cursor: cursor.as_ref(), window: None }).await.unwrap();
         ids.extend(pulled.records.iter().map(|record| record.external_id.parse::<i64>().unwrap()));
         // Rows of the pages already read are edited and go to the end: everything else moves up.
         table.rows.lock().unwrap()[page] = issue(page as i64 + 1, 1_000 + page as i64);

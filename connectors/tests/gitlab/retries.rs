@@ -226,7 +226,7 @@ async fn no_more_requests_are_in_flight_than_allowed() {
     let connector = crate::support::open_with(&server.uri(), json!({"projects": ["a"], "max_in_flight": 2}));
     assert_eq!(connector.max_in_flight(), 2);
     let started = Instant::now();
-    let pulls = (0..6).map(|_| connector.pull(PullRequest { stream: "issues", partition: "7", cursor: None }));
+    let pulls = (0..6).map(|_| connector.pull(PullRequest { stream: "issues", partition: "7", cursor: None, window: None }));
     futures::future::try_join_all(pulls).await.unwrap();
     assert!(started.elapsed() >= Duration::from_millis(170), "three rounds of two: {:?}", started.elapsed());
 }

@@ -127,7 +127,7 @@ proptest! {
         let fixture = &*FIXTURE;
         *fixture.rows.lock().unwrap() = json!([row]);
         for (stream, partition) in LISTS {
-            let page = fixture.runtime.block_on(fixture.connector.pull(PullRequest { stream, partition, cursor: None })).unwrap();
+            let page = fixture.runtime.block_on(fixture.connector.pull(PullRequest { stream, partition, cursor: None, window: None })).unwrap();
             prop_assert_eq!(page.records.len() + page.dead_letters.len(), 1, "{}", stream);
             prop_assert!(page.records.iter().all(|record| !format!("{:?}", record.entities).contains("\\0")), "a NUL would block the page's commit");
         }

@@ -34,6 +34,7 @@ pub fn config(base_url: &str, settings: Value) -> ConnectorConfig {
         settings,
         allow_private_addresses: true,
         retry: limits(),
+        budget: std::sync::Arc::new(ovia_connectors::Unlimited),
     }
 }
 
@@ -72,7 +73,7 @@ pub async fn walk(connector: &Gitlab, stream: &str, partition: &str, cursor: Opt
     let mut walked = Walked::default();
     let mut cursor = cursor;
     loop {
-        let page = connector.pull(PullRequest { stream, partition, cursor: cursor.as_ref() }).await?;
+        let page = connector.pull(PullRequest { stream, partition, cursor: cursor.as_ref(), window: None }).await?;
         walked.records.extend(page.records);
         walked.dead_letters.extend(page.dead_letters);
         walked.pages += 1;
@@ -90,7 +91,7 @@ pub async fn walk(connector: &Gitlab, stream: &str, partition: &str, cursor: Opt
 }
 
 pub async fn pull_error(connector: &Gitlab, stream: &str, partition: &str) -> ConnectorError {
-    connector.pull(PullRequest { stream, partition, cursor: None }).await.unwrap_err()
+    connector.pull(PullRequest { stream, partition, cursor: None, window: None }).await.unwrap_err()
 }
 
 pub fn detail(stream: &str, external_id: &str, args: Value) -> DetailRequest {

@@ -5,7 +5,10 @@ use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCou
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::{counters, entities, raw};
+use super::{
+    counters, entities, raw,
+    stages::{Stages, Turn},
+};
 use crate::{Store, StoreError, dead_letters, detail_queue, leases};
 
 /// One page of a list stream, or one batch of a detail stream, ready to be stored.
@@ -55,8 +58,14 @@ impl Store {
     /// Stores a page. Answers what it did, `StoreError::Fenced` if another attempt holds the lease, or `StoreError::Cancelling` if the
     /// run was asked to stop; in both cases nothing is written.
     pub async fn page_commit(&self, page: &PageCommit<'_>) -> Result<RunCounts, StoreError> {
+        self.page_commit_staged(page, &Stages::default()).await
+    }
+
+    /// `page_commit` beside the commit of the page before, which went through the same `stages`. The two must hold no record of the
+    /// same external id. Commits happen in the order in which the pages entered, and none happens after one that failed.
+    pub async fn page_commit_staged(&self, page: &PageCommit<'_>, stages: &Stages) -> Result<RunCounts, StoreError> {
+        let mut turn = stages.enter().await;
         let mut tx = self.pool.begin().await?;
-        leases::lease_check_in_txn(&mut tx, page.connection_id, page.run_id, page.fence).await?;
         let scope = Scope { org: page.org_id, connection: page.connection_id, source: page.source, run: page.run_id };
         let mut counts = RunCounts {
             fetched: (page.records.len() + page.dead_letters.len()) as i64,
@@ -64,14 +73,17 @@ impl Store {
             dead_lettered: page.dead_letters.len() as i64,
             ..RunCounts::default()
         };
+        records_store(&mut tx, scope, page.stream, page.records, &mut counts, &mut turn).await?;
+        turn.to_books().await?;
+        leases::lease_check_in_txn(&mut tx, page.connection_id, page.run_id, page.fence).await?;
         dead_letters::dead_letters_insert_in_txn(&mut tx, &scope.into(), page.stream, page.dead_letters).await?;
-        records_store(&mut tx, scope, page.stream, page.records, &mut counts).await?;
         detail_queue::detail_finish_in_txn(&mut tx, page.org_id, page.connection_id, page.finished).await?;
         if let Some(cursor) = &page.cursor {
             counters::cursor_upsert(&mut tx, scope, page.stream, cursor).await?;
         }
         counters::run_stream_add(&mut tx, scope, page, &counts).await?;
         tx.commit().await?;
+        turn.leave();
         Ok(counts)
     }
 }
@@ -90,7 +102,9 @@ impl Store {
     ) -> Result<RunCounts, StoreError> {
         let mut tx = self.pool.begin().await?;
         let mut counts = RunCounts { fetched: records.len() as i64, ..RunCounts::default() };
-        records_store(&mut tx, Scope { org, connection, source, run }, stream, records, &mut counts).await?;
+        let stages = Stages::default();
+        let mut turn = stages.enter().await;
+        records_store(&mut tx, Scope { org, connection, source, run }, stream, records, &mut counts, &mut turn).await?;
         tx.commit().await?;
         Ok(counts)
     }
@@ -104,13 +118,14 @@ async fn records_store(
     stream: &str,
     records: &[Record],
     counts: &mut RunCounts,
+    turn: &mut Turn<'_>,
 ) -> Result<(), StoreError> {
     let mut pending = vec![records];
     while let Some(set) = pending.pop() {
         if set.is_empty() {
             continue;
         }
-        let attempt = savepoint_try(tx, scope, stream, set).await;
+        let attempt = savepoint_try(tx, scope, stream, set, turn).await;
         match attempt {
             Ok(stored) => counts.add(&stored),
             Err(StoreError::Sql(error)) if is_data_error(&error) => {
@@ -130,17 +145,30 @@ async fn records_store(
     Ok(())
 }
 
-async fn savepoint_try(tx: &mut PgConnection, scope: Scope, stream: &str, set: &[Record]) -> Result<RunCounts, StoreError> {
+async fn savepoint_try(
+    tx: &mut PgConnection,
+    scope: Scope,
+    stream: &str,
+    set: &[Record],
+    turn: &mut Turn<'_>,
+) -> Result<RunCounts, StoreError> {
     sqlx::query("savepoint page_records").execute(&mut *tx).await?;
-    let result = set_store(tx, scope, stream, set).await;
+    let result = set_store(tx, scope, stream, set, turn).await;
     let end = if result.is_ok() { "release savepoint page_records" } else { "rollback to savepoint page_records" };
     sqlx::query(end).execute(&mut *tx).await?;
     result
 }
 
-async fn set_store(tx: &mut PgConnection, scope: Scope, stream: &str, set: &[Record]) -> Result<RunCounts, StoreError> {
+async fn set_store(
+    tx: &mut PgConnection,
+    scope: Scope,
+    stream: &str,
+    set: &[Record],
+    turn: &mut Turn<'_>,
+) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let changed = raw::raw_upsert(tx, scope, stream, set, &mut counts).await?;
+    turn.to_entities().await;
     let discovered = entities::entities_upsert(tx, scope, &changed).await?;
     let details: Vec<&DetailRequest> = changed.iter().flat_map(|record| &record.details).chain(discovered).collect();
     detail_queue::detail_enqueue_in_txn(tx, scope.org, scope.connection, &details).await?;

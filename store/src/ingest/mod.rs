@@ -8,6 +8,8 @@ mod commit;
 mod counters;
 mod entities;
 mod raw;
+mod stages;
 mod tables;
 
 pub use commit::{Cursor, PageCommit};
+pub use stages::Stages;
