@@ -20,10 +20,21 @@ drop index runs_one_ingest;
 create unique index runs_one_ingest on runs (connection_id, kind)
     where kind in ('sync', 'backfill', 'census', 'replay') and status in ('queued', 'running', 'waiting', 'paused', 'cancelling');
 create index runs_ended on runs (org_id, ended_at) where ended_at is not null;
+-- a run outlives the one it follows or repeats
+alter table runs drop constraint runs_parent_run_id_fkey, drop constraint runs_retry_of_fkey;
+alter table runs
+    add constraint runs_parent_run_id_fkey foreign key (parent_run_id) references runs (id) on delete set null,
+    add constraint runs_retry_of_fkey foreign key (retry_of) references runs (id) on delete set null;
+create index runs_by_retry on runs (retry_of) where retry_of is not null;
 
 alter table run_streams drop constraint run_streams_status_check;
 alter table run_streams add constraint run_streams_status_check
     check (status in ('pending', 'running', 'done', 'not_available', 'incomplete', 'stopped'));
+-- every walk of it brings all rows, so that two runs can be compared
+alter table run_streams add column complete boolean not null default false;
+
+-- asked for by a backfill: live syncs leave these to it
+alter table detail_queue add column background boolean not null default false;
 
 -- partitions of a run that the source would not serve: the others go on without them
 create table run_problems (
@@ -44,7 +55,9 @@ alter table connection_leases add column wanted_by uuid;
 
 alter table connections
     add column paused_at timestamptz,
-    add column paused_by text;
+    add column paused_by text,
+    -- which budget its requests count against (source_budgets); null until a worker has opened it
+    add column budget_key text;
 
 -- what is known of a stream of a connection, over all its runs
 create table stream_states (
@@ -58,6 +71,11 @@ create table stream_states (
     last_error_code text,
     last_error_message text,
     items_ingested_total bigint not null default 0,
+    -- what its connector said of it when a worker last opened it; null until then
+    position int,
+    natural_key text,
+    windowed boolean,
+    census boolean,
     primary key (connection_id, stream)
 );
 
@@ -145,12 +163,15 @@ create table schedules (
     catch_up_seconds bigint not null default 60 check (catch_up_seconds >= 10),
     paused boolean not null default false,
     note text,
+    -- what Temporal had after it was last told: another state there is drift
+    applied text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     check ((interval_seconds is null) <> (cron is null))
 );
 create unique index schedules_of_connection on schedules (connection_id, kind) where connection_id is not null;
 create unique index schedules_of_org on schedules (org_id, kind) where connection_id is null;
+create index runs_by_schedule on runs (requested_by, created_at desc) where requested_by like 'schedule:%';
 
 -- dead letters can be replayed or dropped
 alter table dead_letters
@@ -160,12 +181,24 @@ alter table dead_letters
     add column resolution text;
 update dead_letters set status = 'replayed' where resolved_at is not null;
 create index dead_letters_open on dead_letters (org_id, connection_id, stream, id) where status = 'open';
+-- whether a newer letter is about the same item
+create index dead_letters_by_item on dead_letters (connection_id, stream, external_id);
 
 -- which partition's list a record came from: what vanished is looked for partition by partition, and raw records can be read again
 alter table raw_records
     add column partition text,
     -- deleted at the source, or no longer visible to this token
     add column deletion text check (deletion in ('deleted', 'not_visible'));
+do $$
+declare name text;
+begin
+    -- records stored before this migration: their lists are per project
+    foreach name in array array['issues', 'merge_requests', 'pipelines', 'jobs', 'environments', 'deployments', 'releases'] loop
+        execute format(
+            'update raw_records r set partition = d.project_external_id from %I d
+             where r.stream = %L and d.connection_id = r.connection_id and d.external_id = r.external_id', name, name);
+    end loop;
+end $$;
 create index raw_records_partition on raw_records (connection_id, stream, partition) where deleted_at is null;
 
 -- ids a census has found so far
@@ -185,8 +218,22 @@ create table census_cursors (
     cursor jsonb,
     -- every page was read; only then may anything be tombstoned
     enumerated boolean not null default false,
+    -- what is missing has been written down
+    compared boolean not null default false,
+    -- nothing is left to do here
     swept boolean not null default false,
     primary key (run_id, stream, partition)
+);
+-- stored rows that a census did not find. partition '' is a whole stream
+create table census_missing (
+    run_id uuid not null references runs (id) on delete cascade,
+    org_id uuid not null references organisations (id),
+    stream text not null,
+    partition text not null,
+    external_id text not null,
+    -- null until the source has been asked
+    verdict text check (verdict in ('present', 'deleted', 'not_visible')),
+    primary key (run_id, stream, partition, external_id)
 );
 
 -- what people did

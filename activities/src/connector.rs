@@ -5,15 +5,28 @@ use std::sync::Arc;
 use ovia_connectors::{Connector, ConnectorConfig, connector_open};
 use ovia_domain::{BaseUrl, ConnectionId, ErrorCode, OrgId, RunError, Source};
 use ovia_store::StoreError;
+use serde_json::Value;
 use temporalio_sdk::activities::ActivityError;
 
-use crate::{Activities, failure};
+use crate::{Activities, budget::BudgetClass, failure};
 
 /// The connector, or why there is none.
 pub async fn open(
     activities: &Activities,
     org: OrgId,
     connection: ConnectionId,
+    class: BudgetClass,
+) -> Result<Result<Arc<dyn Connector>, RunError>, ActivityError> {
+    open_with(activities, org, connection, class, &Value::Null).await
+}
+
+/// The same with a run's own parameters: `page_size` wins over the connection's setting.
+pub async fn open_with(
+    activities: &Activities,
+    org: OrgId,
+    connection: ConnectionId,
+    class: BudgetClass,
+    params: &Value,
 ) -> Result<Result<Arc<dyn Connector>, RunError>, ActivityError> {
     let Some(sealer) = &activities.sealer else {
         return Ok(Err(no_key("The worker has no sealing key, so it cannot open the connection's credentials.".into())));
@@ -31,16 +44,32 @@ pub async fn open(
     let Some(source) = Source::parse(&row.source) else {
         return Ok(Err(misconfigured(format!("This worker does not know the source `{}`; it is older than the API.", row.source))));
     };
+    let key = sealer.fingerprint(&place(&base_url), &token);
+    activities.store.connection_budget_set(org, connection, &key).await.map_err(failure::store)?;
+    let budget = activities.budgets.open(&activities.store, &key, org, class);
     let config = ConnectorConfig {
         source,
         base_url,
         token,
-        settings: row.settings,
+        settings: settings_with(row.settings, params),
         allow_private_addresses: activities.allow_private_addresses,
         retry: activities.retry,
-        budget: Arc::new(ovia_connectors::Unlimited),
+        budget: Arc::new(budget),
     };
     Ok(connector_open(config).map(Arc::from).map_err(|error| failure::source(&error)))
+}
+
+fn settings_with(mut settings: Value, params: &Value) -> Value {
+    if let (Some(settings), Some(page_size)) = (settings.as_object_mut(), params.get("page_size").filter(|size| size.is_u64())) {
+        settings.insert("page_size".into(), page_size.clone());
+    }
+    settings
+}
+
+/// Host and port: what a credential's limit is bound to.
+fn place(base_url: &BaseUrl) -> String {
+    let url = base_url.as_url();
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
 fn gone() -> RunError {

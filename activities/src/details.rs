@@ -13,7 +13,7 @@ use ovia_store::ingest::PageCommit;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::slice::{Slice, Stop, Walked};
+use crate::slice::{RunOf, Slice, Stop, Walked};
 
 /// Items taken from the queue at a time.
 const QUEUE_READ: i64 = 512;
@@ -26,15 +26,17 @@ const GIVE_UP_AFTER: i32 = 3;
 
 type Answer = (DetailRequest, Result<Detail, ConnectorError>);
 
-pub async fn walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
+pub async fn walk(slice: &Slice<'_>, stream: &str) -> Result<Walked, Stop> {
+    let RunOf { org_id, connection_id, .. } = slice.run;
+    let all = slice.takes_all_details().await?;
     loop {
-        let input = slice.input;
-        let requests = slice.store.detail_next(input.org_id, input.connection_id, &input.stream, 0, QUEUE_READ).await?;
+        let requests = slice.store.detail_next(org_id, connection_id, stream, all, QUEUE_READ).await?;
         if requests.is_empty() {
             return Ok(Walked::Complete);
         }
-        if queue_walk(slice, requests).await? == Walked::BudgetUsed {
-            return Ok(Walked::BudgetUsed);
+        let walked = queue_walk(slice, stream, requests).await?;
+        if walked != Walked::Complete {
+            return Ok(walked);
         }
     }
 }
@@ -42,7 +44,7 @@ pub async fn walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
 type Failure = (DetailRequest, ConnectorError);
 
 /// Works through one reading of the queue.
-async fn queue_walk(slice: &Slice<'_>, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
+async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
     let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), requests);
     let mut failing: Vec<Failure> = Vec::new();
     let mut in_a_row = 0;
@@ -63,23 +65,23 @@ async fn queue_walk(slice: &Slice<'_>, requests: Vec<DetailRequest>) -> Result<W
                 Taken::Stop(error) => stop = stop.or(Some(error)),
             }
         }
-        let budget_used = batch.store(slice).await?;
+        let stopped = batch.store(slice, stream).await?;
         if let Some(error) = stop {
             return Err(Stop::Source(error));
         }
         if in_a_row >= DOWN_AFTER {
             break;
         }
-        if budget_used {
-            return Ok(Walked::BudgetUsed);
+        if let Some(stopped) = stopped {
+            return Ok(stopped);
         }
     }
-    failing_settle(slice, failing, in_a_row >= DOWN_AFTER).await
+    failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER).await
 }
 
 /// Items failed. Where the source works all the same, their failures are counted and the hopeless ones given up; what is left fails the
 /// slice, so that the workflow pauses before it comes back to them.
-async fn failing_settle(slice: &Slice<'_>, failing: Vec<Failure>, maybe_down: bool) -> Result<Walked, Stop> {
+async fn failing_settle(slice: &Slice<'_>, stream: &str, failing: Vec<Failure>, maybe_down: bool) -> Result<Walked, Stop> {
     if failing.is_empty() {
         return Ok(Walked::Complete);
     }
@@ -88,8 +90,8 @@ async fn failing_settle(slice: &Slice<'_>, failing: Vec<Failure>, maybe_down: bo
         return Err(failing.into_iter().next_back().map_or(Stop::Cancelled, |(_, error)| Stop::Source(error)));
     }
     let ids: Vec<String> = failing.iter().map(|(request, _)| request.external_id.clone()).collect();
-    let input = slice.input;
-    let hopeless = slice.store.detail_failed(input.org_id, input.connection_id, &input.stream, &ids, GIVE_UP_AFTER).await?;
+    let RunOf { org_id, connection_id, .. } = slice.run;
+    let hopeless = slice.store.detail_failed(org_id, connection_id, stream, &ids, GIVE_UP_AFTER).await?;
     let mut batch = Batch::default();
     let mut left = None;
     for (request, error) in failing {
@@ -99,11 +101,10 @@ async fn failing_settle(slice: &Slice<'_>, failing: Vec<Failure>, maybe_down: bo
             left = Some(error);
         }
     }
-    let budget_used = batch.store(slice).await?;
+    let stopped = batch.store(slice, stream).await?;
     match left {
         Some(error) => Err(Stop::Source(error)),
-        None if budget_used => Ok(Walked::BudgetUsed),
-        None => Ok(Walked::Complete),
+        None => Ok(stopped.unwrap_or(Walked::Complete)),
     }
 }
 
@@ -130,7 +131,8 @@ impl Batch {
         match answer {
             Ok(detail) => {
                 self.records.extend(detail.records);
-                self.dead_letters.extend(detail.dead_letters);
+                let item = &request.external_id;
+                self.dead_letters.extend(detail.dead_letters.into_iter().map(|letter| DeadLetter { partition: Some(item.clone()), ..letter }));
                 self.requests += detail.requests;
                 self.note = detail.not_available.or(self.note.take());
                 self.finished.push(request);
@@ -147,27 +149,35 @@ impl Batch {
         self.finished.push(request);
     }
 
-    /// Commits what there is. True when the slice's budget is used up.
-    async fn store(self, slice: &Slice<'_>) -> Result<bool, Stop> {
+    /// Commits what there is. Answers why to stop here, if so.
+    async fn store(self, slice: &Slice<'_>, stream: &str) -> Result<Option<Walked>, Stop> {
         if self.finished.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let commit = PageCommit {
+            org_id: slice.run.org_id,
+            connection_id: slice.run.connection_id,
+            source: slice.source(),
+            run_id: slice.run.run_id,
+            fence: slice.fence,
+            stream,
             records: &self.records,
             dead_letters: &self.dead_letters,
+            cursor: None,
             finished: &self.finished,
             requests: self.requests,
+            total_hint: None,
             note: self.note.as_deref(),
-            ..slice.commit()
+            background: slice.is_backfill(),
         };
-        slice.store.page_commit(&commit).await?;
-        Ok(slice.page_stored())
+        slice.with_pulse(slice.store.page_commit(&commit)).await??;
+        slice.page_stored().await
     }
 }
 
 fn dead_letter(request: &DetailRequest, error: &ConnectorError) -> DeadLetter {
     let payload = serde_json::json!({"detail_request": request}).to_string();
-    DeadLetter { external_id: Some(request.external_id.clone()), payload, reason: error.to_string() }
+    DeadLetter { external_id: Some(request.external_id.clone()), partition: None, payload, reason: error.to_string() }
 }
 
 /// Makes the requests in a task of its own, as many in flight as the connector allows, so that they go on while a batch commits.

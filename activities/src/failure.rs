@@ -15,7 +15,7 @@ pub fn store(error: StoreError) -> ActivityError {
 
 fn is_transient(error: &StoreError) -> bool {
     match error {
-        StoreError::Fenced | StoreError::Conflict(_) => true,
+        StoreError::Fenced | StoreError::LeaseBusy | StoreError::Conflict(_) => true,
         StoreError::Sql(error) => ovia_store::is_transient(error),
         _ => false,
     }

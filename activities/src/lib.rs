@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod backfill_slice;
+pub mod budget;
+mod census;
 mod connection_check;
 mod connector;
 mod details;
@@ -7,8 +10,13 @@ mod failure;
 mod kpi_rollup;
 mod list;
 mod match_identities;
+mod pull_slice;
 mod pulse;
+mod reconcile;
+mod replay;
+mod retention;
 mod run_finish;
+mod scheduled;
 mod slice;
 mod sync_begin;
 
@@ -17,9 +25,12 @@ use std::sync::Arc;
 use ovia_connectors::contract::RetryLimits;
 use ovia_store::{Sealer, Store};
 use ovia_workflows::{
-    ConnectionCheck,
+    ConnectionCheck, Engine,
     activities::definitions,
-    types::{ConnectionRef, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
+    reconcile::{ReconcileInput, Reconciled},
+    scheduled::ScheduledPlan,
+    schedules::ScheduledInput,
+    types::{ConnectionRef, ConnectionRun, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -32,6 +43,12 @@ pub struct Activities {
     /// Whether sources may be on private or loopback addresses.
     pub allow_private_addresses: bool,
     pub retry: RetryLimits,
+    /// Temporal, for the reconciler and for what schedules start.
+    pub engine: Arc<dyn Engine>,
+    /// OVIA_KILL_SWITCH: no scheduled or background work, of whatever organisation.
+    pub kill_switch: bool,
+    /// What sources and organisations allow, as far as this worker knows.
+    pub budgets: budget::Budgets,
 }
 
 #[activities]
@@ -43,7 +60,12 @@ impl Activities {
 
     #[activity(definition = definitions::PullSlice)]
     pub async fn pull_slice(self: Arc<Self>, ctx: ActivityContext, input: PullSlice) -> Result<SliceOutcome, ActivityError> {
-        slice::pull_slice(&self, &ctx, input).await
+        pull_slice::pull_slice(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::BackfillSlice)]
+    pub async fn backfill_slice(self: Arc<Self>, ctx: ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
+        backfill_slice::backfill_slice(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::RunFinish)]
@@ -56,9 +78,34 @@ impl Activities {
         match_identities::match_identities(&self, &ctx, input).await
     }
 
+    #[activity(definition = definitions::CensusSlice)]
+    pub async fn census_slice(self: Arc<Self>, ctx: ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
+        census::census_slice(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::ReplaySlice)]
+    pub async fn replay_slice(self: Arc<Self>, ctx: ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
+        replay::replay_slice(&self, &ctx, input).await
+    }
+
     #[activity(definition = definitions::KpiRollup)]
     pub async fn kpi_rollup(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
         kpi_rollup::kpi_rollup(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::RetentionSweep)]
+    pub async fn retention_sweep(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        retention::retention_sweep(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::ScheduledBegin)]
+    pub async fn scheduled_begin(self: Arc<Self>, ctx: ActivityContext, input: ScheduledInput) -> Result<ScheduledPlan, ActivityError> {
+        scheduled::scheduled_begin(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::Reconcile)]
+    pub async fn reconcile(self: Arc<Self>, ctx: ActivityContext, input: ReconcileInput) -> Result<Reconciled, ActivityError> {
+        reconcile::reconcile(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::ConnectionCheck)]

@@ -1,13 +1,17 @@
 //! List streams: partition after partition, page after page. While a page commits, the one after it is being stored and the next one
 //! fetched.
+//!
+//! A partition the source will not serve must not hold up the others: it is noted, the others are walked, and it is tried again after a
+//! pause; after a few rounds it is given up, and the run ends `degraded`. Where nothing works at all, the run fails.
 
 use std::{collections::HashSet, sync::Arc};
 
 use futures::{StreamExt, stream::FuturesOrdered};
 use ovia_connectors::{Connector, ConnectorError, Page, PullRequest};
-use ovia_domain::Partitioning;
+use ovia_domain::{Partitioning, TimeWindow};
 use ovia_store::{
     StoreError,
+    backfill::PlannedWindow,
     cursors::PendingPartition,
     ingest::{Cursor, PageCommit, Stages},
 };
@@ -15,32 +19,107 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::slice::{Slice, Stop, Walked};
+use crate::{
+    failure,
+    slice::{RunOf, Slice, Stop, Walked},
+};
 
 /// Pages fetched ahead of the one that commits.
 const PAGES_AHEAD: usize = 1;
 /// Pages on their way into Postgres at once.
 const PAGES_COMMITTING: usize = 2;
+/// Rounds after which a partition is given up.
+const GIVE_UP_AFTER: i32 = 4;
 
-pub async fn walk(slice: &Slice<'_>, partitioning: Partitioning) -> Result<Walked, Stop> {
-    let input = slice.input;
+/// What is walked: a stream, and for a backfill the window of it.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    stream: &'a str,
+    window: Option<&'a PlannedWindow>,
+}
+
+pub async fn walk(slice: &Slice<'_>, stream: &str, partitioning: Partitioning, window: Option<&PlannedWindow>) -> Result<Walked, Stop> {
+    let RunOf { org_id, run_id, connection_id } = slice.run;
     let partitions = match partitioning {
         Partitioning::Configured => slice.connector.scopes(),
-        Partitioning::PerRecordOf(parent) => slice.store.raw_ids(input.org_id, input.connection_id, parent).await?,
+        Partitioning::PerRecordOf(parent) => slice.store.raw_ids(org_id, connection_id, parent).await?,
     };
-    let pending = slice.store.partitions_pending(input.org_id, input.connection_id, input.run_id, &input.stream, &partitions).await?;
+    let pending = match window {
+        Some(window) => slice.store.backfill_partitions_pending(org_id, run_id, window, &partitions).await?,
+        None => slice.store.partitions_pending(org_id, connection_id, run_id, stream, &partitions).await?,
+    };
+    let walk = Walk { stream, window };
+    let mut failed = Failed::default();
+    let mut left = pending.len();
     for partition in pending {
-        if partition_walk(slice, partition).await? == Walked::BudgetUsed {
-            return Ok(Walked::BudgetUsed);
+        let name = partition.partition.clone();
+        left -= 1;
+        match partition_walk(slice, walk, partition).await {
+            Ok(Walked::Complete) => {}
+            Ok(stopped) => return Ok(stopped),
+            Err(Stop::Source(error)) if is_of_the_partition(&error) => failed.note(slice, walk, &name, error).await?,
+            Err(stop) => return Err(stop),
+        }
+        // a partition of one page ends with that page, and so never in the middle
+        if let (Some(stop), true) = (slice.stop_due().await?, left > 0) {
+            return Ok(stop);
         }
     }
-    Ok(Walked::Complete)
+    failed.settle(slice, stream, partitions.len()).await
+}
+
+/// Whether the rest of the source may still be fine.
+fn is_of_the_partition(error: &ConnectorError) -> bool {
+    match error {
+        ConnectorError::Forbidden { .. }
+        | ConnectorError::NotFound { .. }
+        | ConnectorError::Refused { .. }
+        | ConnectorError::Unreachable { .. } => true,
+        ConnectorError::RateLimited { .. } | ConnectorError::Unauthenticated { .. } | ConnectorError::Configuration { .. } => false,
+    }
+}
+
+/// Partitions of one walk that failed.
+#[derive(Default)]
+struct Failed {
+    /// The last one that is to be tried again.
+    again: Option<ConnectorError>,
+}
+
+impl Failed {
+    /// Counts the failure, unless the source as a whole is down: that says nothing about the partition.
+    async fn note(&mut self, slice: &Slice<'_>, walk: Walk<'_>, partition: &str, error: ConnectorError) -> Result<(), Stop> {
+        let hopeless = !error.is_retryable();
+        if !hopeless && slice.with_pulse(slice.connector.check()).await?.is_err() {
+            return Err(Stop::Source(error));
+        }
+        let RunOf { org_id, run_id, .. } = slice.run;
+        let run_error = failure::source(&error);
+        let note = slice.store.run_problem_note(org_id, run_id, walk.stream, partition, &run_error, hopeless, GIVE_UP_AFTER);
+        if !note.await? {
+            self.again = Some(error);
+        }
+        Ok(())
+    }
+
+    async fn settle(self, slice: &Slice<'_>, stream: &str, partitions: usize) -> Result<Walked, Stop> {
+        let RunOf { org_id, run_id, .. } = slice.run;
+        if let Some(error) = self.again {
+            return Err(Stop::Source(error));
+        }
+        // where nothing was brought at all, going on without it is no use
+        let given_up = slice.store.run_problems_given_up(org_id, run_id, stream).await?;
+        match given_up.last {
+            Some(error) if given_up.count >= partitions as i64 => Err(Stop::GivenUp(error)),
+            _ => Ok(Walked::Complete),
+        }
+    }
 }
 
 /// Fetches pages ahead, and stores two at a time.
-async fn partition_walk(slice: &Slice<'_>, pending: PendingPartition) -> Result<Walked, Stop> {
+async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingPartition) -> Result<Walked, Stop> {
     let partition = pending.partition.clone();
-    let (mut pages, _fetching) = fetch(Arc::clone(&slice.connector), slice.input.stream.clone(), pending);
+    let (mut pages, _fetching) = fetch(slice, walk, pending);
     let stages = Stages::default();
     let mut commits = FuturesOrdered::new();
     let mut next: Option<Page> = None;
@@ -50,7 +129,7 @@ async fn partition_walk(slice: &Slice<'_>, pending: PendingPartition) -> Result<
     loop {
         if let Some(page) = next.take_if(|page| commits.is_empty() || commits.len() < PAGES_COMMITTING && disjoint(page, &last_ids)) {
             last_ids = page.records.iter().map(|record| record.external_id.clone()).collect();
-            commits.push_back(store(slice, &partition, page, &stages));
+            commits.push_back(store(slice, walk, &partition, page, &stages));
         }
         // commits first: a page has entered the stages before the next one is looked at
         let step = async {
@@ -64,8 +143,8 @@ async fn partition_walk(slice: &Slice<'_>, pending: PendingPartition) -> Result<
         match slice.with_pulse(step).await? {
             Step::Stored(stored) => {
                 let done = stored?;
-                if slice.page_stored() && !done && ended.is_ok() {
-                    ended = Ok(Walked::BudgetUsed);
+                if let (Some(stop), false, true) = (slice.page_stored().await?, done, ended.is_ok()) {
+                    ended = Ok(stop);
                     fetching = false;
                     next = None;
                 }
@@ -93,15 +172,28 @@ fn disjoint(page: &Page, ids: &HashSet<String>) -> bool {
 }
 
 /// Commits a page. Answers whether it was the last.
-async fn store(slice: &Slice<'_>, partition: &str, page: Page, stages: &Stages) -> Result<bool, StoreError> {
+async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, stages: &Stages) -> Result<bool, StoreError> {
     let commit = PageCommit {
+        org_id: slice.run.org_id,
+        connection_id: slice.run.connection_id,
+        source: slice.source(),
+        run_id: slice.run.run_id,
+        fence: slice.fence,
+        stream: walk.stream,
         records: &page.records,
         dead_letters: &page.dead_letters,
-        cursor: Some(Cursor { partition, value: &page.cursor, watermark: page.watermark, done: page.done }),
+        cursor: Some(Cursor {
+            partition,
+            value: &page.cursor,
+            watermark: page.watermark,
+            done: page.done,
+            window: walk.window.map(|window| window.position),
+        }),
+        finished: &[],
         requests: page.requests,
         total_hint: page.total_hint,
         note: page.not_available.as_deref(),
-        ..slice.commit()
+        background: walk.window.is_some(),
     };
     slice.store.page_commit_staged(&commit, stages).await?;
     Ok(page.done)
@@ -110,12 +202,14 @@ async fn store(slice: &Slice<'_>, partition: &str, page: Page, stages: &Stages) 
 type Fetched = mpsc::Receiver<Result<Page, ConnectorError>>;
 
 /// Fetches pages of a partition in a task of its own, until the walk is complete, a pull fails or nobody listens any more.
-fn fetch(connector: Arc<dyn Connector>, stream: String, pending: PendingPartition) -> (Fetched, AbortOnDropHandle<()>) {
+fn fetch(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingPartition) -> (Fetched, AbortOnDropHandle<()>) {
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
+    let connector: Arc<dyn Connector> = Arc::clone(&slice.connector);
+    let (stream, window): (String, Option<TimeWindow>) = (walk.stream.to_owned(), walk.window.map(|window| window.window));
     let task = tokio::spawn(async move {
         let mut cursor: Option<Value> = pending.cursor;
         loop {
-            let pull = PullRequest { stream: &stream, partition: &pending.partition, cursor: cursor.as_ref(), window: None };
+            let pull = PullRequest { stream: &stream, partition: &pending.partition, cursor: cursor.as_ref(), window };
             let page = connector.pull(pull).await;
             let last = page.as_ref().map_or(true, |page| page.done);
             if let Ok(page) = &page {

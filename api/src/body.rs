@@ -18,6 +18,28 @@ use crate::problem::{FieldError, MAX_BODY_BYTES, Problem};
 /// A JSON object as a body. `T`'s serde says what is read, its OpenAPI object says what is documented.
 pub(crate) struct Body<T>(pub T);
 
+/// A body that may be left out.
+pub(crate) struct MaybeBody<T>(pub Option<T>);
+
+impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for MaybeBody<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Body::<T>::request_meta().map(|meta| MetaRequest { required: false, ..meta })
+    }
+
+    async fn from_request(_: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        let bytes = body.take()?.into_bytes_limit(MAX_BODY_BYTES).await?;
+        Ok(Self(if bytes.iter().all(u8::is_ascii_whitespace) { None } else { Some(parse(&bytes)?) }))
+    }
+}
+
 impl<'a, T: Type + DeserializeOwned> ApiExtractor<'a> for Body<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();

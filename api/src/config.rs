@@ -25,6 +25,8 @@ pub struct ApiConfig {
     /// Between looks for runs that Temporal has not heard of; also how old such a run has to be.
     pub dispatch_interval: Duration,
     pub extra_metrics: Option<ExtraMetrics>,
+    /// OVIA_KILL_SWITCH, as this process sees it; workers have their own.
+    pub kill_switch: bool,
 }
 
 impl ApiConfig {
@@ -40,6 +42,7 @@ impl ApiConfig {
             sse_heartbeat: Duration::from_secs(10),
             dispatch_interval: Duration::from_secs(10),
             extra_metrics: None,
+            kill_switch: false,
         }
     }
 }

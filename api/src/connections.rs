@@ -49,7 +49,7 @@ impl ConnectionsApi {
         let sealer = self.0.sealer()?;
         let name = body.0.name.trim().to_owned();
         let new = parse::new_connection(body.0, self.0.config.allow_private_addresses)?;
-        let row = self.0.config.store.connection_create(caller.org_id(), new, sealer).await;
+        let row = self.0.config.store.connection_create(caller.org_id(), new, sealer, &caller.requested_by()).await;
         Ok(Created::Created(Json(row.map_err(|error| parse::name_taken(error, &name))?.into())))
     }
 
@@ -86,7 +86,10 @@ impl ConnectionsApi {
         let current = store.connection_fetch(org_id, id).await?.ok_or_else(not_found)?;
         let name = body.0.name.clone().unwrap_or_default();
         let patch = parse::patch(body.0, &current, &self.0)?;
-        let row = store.connection_patch(org_id, id, patch).await.map_err(|error| parse::name_taken(error, name.trim()))?;
+        let row = store
+            .connection_patch(org_id, id, patch, &caller.requested_by())
+            .await
+            .map_err(|error| parse::name_taken(error, name.trim()))?;
         Ok(Json(row.ok_or_else(not_found)?.into()))
     }
 
@@ -95,7 +98,7 @@ impl ConnectionsApi {
     /// Forgets the credentials and frees the name. What was synced stays. Refused while a sync of it is open.
     #[oai(path = "/connections/:id", method = "delete", operation_id = "connection_delete")]
     async fn delete(&self, caller: Caller, id: Path<Uuid>) -> Result<Deleted, Problem> {
-        match self.0.config.store.connection_delete(caller.org_id(), ConnectionId(id.0)).await? {
+        match self.0.config.store.connection_delete(caller.org_id(), ConnectionId(id.0), &caller.requested_by()).await? {
             ConnectionDeletion::Deleted => Ok(Deleted::Deleted),
             ConnectionDeletion::NotFound => Err(Problem::not_found("connection", id.0)),
             ConnectionDeletion::Busy(run_id) => {

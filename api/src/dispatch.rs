@@ -3,7 +3,10 @@
 
 use ovia_domain::{ConnectionId, RunKind, RunStatus, Source};
 use ovia_store::runs_read::RunDispatch;
-use ovia_workflows::{EngineError, RunStart};
+use ovia_workflows::{
+    RunStart,
+    delivery::{self, Delivered, summary},
+};
 
 use crate::{problem::Problem, state::ApiState};
 
@@ -29,21 +32,10 @@ async fn dispatch_once(state: &ApiState) {
 
 /// Makes sure the run's workflow exists and, if the run is being cancelled, knows it.
 pub(crate) async fn deliver(state: &ApiState, run: &RunDispatch) -> Result<(), Problem> {
-    let engine = &state.config.engine;
     let cancelling = state.config.store.run_status(run.org_id, run.id).await? == Some(RunStatus::Cancelling);
-    if cancelling {
-        match engine.run_cancel(&run.workflow_id, "asked for earlier").await {
-            // its workflow was terminated, or lost its end: nobody else will close the run
-            Err(EngineError::NotRunning(_)) if engine.run_has_ended(&run.workflow_id).await? => {
-                state.config.store.run_finish(run.org_id, run.id, RunStatus::Cancelled, None, None).await?;
-                return Ok(());
-            }
-            // a workflow that never started has to start in order to close its run
-            Err(EngineError::NotRunning(_)) => {}
-            other => return Ok(other?),
-        }
+    if delivery::deliver(&*state.config.engine, &run_start(run)?, cancelling).await? == Delivered::Ended {
+        state.config.store.run_finish(run.org_id, run.id, RunStatus::Cancelled, None, None).await?;
     }
-    engine.run_start(&run_start(run)?).await?;
     Ok(())
 }
 
@@ -56,17 +48,7 @@ fn run_start(run: &RunDispatch) -> Result<RunStart, Problem> {
         kind,
         connection: run.connection_id.map(ConnectionId).zip(source),
         workflow_id: run.workflow_id.clone(),
+        priority: None,
         summary: summary(kind, run.connection_name.as_deref().zip(source), &run.requested_by),
     })
-}
-
-/// What the Temporal UI says about a run.
-pub(crate) fn summary(kind: RunKind, connection: Option<(&str, Source)>, requested_by: &str) -> String {
-    match connection {
-        Some((name, source)) => {
-            format!("{} of {name} ({source}), asked for by {requested_by}", kind.title())
-        }
-        None if kind == RunKind::Matching => format!("Identity matching, asked for by {requested_by}"),
-        None => format!("{}, asked for by {requested_by}", kind.title()),
-    }
 }

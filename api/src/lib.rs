@@ -1,32 +1,47 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod auth;
+mod backfill;
 mod body;
+mod census;
 mod config;
 mod connections;
 mod connectors;
+mod control;
+mod dead_letters;
 mod deployments;
 mod dispatch;
+mod engine_metrics;
+mod events;
 mod health;
 mod identities;
+mod limits;
+mod live;
+mod kill_switch;
 mod merge_requests;
 mod metrics;
 mod middleware;
 mod names;
+mod organisation;
 mod page;
 mod people;
 mod pipelines;
 mod problem;
+mod replay;
 mod routes;
 mod run_events;
 mod runs;
 mod runs_start;
+mod schedules;
 mod service;
 mod state;
+mod streams;
 mod team_kpi;
 mod time;
 mod who;
 
 pub use config::ApiConfig;
+pub use engine_metrics::EngineMetrics;
 pub use problem::MAX_BODY_BYTES;
 pub use service::{api_endpoint, api_serve, openapi_document};

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use ovia_domain::{ErrorCode, MetricKey, RunKind, RunStatus, Source};
+use ovia_domain::{ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source};
+use ovia_store::run_health::RunHealth;
+use ovia_store::dead_letters::LetterStatus;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
@@ -31,9 +33,12 @@ macro_rules! named {
 named! {
     RunKind, "RunKind";
     RunStatus, "RunStatus";
+    RunHealth, "RunHealthState";
     Source, "Source";
     ErrorCode, "ErrorCode";
     MetricKey, "Metric";
+    LetterStatus, "DeadLetterStatus";
+    Overlap, "Overlap";
 }
 
 /// One name of a closed set.

@@ -287,7 +287,7 @@ impl From<EngineError> for Problem {
                 "Check that a worker runs (`ovia worker`), then try again.",
             ),
             EngineError::NotRunning(_) => Self::conflict("The run's workflow is not running.", "Look at the run again."),
-            EngineError::Other(_) => Self::internal(error.to_string()),
+            EngineError::Refused(_) | EngineError::Other(_) => Self::internal(error.to_string()),
         }
     }
 }

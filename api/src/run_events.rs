@@ -1,34 +1,35 @@
 //! `GET /runs/{id}/events`: a run's log as it grows, as server-sent events.
 //!
-//! The stream reads the table, from the event the client has seen last; a notification only says when to look again. So it can be
-//! cut at any point and taken up by another process. It ends with the run's `run_finished`; a run that ended without one (its log
-//! was cut, or the client has seen it already) ends the stream as well.
+//! The stream can be cut at any point and taken up by another process. It ends with the run's `run_finished`; a run that ended without
+//! one (its log was cut, or the client has seen it already) ends the stream as well.
 
-use std::collections::VecDeque;
+use std::{borrow::Cow, sync::Arc};
 
 use futures::{
     StreamExt,
     stream::{self, BoxStream},
 };
-use ovia_domain::{OrgId, RunId, RunStatus};
-use ovia_store::{
-    StoreError,
-    run_events::{RUN_FINISHED, RunEventRow, RunEventsSubscription},
-};
+use ovia_domain::RunId;
+use ovia_store::run_events::{EventScope, RunEventRow};
 use poem::web::sse::Event;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
     payload::EventStream,
-    types::ToJSON,
+    registry::{MetaSchemaRef, Registry},
+    types::{ToJSON, Type},
 };
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{auth::Caller, problem::Problem, service::Tag, state::ApiState, time::Time};
-
-/// Events read at once.
-const BATCH: i64 = 500;
+use crate::{
+    auth::Caller,
+    live::{LiveEvent, Reader},
+    problem::Problem,
+    service::Tag,
+    state::ApiState,
+    time::Time,
+};
 
 /// One thing that happened, as `event: <kind>` with this as `data`. The kind's own fields stand beside these two.
 #[derive(Object)]
@@ -36,17 +37,14 @@ const BATCH: i64 = 500;
 struct RunEventOut {
     run_id: Uuid,
     at: Time,
-    #[oai(skip)]
-    id: i64,
-    #[oai(skip)]
-    kind: String,
-    #[oai(skip)]
-    fields: Value,
 }
 
-pub(crate) struct RunEventsApi(pub ApiState);
+/// One event of a stream. Documented as `RunEventOut`; what is sent was rendered when it was read.
+pub(crate) struct Sent(Arc<LiveEvent>);
 
-type Events = EventStream<BoxStream<'static, RunEventOut>>;
+pub(crate) type Events = EventStream<BoxStream<'static, Sent>>;
+
+pub(crate) struct RunEventsApi(pub ApiState);
 
 #[OpenApi(tag = "Tag::Runs")]
 impl RunEventsApi {
@@ -70,81 +68,65 @@ impl RunEventsApi {
         let (org_id, run_id) = (caller.org_id(), RunId(id.0));
         let found = self.0.config.store.run_status(org_id, run_id).await?;
         found.ok_or_else(|| Problem::not_found("run", run_id))?;
-        let reader = Reader::new(self.0.clone(), org_id, run_id, last_event_id.0.or(after.0).unwrap_or(0));
-        let events = stream::unfold(reader, Reader::next).boxed();
-        Ok(EventStream::new(events).keep_alive(self.0.config.sse_heartbeat).to_event(RunEventOut::into_event))
+        Ok(events(&self.0, EventScope::Run(org_id, run_id), last_event_id.0.or(after.0).unwrap_or(0), None))
     }
 }
 
-/// Where one client is in one run's log.
-struct Reader {
-    state: ApiState,
-    subscription: RunEventsSubscription,
-    org_id: OrgId,
-    run_id: RunId,
-    last: i64,
-    ready: VecDeque<RunEventRow>,
-    over: bool,
+/// The events of `scope` after event `last`, and those to come; first of all where they begin, if `opened` says so.
+pub(crate) fn events(state: &ApiState, scope: EventScope, last: i64, opened: Option<i64>) -> Events {
+    let opened = stream::iter(opened.map(LiveEvent::opened));
+    let told = opened.chain(stream::unfold(Reader::new(&state.live, scope, last), Reader::next)).map(Sent).boxed();
+    EventStream::new(told).keep_alive(state.config.sse_heartbeat).to_event(Sent::into_event)
 }
 
-impl Reader {
-    fn new(state: ApiState, org_id: OrgId, run_id: RunId, last: i64) -> Self {
-        // before the first read: what is written in between is announced
-        let subscription = state.events.subscribe();
-        Self { state, subscription, org_id, run_id, last, ready: VecDeque::new(), over: false }
+/// An event's `data`.
+pub(crate) fn render(row: &RunEventRow) -> String {
+    let mut data = match &row.data {
+        Value::Object(fields) => fields.clone(),
+        other => serde_json::Map::from_iter([("value".to_owned(), other.clone())]),
+    };
+    let common = RunEventOut { run_id: row.run_id.0, at: row.at.into() };
+    if let Some(Value::Object(common)) = common.to_json() {
+        data.extend(common);
     }
-
-    /// The next event; `None` after the last one, when the server stops, or when Postgres fails (the client comes back by itself).
-    async fn next(mut self) -> Option<(RunEventOut, Self)> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                self.last = event.id;
-                self.over = event.kind == RUN_FINISHED;
-                return Some((RunEventOut::new(event), self));
-            }
-            if self.over || self.state.stopping.is_cancelled() {
-                return None;
-            }
-            match self.read().await {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(error) => {
-                    tracing::warn!(run_id = %self.run_id, %error, "failed to read run events; the stream ends");
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// Reads what is new, or waits for it. False when the run is over and nothing more can come.
-    async fn read(&mut self) -> Result<bool, StoreError> {
-        let store = &self.state.config.store;
-        // the status first: a run that was over before this read has written all its events
-        let over = store.run_status(self.org_id, self.run_id).await?.is_none_or(RunStatus::is_terminal);
-        self.ready = store.run_events_after(self.org_id, self.run_id, self.last, BATCH).await?.into();
-        if self.ready.is_empty() && !over {
-            tokio::select! {
-                () = self.subscription.wait(self.run_id) => {}
-                () = self.state.stopping.cancelled() => {}
-            }
-        }
-        Ok(!(over && self.ready.is_empty()))
-    }
+    Value::Object(data).to_string()
 }
 
-impl RunEventOut {
-    fn new(row: RunEventRow) -> Self {
-        Self { run_id: row.run_id.0, at: row.at.into(), id: row.id, kind: row.kind, fields: row.data }
-    }
-
+impl Sent {
     fn into_event(self) -> Event {
-        let mut data = match &self.fields {
-            Value::Object(fields) => fields.clone(),
-            other => serde_json::Map::from_iter([("value".to_owned(), other.clone())]),
-        };
-        if let Some(Value::Object(common)) = self.to_json() {
-            data.extend(common);
-        }
-        Event::message(Value::Object(data).to_string()).id(self.id.to_string()).event_type(self.kind)
+        Event::message(self.0.data.as_str()).id(self.0.id.to_string()).event_type(self.0.kind.as_str())
+    }
+}
+
+/// On the wire it is a `RunEventOut`.
+impl Type for Sent {
+    const IS_REQUIRED: bool = true;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        RunEventOut::name()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        RunEventOut::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        RunEventOut::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl ToJSON for Sent {
+    fn to_json(&self) -> Option<Value> {
+        serde_json::from_str(&self.0.data).ok()
     }
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::Caller,
-    body::Body,
+    body::{Body, MaybeBody},
     names::Name,
     page::{ListOf, list, page},
     problem::Problem,
@@ -23,15 +23,16 @@ use crate::{
     time::Time,
 };
 
+mod health;
 mod types;
 
-use types::RunIn;
+use types::{RetryIn, RunIn};
 pub(crate) use types::{RunErrorOut, RunOut};
 
 pub(crate) struct RunsApi(pub ApiState);
 
 #[derive(ApiResponse)]
-enum Accepted {
+pub(crate) enum Accepted {
     /// Under way. GET /runs/{id}/events tells how it goes.
     #[oai(status = 202)]
     Accepted(Json<RunOut>),
@@ -44,7 +45,7 @@ impl RunsApi {
     /// Answers at once with the run. One sync of a connection runs at a time: 409 names the one that does, in `run_id` as well.
     #[oai(path = "/connections/:id/sync", method = "post", operation_id = "connection_sync")]
     async fn sync(&self, caller: Caller, id: Path<Uuid>) -> Result<Accepted, Problem> {
-        let run_id = sync_start(&self.0, &caller, ConnectionId(id.0), None).await?;
+        let run_id = sync_start(&self.0, &caller, ConnectionId(id.0)).await?;
         self.accepted(&caller, run_id).await
     }
 
@@ -113,10 +114,12 @@ impl RunsApi {
 
     /// Retry a run that has ended
     ///
-    /// Starts a new run with the same parameters; a sync goes on where the last one stopped.
+    /// Starts a new run with the same parameters; a sync goes on where the last one stopped. The body may override some of them: with a
+    /// `window`, a sync becomes a backfill of it.
     #[oai(path = "/runs/:id/retry", method = "post", operation_id = "run_retry")]
-    async fn retry(&self, caller: Caller, id: Path<Uuid>) -> Result<Accepted, Problem> {
-        let run_id = run_retry(&self.0, &caller, RunId(id.0)).await?;
+    async fn retry(&self, caller: Caller, id: Path<Uuid>, body: MaybeBody<RetryIn>) -> Result<Accepted, Problem> {
+        let overrides = body.0.map(RetryIn::overrides).transpose()?.unwrap_or_default();
+        let run_id = run_retry(&self.0, &caller, RunId(id.0), overrides).await?;
         self.accepted(&caller, run_id).await
     }
 }

@@ -3,31 +3,43 @@
 //! The row comes first so that a run is never under way without being listed. If Temporal then does not answer, the run is closed as
 //! failed and the caller is told; if this process dies in between, `dispatch` finds the row.
 
-use ovia_domain::{ConnectionId, ErrorCode, RunError, RunId, RunKind, RunStatus, Source};
-use ovia_store::{org_runs::OrgRunCreated, runs::NewRun, runs_read::RunRow};
-use ovia_workflows::{EngineError, RunStart, workflow_id};
+use ovia_domain::{ConnectionId, ErrorCode, RunError, RunId, RunKind, RunStatus, Source, TimeWindow};
+use ovia_store::{org_runs::OrgRunCreated, runs::NewRun};
+use ovia_workflows::{EngineError, RunStart, delivery::summary, workflow_id};
 use serde_json::{Value, json};
 
-use crate::{auth::Caller, dispatch::summary, problem::Problem, state::ApiState};
+use crate::{auth::Caller, problem::Problem, state::ApiState};
 
 /// Starts a sync of a connection.
-pub(crate) async fn sync_start(state: &ApiState, caller: &Caller, id: ConnectionId, retry_of: Option<&RunRow>) -> Result<RunId, Problem> {
+pub(crate) async fn sync_start(state: &ApiState, caller: &Caller, id: ConnectionId) -> Result<RunId, Problem> {
+    ingest_start(state, caller, RunKind::Sync, id, json!({}), None).await
+}
+
+/// Starts a run over a connection, unless one of its kind is open.
+pub(crate) async fn ingest_start(
+    state: &ApiState,
+    caller: &Caller,
+    kind: RunKind,
+    id: ConnectionId,
+    params: Value,
+    retry_of: Option<RunId>,
+) -> Result<RunId, Problem> {
     let store = &state.config.store;
     let connection = store.connection_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("connection", id))?;
     state.sealer()?;
     let source = Source::parse(&connection.source).ok_or_else(|| Problem::internal(format!("unknown source {}", connection.source)))?;
-    let params = retry_of.map_or_else(|| json!({}), |row| row.params.clone());
-    let new = NewRun { retry_of: retry_of.map(|row| row.id), ..new_run(caller, RunKind::Sync, Some((id, source)), params) };
+    let priority = params.get("priority").and_then(Value::as_u64).and_then(|priority| u32::try_from(priority).ok());
+    let new = NewRun { retry_of, ..new_run(caller, kind, Some((id, source)), params) };
     if let Err(error) = store.run_create(new.clone()).await {
         if !error.is_unique_violation("runs_one_ingest") {
             return Err(error.into());
         }
-        return Err(match store.ingest_open(caller.org_id(), id).await? {
-            Some(open) => Problem::run_in_the_way(format!("`{}` is being synced by run {open}.", connection.name), open),
-            None => Problem::conflict(format!("`{}` was being synced a moment ago.", connection.name), "Try again."),
+        return Err(match store.connection_run_open(caller.org_id(), id, kind).await? {
+            Some(open) => Problem::run_in_the_way(format!("`{}` has a {kind} under way: run {open}.", connection.name), open),
+            None => Problem::conflict(format!("`{}` had a {kind} under way a moment ago.", connection.name), "Try again."),
         });
     }
-    engine_start(state, &new, Some(&connection.name)).await
+    engine_start(state, &new, Some(&connection.name), priority).await
 }
 
 /// Starts matching or a rollup of the caller's organisation.
@@ -38,20 +50,31 @@ pub(crate) async fn run_start_for_org(state: &ApiState, caller: &Caller, kind: R
 async fn org_run_start(state: &ApiState, new: NewRun) -> Result<RunId, Problem> {
     let kind = new.kind;
     match state.config.store.org_run_create(&new).await? {
-        OrgRunCreated::Created => engine_start(state, &new, None).await,
+        OrgRunCreated::Created => engine_start(state, &new, None, None).await,
         OrgRunCreated::Busy(open) => Err(Problem::run_in_the_way(format!("There is a {kind} run under way: {open}."), open)),
     }
 }
 
+/// What a retry does otherwise than the run it repeats.
+#[derive(Default)]
+pub(crate) struct Overrides {
+    pub streams: Option<Vec<String>>,
+    pub page_size: Option<u32>,
+    /// A sync with a window is a backfill of it.
+    pub window: Option<TimeWindow>,
+}
+
 /// Starts a run like one that has ended.
-pub(crate) async fn run_retry(state: &ApiState, caller: &Caller, id: RunId) -> Result<RunId, Problem> {
+pub(crate) async fn run_retry(state: &ApiState, caller: &Caller, id: RunId, overrides: Overrides) -> Result<RunId, Problem> {
     let row = state.config.store.run_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("run", id))?;
     if !RunStatus::parse(&row.status).is_some_and(RunStatus::is_terminal) {
         return Err(Problem::run_in_the_way(format!("Run {id} is {} and cannot be retried before it has ended.", row.status), id));
     }
-    match (RunKind::parse(&row.kind), row.connection_id) {
-        (Some(RunKind::Sync), Some(connection_id)) => {
-            let started = sync_start(state, caller, ConnectionId(connection_id), Some(&row)).await;
+    let kind = RunKind::parse(&row.kind).ok_or_else(|| Problem::internal(format!("unknown run kind {}", row.kind)))?;
+    match row.connection_id {
+        Some(connection_id) => {
+            let (kind, params) = retried(kind, &row.params, overrides)?;
+            let started = ingest_start(state, caller, kind, ConnectionId(connection_id), params, Some(row.id)).await;
             started.map_err(|problem| match problem.code {
                 ErrorCode::NotFound => Problem::conflict(
                     format!("Run {id} cannot be retried: its connection has been deleted."),
@@ -60,12 +83,34 @@ pub(crate) async fn run_retry(state: &ApiState, caller: &Caller, id: RunId) -> R
                 _ => problem,
             })
         }
-        (Some(kind @ (RunKind::Matching | RunKind::KpiRollup)), _) => {
-            let new = NewRun { retry_of: Some(row.id), ..new_run(caller, kind, None, row.params.clone()) };
-            org_run_start(state, new).await
+        None if overrides.streams.is_some() || overrides.page_size.is_some() || overrides.window.is_some() => {
+            Err(Problem::validation(format!("A {kind} run has no streams, pages or windows to override."), Vec::new()))
         }
-        _ => Err(Problem::conflict(format!("A {} run cannot be retried.", row.kind), "Sync the connection instead.")),
+        None => org_run_start(state, NewRun { retry_of: Some(row.id), ..new_run(caller, kind, None, row.params.clone()) }).await,
     }
+}
+
+/// Kind and parameters of a retry.
+fn retried(kind: RunKind, params: &Value, overrides: Overrides) -> Result<(RunKind, Value), Problem> {
+    let mut params = params.as_object().cloned().unwrap_or_default();
+    let kind = match overrides.window {
+        Some(window) if matches!(kind, RunKind::Sync | RunKind::Backfill) => {
+            params.insert("from".into(), json!(window.from));
+            params.insert("to".into(), json!(window.to));
+            params.remove("until_now");
+            params.entry("window_seconds").or_insert(json!(30 * 86_400));
+            RunKind::Backfill
+        }
+        Some(_) => return Err(Problem::field("window", format!("a {kind} has no window"))),
+        None => kind,
+    };
+    if let Some(streams) = overrides.streams {
+        params.insert("streams".into(), json!(streams));
+    }
+    if let Some(page_size) = overrides.page_size {
+        params.insert("page_size".into(), json!(page_size));
+    }
+    Ok((kind, Value::Object(params)))
 }
 
 /// Asks a run to stop. Fine while it is stopping already; a conflict once it has ended.
@@ -80,6 +125,7 @@ pub(crate) async fn run_cancel(state: &ApiState, caller: &Caller, id: RunId) -> 
     if status.is_terminal() {
         return Err(over(status.as_str()));
     }
+    store.audit(caller.org_id(), &caller.requested_by(), "run.cancel", ("run", &id.to_string()), json!({})).await?;
     match state.config.engine.run_cancel(&before.workflow_id, &format!("asked for by {}", caller.requested_by())).await {
         Ok(()) => Ok(()),
         // the row says `cancelling`, which page commits and `dispatch` honour, so the request stands even if Temporal is away
@@ -89,7 +135,7 @@ pub(crate) async fn run_cancel(state: &ApiState, caller: &Caller, id: RunId) -> 
     }
 }
 
-fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Source)>, params: Value) -> NewRun {
+pub(crate) fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Source)>, params: Value) -> NewRun {
     let (org_id, run_id) = (caller.org_id(), RunId::generate());
     let connection_id = connection.map(|connection| connection.0);
     NewRun {
@@ -106,13 +152,19 @@ fn new_run(caller: &Caller, kind: RunKind, connection: Option<(ConnectionId, Sou
     }
 }
 
-async fn engine_start(state: &ApiState, new: &NewRun, connection_name: Option<&str>) -> Result<RunId, Problem> {
+pub(crate) async fn engine_start(
+    state: &ApiState,
+    new: &NewRun,
+    connection_name: Option<&str>,
+    priority: Option<u32>,
+) -> Result<RunId, Problem> {
     let start = RunStart {
         org_id: new.org_id,
         run_id: new.run_id,
         kind: new.kind,
         connection: new.connection_id.zip(new.source),
         workflow_id: new.workflow_id.clone(),
+        priority,
         summary: summary(new.kind, connection_name.zip(new.source), &new.requested_by),
     };
     let Err(error) = state.config.engine.run_start(&start).await else { return Ok(new.run_id) };

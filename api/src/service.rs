@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::ApiConfig, connections::ConnectionsApi, connectors::ConnectorsApi, deployments::DeploymentsApi, dispatch, health::HealthApi,
-    identities::IdentitiesApi, merge_requests::MergeRequestsApi, metrics::MetricsApi, middleware::Surround, people::PeopleApi,
-    pipelines::PipelinesApi, routes::Guarded, run_events::RunEventsApi, runs::RunsApi, state::ApiState, team_kpi::TeamKpiApi,
+    audit::AuditApi, backfill::BackfillApi, census::CensusApi, config::ApiConfig, control::ControlApi, connections::ConnectionsApi, connectors::ConnectorsApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch, events::EventsApi, health::HealthApi,
+    identities::IdentitiesApi, limits::LimitsApi, kill_switch::KillSwitchApi, merge_requests::MergeRequestsApi, metrics::MetricsApi, middleware::Surround, organisation::OrganisationApi, people::PeopleApi,
+    pipelines::PipelinesApi, replay::ReplayApi, routes::Guarded, run_events::RunEventsApi, runs::RunsApi, schedules::SchedulesApi, state::ApiState, streams::StreamsApi, team_kpi::TeamKpiApi,
 };
 
 /// How long requests may take to end once the server stops.
@@ -22,6 +22,8 @@ pub(crate) enum Tag {
     Connections,
     /// Syncs, matching and KPI rollups: start, watch, cancel, retry.
     Runs,
+    /// When runs start by themselves.
+    Schedules,
     /// What was synced and what it comes to.
     Team,
     /// For those who run the server.
@@ -30,33 +32,38 @@ pub(crate) enum Tag {
 
 type Resources = (
     HealthApi,
-    MetricsApi,
+    (MetricsApi, KillSwitchApi),
     ConnectorsApi,
-    ConnectionsApi,
-    RunsApi,
-    RunEventsApi,
+    (ConnectionsApi, StreamsApi),
+    (RunsApi, BackfillApi, ControlApi, SchedulesApi),
+    // tuples hold up to sixteen: those that belong together share a place
+    (RunEventsApi, EventsApi),
     TeamKpiApi,
     PeopleApi,
     IdentitiesApi,
     MergeRequestsApi,
     PipelinesApi,
     DeploymentsApi,
+    (LimitsApi, CensusApi),
+    (DeadLettersApi, ReplayApi, AuditApi, OrganisationApi),
 );
 
 fn resources(state: &ApiState) -> Resources {
     (
         HealthApi(state.clone()),
-        MetricsApi(state.clone()),
+        (MetricsApi(state.clone()), KillSwitchApi(state.clone())),
         ConnectorsApi(state.clone()),
-        ConnectionsApi(state.clone()),
-        RunsApi(state.clone()),
-        RunEventsApi(state.clone()),
+        (ConnectionsApi(state.clone()), StreamsApi(state.clone())),
+        (RunsApi(state.clone()), BackfillApi(state.clone()), ControlApi(state.clone()), SchedulesApi(state.clone())),
+        (RunEventsApi(state.clone()), EventsApi(state.clone())),
         TeamKpiApi(state.clone()),
         PeopleApi(state.clone()),
         IdentitiesApi(state.clone()),
         MergeRequestsApi(state.clone()),
         PipelinesApi(state.clone()),
         DeploymentsApi(state.clone()),
+        (LimitsApi(state.clone()), CensusApi(state.clone())),
+        (DeadLettersApi(state.clone()), ReplayApi(state.clone()), AuditApi(state.clone()), OrganisationApi(state.clone())),
     )
 }
 

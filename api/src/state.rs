@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ovia_store::{Sealer, run_events::RunEventsListener};
+use ovia_store::Sealer;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{config::ApiConfig, metrics::Metrics, problem::Problem};
+use crate::{config::ApiConfig, live::Live, metrics::Metrics, problem::Problem};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -14,10 +14,9 @@ pub(crate) struct ApiState(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub config: ApiConfig,
-    pub events: RunEventsListener,
+    /// Event streams.
+    pub live: Live,
     pub metrics: Metrics,
-    /// Cancelled when the server stops; event streams end then.
-    pub stopping: CancellationToken,
 }
 
 impl std::ops::Deref for ApiState {
@@ -28,10 +27,11 @@ impl std::ops::Deref for ApiState {
 }
 
 impl ApiState {
-    /// Starts listening for run events: needs a tokio runtime.
+    /// Starts listening for run events: needs a tokio runtime. Event streams end when `stopping` is cancelled.
     pub fn start(config: ApiConfig, stopping: CancellationToken) -> Self {
-        let events = RunEventsListener::start(&config.store);
-        Self(Arc::new(Inner { config, events, metrics: Metrics::new(), stopping }))
+        let live = Live::start(config.store.clone(), stopping);
+        let metrics = Metrics::new(config.store.clone());
+        Self(Arc::new(Inner { config, live, metrics }))
     }
 
     /// The sealer, or `NOT_CONFIGURED`.

@@ -58,9 +58,25 @@ enum Command {
     Connections(commands::connections::ConnectionsCommand),
     /// Sync a connection now.
     Sync(commands::sync::SyncArgs),
+    /// Mark what the source no longer has as deleted.
+    Census(commands::census::CensusArgs),
     /// Syncs, matching runs and KPI rollups.
     #[command(subcommand)]
     Runs(commands::runs::RunsCommand),
+    /// When runs start by themselves.
+    #[command(subcommand)]
+    Schedule(commands::schedule::ScheduleCommand),
+    /// Stops scheduled and background work.
+    #[command(subcommand)]
+    KillSwitch(commands::kill_switch::KillSwitchCommand),
+    /// Records that could not be read or stored.
+    #[command(subcommand)]
+    DeadLetters(commands::dead_letters::DeadLettersCommand),
+    /// Read what a source sent again, without the network.
+    Replay(commands::replay::ReplayArgs),
+    /// What people did.
+    #[command(subcommand)]
+    Audit(commands::audit::AuditCommand),
     /// People, as matched from accounts.
     #[command(subcommand)]
     People(commands::people::PeopleCommand),
@@ -86,7 +102,13 @@ pub async fn run() -> CliResult {
         Command::Connectors(command) => commands::connectors::run(&global, &command).await,
         Command::Connections(command) => commands::connections::run(&global, &command).await,
         Command::Sync(args) => commands::sync::run(&global, &args).await,
+        Command::Census(args) => commands::census::run(&global, &args).await,
         Command::Runs(command) => commands::runs::run(&global, &command).await,
+        Command::Schedule(command) => commands::schedule::run(&global, &command).await,
+        Command::KillSwitch(command) => commands::kill_switch::run(&global, &command).await,
+        Command::DeadLetters(command) => commands::dead_letters::run(&global, &command).await,
+        Command::Replay(args) => commands::replay::run(&global, &args).await,
+        Command::Audit(command) => commands::audit::run(&global, &command).await,
         Command::People(command) => commands::people::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
     }

@@ -209,10 +209,19 @@ pub trait Connector: Send + Sync {
     /// One page of the ids of a stream that is `census`.
     async fn census(&self, request: CensusRequest<'_>) -> Result<CensusPage, ConnectorError>;
 
-    /// Looks for one item that a census missed.
-    async fn presence(&self, stream: &str, partition: &str, external_id: &str) -> Result<Presence, ConnectorError>;
+    /// Looks for one item that a census missed. `payload` is what is stored of it: some items are addressed by more than their external
+    /// id (a merge request by its number within the project).
+    async fn presence(
+        &self,
+        stream: &str,
+        partition: &str,
+        external_id: &str,
+        payload: Option<&RawValue>,
+    ) -> Result<Presence, ConnectorError>;
 
-    /// Reads a stored payload again, without the network: what `pull` or `pull_detail` would make of it now.
+    /// Reads a stored payload again, without the network: what `pull` or `pull_detail` would make of it now. `partition` is, of a list
+    /// stream, the partition the row came from; of a detail stream, the item's `DetailRequest::external_id` or, where that was not kept,
+    /// the `external_id` the payload is stored under: some payloads do not say what they belong to.
     fn normalise(&self, stream: &str, partition: &str, payload: Box<RawValue>) -> Result<Vec<Record>, DeadLetter>;
 
     fn capabilities(&self) -> Capabilities;

@@ -59,6 +59,10 @@ id!(
     RunId
 );
 id!(
+    /// One schedule: a row in `schedules` and a Temporal Schedule.
+    ScheduleId
+);
+id!(
     /// One account in one source.
     IdentityId
 );

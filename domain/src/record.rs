@@ -35,6 +35,8 @@ pub struct DetailRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
     pub external_id: Option<String>,
+    /// Where it belongs: the partition of its list, or the item whose detail it is. Set where the page it is on does not say.
+    pub partition: Option<String>,
     /// The payload as received, cut to 64 KiB.
     pub payload: String,
     /// What was wrong, for a person.

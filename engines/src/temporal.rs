@@ -24,6 +24,9 @@ use crate::{
 /// The search attributes Ovia's workflows carry; all of type Keyword.
 pub const SEARCH_ATTRIBUTES: [&str; 5] = ["OviaOrg", "OviaRunKind", "OviaSource", "OviaConnection", "OviaRunId"];
 
+/// Task queues hand out work by priority and fairly between organisations; `docker-compose.yml` sets the same.
+const DYNAMIC_CONFIG: [&str; 2] = ["matching.useNewMatcher=true", "matching.enableFairness=true"];
+
 const ENGINE: &str = "Temporal";
 const DEFAULT_PORT: u16 = 7233;
 const DEFAULT_UI_PORT: u16 = 8233;
@@ -82,6 +85,9 @@ fn words(program: &Path, data_dir: &DataDir, port: u16, ui_port: u16, metrics_po
         words.extend([flag.into(), value.to_string().into()]);
     }
     words.extend(["--db-filename".into(), data_dir.path().join("temporal.db").into()]);
+    for setting in DYNAMIC_CONFIG {
+        words.extend(["--dynamic-config-value".into(), setting.into()]);
+    }
     for name in SEARCH_ATTRIBUTES {
         words.extend(["--search-attribute".into(), format!("{name}=Keyword").into()]);
     }

@@ -5,7 +5,7 @@ use ovia_domain::{ConnectionId, OrgId, RunId, Source};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
-use crate::{PageOf, PageToken, Sealer, Store, StoreError, page::CursorTime, seal::Sealed};
+use crate::{PageOf, PageToken, Sealer, Store, StoreError, audit::audit_in_txn, page::CursorTime, seal::Sealed};
 
 const LIST: &str = "connections";
 
@@ -52,8 +52,15 @@ pub enum ConnectionDeletion {
 }
 
 impl Store {
-    /// Stores a connection with its credentials sealed. A name in use is a violation of `connections_name_unique`.
-    pub async fn connection_create(&self, org_id: OrgId, new: NewConnection, sealer: &Sealer) -> Result<ConnectionRow, StoreError> {
+    /// Stores a connection with its credentials sealed. A name in use is a violation of `connections_name_unique`. `actor` is who asks.
+    pub async fn connection_create(
+        &self,
+        org_id: OrgId,
+        new: NewConnection,
+        sealer: &Sealer,
+        actor: &str,
+    ) -> Result<ConnectionRow, StoreError> {
+        let mut txn = self.pool.begin().await?;
         let id = ConnectionId::generate();
         let sealed = token_seal(sealer, org_id, id, &new.token)?;
         let row = sqlx::query_as!(
@@ -70,7 +77,11 @@ impl Store {
             sealed.bytes,
             sealed.key_id
         );
-        Ok(row.fetch_one(&self.pool).await?)
+        let row = row.fetch_one(&mut *txn).await?;
+        let data = json!({"source": row.source, "name": row.name, "base_url": row.base_url, "settings": row.settings});
+        audit_in_txn(&mut txn, org_id, actor, "connection.create", ("connection", &id.to_string()), data).await?;
+        txn.commit().await?;
+        Ok(row)
     }
 
     /// Connections that are not deleted, oldest first.
@@ -108,7 +119,12 @@ impl Store {
         org_id: OrgId,
         id: ConnectionId,
         patch: ConnectionPatch,
+        actor: &str,
     ) -> Result<Option<ConnectionRow>, StoreError> {
+        let mut txn = self.pool.begin().await?;
+        // that there is a new token is told, never what it is
+        let data =
+            json!({"name": patch.name, "base_url": patch.base_url, "settings": patch.settings, "credentials": patch.token.is_some()});
         let sealed = patch.token.map(|(token, sealer)| token_seal(&sealer, org_id, id, &token)).transpose()?;
         let (bytes, key_id) = sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
         let row = sqlx::query_as!(
@@ -126,12 +142,17 @@ impl Store {
             bytes,
             key_id
         );
-        Ok(row.fetch_optional(&self.pool).await?)
+        let row = row.fetch_optional(&mut *txn).await?;
+        if row.is_some() {
+            audit_in_txn(&mut txn, org_id, actor, "connection.update", ("connection", &id.to_string()), data).await?;
+        }
+        txn.commit().await?;
+        Ok(row)
     }
 
     /// Deletes a connection unless a sync or backfill of it is open. Its name becomes free and its credentials are forgotten;
     /// what was synced stays.
-    pub async fn connection_delete(&self, org_id: OrgId, id: ConnectionId) -> Result<ConnectionDeletion, StoreError> {
+    pub async fn connection_delete(&self, org_id: OrgId, id: ConnectionId, actor: &str) -> Result<ConnectionDeletion, StoreError> {
         let mut txn = self.pool.begin().await?;
         // a run of this connection cannot be inserted while the row is locked: its foreign key waits for us
         let found =
@@ -145,6 +166,7 @@ impl Store {
         sqlx::query!("update connections set deleted_at = now(), credentials_sealed = '' where org_id = $1 and id = $2", org_id.0, id.0)
             .execute(&mut *txn)
             .await?;
+        audit_in_txn(&mut txn, org_id, actor, "connection.delete", ("connection", &id.to_string()), json!({})).await?;
         txn.commit().await?;
         Ok(ConnectionDeletion::Deleted)
     }

@@ -16,7 +16,7 @@ pub struct PendingPartition {
 }
 
 impl Store {
-    /// Of `partitions`, those whose walk `run` has not completed, in the order given.
+    /// Of `partitions`, those whose walk `run` has neither completed nor given up, in the order given.
     pub async fn partitions_pending(
         &self,
         org: OrgId,
@@ -29,7 +29,8 @@ impl Store {
             r#"select p.name as "partition!", c.cursor as "cursor?", c.watermark as "watermark?"
                from unnest($4::text[]) with ordinality as p (name, position)
                left join stream_cursors c on c.org_id = $1 and c.connection_id = $2 and c.stream = $3 and c.partition = p.name
-               where c.done_by_run is distinct from $5
+               where c.done_by_run is distinct from $5 and not exists (
+                   select from run_problems e where e.run_id = $5 and e.stream = $3 and e.partition = p.name and e.given_up)
                order by p.position"#,
             org.0,
             connection.0,

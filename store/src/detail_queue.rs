@@ -7,21 +7,22 @@ use sqlx::PgConnection;
 use crate::{Store, StoreError};
 
 impl Store {
-    /// The oldest `limit` requests of a stream, skipping the first `offset` (those in flight).
+    /// The oldest `limit` requests of a stream; those a backfill asked for only with `background`.
     pub async fn detail_next(
         &self,
         org: OrgId,
         connection: ConnectionId,
         stream: &str,
-        offset: i64,
+        background: bool,
         limit: i64,
     ) -> Result<Vec<DetailRequest>, StoreError> {
         let rows = sqlx::query!(
-            "select external_id, args from detail_queue where org_id = $1 and connection_id = $2 and stream = $3 order by id offset $4 limit $5",
+            r#"select external_id, args from detail_queue
+               where org_id = $1 and connection_id = $2 and stream = $3 and (not background or $4) order by id limit $5"#,
             org.0,
             connection.0,
             stream,
-            offset,
+            background,
             limit,
         )
         .fetch_all(&self.pool)
@@ -57,12 +58,14 @@ impl Store {
     }
 
     /// How many requests of a stream wait.
-    pub async fn detail_count(&self, org: OrgId, connection: ConnectionId, stream: &str) -> Result<i64, StoreError> {
+    pub async fn detail_count(&self, org: OrgId, connection: ConnectionId, stream: &str, background: bool) -> Result<i64, StoreError> {
         let row = sqlx::query!(
-            r#"select count(*) as "count!" from detail_queue where org_id = $1 and connection_id = $2 and stream = $3"#,
+            r#"select count(*) as "count!" from detail_queue
+               where org_id = $1 and connection_id = $2 and stream = $3 and (not background or $4)"#,
             org.0,
             connection.0,
-            stream
+            stream,
+            background
         )
         .fetch_one(&self.pool)
         .await?;
@@ -74,6 +77,7 @@ pub(crate) async fn detail_enqueue_in_txn(
     tx: &mut PgConnection,
     org: OrgId,
     connection: ConnectionId,
+    background: bool,
     details: &[&DetailRequest],
 ) -> Result<(), StoreError> {
     if details.is_empty() {
@@ -83,15 +87,17 @@ pub(crate) async fn detail_enqueue_in_txn(
     let ids: Vec<&str> = details.iter().map(|detail| detail.external_id.as_str()).collect();
     let args: Vec<String> = details.iter().map(|detail| detail.args.to_string()).collect();
     sqlx::query!(
-        r#"insert into detail_queue (org_id, connection_id, stream, external_id, args)
-           select distinct on (r.stream, r.external_id) $1, $2::uuid, r.stream, r.external_id, r.args::jsonb
+        r#"insert into detail_queue (org_id, connection_id, stream, external_id, args, background)
+           select distinct on (r.stream, r.external_id) $1, $2::uuid, r.stream, r.external_id, r.args::jsonb, $6::boolean
            from unnest($3::text[], $4::text[], $5::text[]) as r (stream, external_id, args)
-           on conflict (connection_id, stream, external_id) do update set args = excluded.args, enqueued_at = now()"#,
+           on conflict (connection_id, stream, external_id) do update
+           set args = excluded.args, enqueued_at = now(), background = detail_queue.background and excluded.background"#,
         org.0,
         connection.0,
         &streams as &[&str],
         &ids as &[&str],
         &args,
+        background,
     )
     .execute(tx)
     .await?;

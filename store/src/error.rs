@@ -8,6 +8,12 @@ pub enum StoreError {
     /// Another attempt holds the connection's lease: nothing was written, and nothing may be.
     #[error("this attempt no longer holds the connection's lease")]
     Fenced,
+    /// Another run of the connection holds the lease, or goes first.
+    #[error("another run is writing to this connection")]
+    LeaseBusy,
+    /// The run is paused; nothing was written.
+    #[error("the run is paused")]
+    Paused,
     /// The run was asked to stop; nothing was written.
     #[error("the run is being cancelled")]
     Cancelling,

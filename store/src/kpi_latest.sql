@@ -14,7 +14,8 @@ from newest n
 left join projects pr
     on pr.org_id = $1 and n.scope_kind = 'project'
     and pr.connection_id::text = split_part(n.scope_id, ':', 1) and pr.external_id = substr(n.scope_id, 38)
-where ($2::text is null or pr.full_path = $2 or pr.external_id = $2 or n.scope_id = $2)
+-- a project that is gone is no longer measured
+where pr.deleted_at is null and ($2::text is null or pr.full_path = $2 or pr.external_id = $2 or n.scope_id = $2)
     and ($6::text is null or (n.scope_id, n.metric) > ($6, $7))
 order by n.scope_id, n.metric
 limit $8

@@ -42,7 +42,7 @@ left join projects pr on pr.connection_id = r.connection_id and pr.external_id =
 left join identities i on i.connection_id = r.connection_id and i.external_id = r.author_external_id
 left join person_identity_links l on l.identity_id = i.id and l.status in ('auto', 'confirmed')
 left join people p on p.id = l.person_id
-where ($2::text is null or pr.full_path = $2 or r.project_external_id = $2)
+where pr.deleted_at is null and ($2::text is null or pr.full_path = $2 or r.project_external_id = $2)
     and ($4::int is null or (r.rank, r.sort, r.key) > ($4, $5::float8, $6::text))
 order by r.rank, r.sort, r.key
 limit $7

@@ -1,27 +1,46 @@
 #![doc = include_str!("../README.md")]
 
+pub mod audit;
+pub mod backfill;
+pub mod budgets;
+pub mod census;
 pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
 pub mod deployments;
 pub mod detail_queue;
 mod error;
+pub mod figures;
 pub mod identities;
 pub mod ingest;
+pub mod kill_switch;
 pub mod kpi;
 pub mod kpi_read;
 pub mod leases;
+pub mod letter_drop;
 pub mod matching;
 pub mod merge_requests;
 pub mod org_runs;
+pub mod organisation;
 mod page;
 pub mod people;
 pub mod pipelines;
+pub mod run_control;
+pub mod reconcile;
+pub mod replay;
+pub mod retention;
 pub mod run_events;
+pub mod run_health;
 pub mod run_log;
+pub mod run_problems;
+pub mod run_verdict;
 pub mod runs;
 pub mod runs_read;
+pub mod scheduled_runs;
+pub mod schedules;
 pub mod seal;
+pub mod stream_reads;
+pub mod stream_states;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
@@ -52,16 +71,25 @@ pub struct Store {
     pub(crate) pool: PgPool,
 }
 
+fn connect_options(database_url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options: PgConnectOptions = database_url.parse().map_err(|_| StoreError::BadDatabaseUrl)?;
+    Ok(options.application_name("ovia").statement_cache_capacity(200).options(SESSION))
+}
+
+fn pool_options(max_connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(max_connections).acquire_timeout(std::time::Duration::from_secs(10))
+}
+
 impl Store {
     /// Connects a pool of at most `max_connections` to `database_url`.
     pub async fn connect(database_url: &str, max_connections: u32) -> Result<Self, StoreError> {
-        let options: PgConnectOptions = database_url.parse().map_err(|_| StoreError::BadDatabaseUrl)?;
-        let options = options.application_name("ovia").statement_cache_capacity(200).options(SESSION);
-        let pool = PgPoolOptions::new()
-            .max_connections(max_connections)
-            .acquire_timeout(std::time::Duration::from_secs(10))
-            .connect_with(options)
-            .await?;
+        let pool = pool_options(max_connections).connect_with(connect_options(database_url)?).await?;
+        Ok(Self { pool })
+    }
+
+    /// As `connect`, at the first query.
+    pub fn connect_lazy(database_url: &str, max_connections: u32) -> Result<Self, StoreError> {
+        let pool = pool_options(max_connections).connect_lazy_with(connect_options(database_url)?);
         Ok(Self { pool })
     }
 

@@ -1,11 +1,18 @@
 //! Runs, written. Every change of state is one transaction with its event; each can be repeated without a second effect.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, OrgId, RunCounts, RunError, RunId, RunKind, RunStatus, Source};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{Store, StoreError, leases, run_log::event_insert_in_txn};
+use crate::{
+    Store, StoreError, audit, leases,
+    run_log::event_insert_in_txn,
+    run_verdict::{Thresholds, verdict_in_txn},
+    stream_states,
+};
 
 /// A run to be created, `queued`.
 #[derive(Clone, Debug)]
@@ -23,12 +30,17 @@ pub struct NewRun {
     pub workflow_id: String,
 }
 
+/// A run that is asked to stop and has not ended after this long has its workflow terminated.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(60);
+
 /// How `run_begin` found the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunBegun {
     Running,
     /// Asked to stop before it began, or over already.
     Stop,
+    /// Paused.
+    Paused,
 }
 
 impl Store {
@@ -51,6 +63,7 @@ impl Store {
                 event_insert_in_txn(&mut tx, org, run, "run_started", json!({"streams": streams})).await?;
             }
             Some("running" | "waiting") => {}
+            Some("paused") => return Ok(RunBegun::Paused),
             _ => return Ok(RunBegun::Stop),
         }
         let names: Vec<String> = streams.iter().map(|&name| name.to_owned()).collect();
@@ -68,6 +81,29 @@ impl Store {
         Ok(RunBegun::Running)
     }
 
+    /// Marks the streams of a run whose every walk brings all rows: their counts can be compared with earlier runs'.
+    pub async fn run_streams_complete(&self, org: OrgId, run: RunId, streams: &[&str]) -> Result<(), StoreError> {
+        let names: Vec<String> = streams.iter().map(|&name| name.to_owned()).collect();
+        let marked = sqlx::query!(
+            "update run_streams set complete = true where org_id = $1 and run_id = $2 and stream = any($3)",
+            org.0,
+            run.0,
+            &names
+        );
+        marked.execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Streams the run has walked to their end.
+    pub async fn run_streams_done(&self, org: OrgId, run: RunId) -> Result<Vec<String>, StoreError> {
+        let done = sqlx::query_scalar!(
+            "select stream from run_streams where org_id = $1 and run_id = $2 and status not in ('pending', 'running')",
+            org.0,
+            run.0
+        );
+        Ok(done.fetch_all(&self.pool).await?)
+    }
+
     /// A slice of `stream` starts: the stream is running, and a waiting run is running again.
     pub async fn run_stream_begin(&self, org: OrgId, run: RunId, stream: &str, total_hint: Option<i64>) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -83,7 +119,12 @@ impl Store {
             event_insert_in_txn(&mut tx, org, run, "run_resumed", json!({"stream": stream})).await?;
         }
         let started = sqlx::query!(
-            "update run_streams set status = 'running', started_at = now(), total_hint = $3 where run_id = $1 and stream = $2 and status = 'pending'",
+            // a walk that another run began brings only the rest: nothing to compare other runs with
+            r#"update run_streams s set status = 'running', started_at = now(), total_hint = $3,
+                      complete = s.complete and not exists (
+                          select from runs r join stream_cursors c on c.connection_id = r.connection_id
+                          where r.id = s.run_id and c.stream = s.stream and c.done_by_run is null)
+               where s.run_id = $1 and s.stream = $2 and s.status = 'pending'"#,
             run.0,
             stream,
             total_hint,
@@ -102,15 +143,20 @@ impl Store {
     pub async fn run_stream_done(&self, org: OrgId, run: RunId, stream: &str) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query!(
-            r#"update run_streams set status = 'done', started_at = coalesce(started_at, now()), ended_at = now()
-               where run_id = $1 and stream = $2 and status in ('pending', 'running')
+            r#"update run_streams s set started_at = coalesce(started_at, now()), ended_at = now(),
+                      status = case when exists (
+                          select from run_problems p where p.run_id = s.run_id and p.stream = s.stream and p.given_up
+                      ) then 'incomplete' else 'done' end
+               where org_id = $3 and run_id = $1 and stream = $2 and status in ('pending', 'running')
                returning fetched, inserted, updated, unchanged, deleted, dead_lettered, requests"#,
             run.0,
             stream,
+            org.0,
         )
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(row) = row {
+            stream_states::stream_done_in_txn(&mut tx, org, run, stream).await?;
             let data = json!({
                 "stream": stream,
                 "totals": {
@@ -147,9 +193,11 @@ impl Store {
     pub async fn run_cancel_request(&self, org: OrgId, run: RunId) -> Result<Option<RunStatus>, StoreError> {
         let mut tx = self.pool.begin().await?;
         let changed = sqlx::query!(
-            "update runs set status = 'cancelling', waiting_until = null where org_id = $1 and id = $2 and status in ('queued', 'running', 'waiting', 'paused')",
+            r#"update runs set status = 'cancelling', waiting_until = null, paused_by = null, terminate_after = now() + make_interval(secs => $3)
+               where org_id = $1 and id = $2 and status in ('queued', 'running', 'waiting', 'paused')"#,
             org.0,
             run.0,
+            CANCEL_GRACE.as_secs_f64(),
         )
         .execute(&mut *tx)
         .await?
@@ -178,19 +226,22 @@ impl Store {
     ) -> Result<(RunStatus, Option<NewRun>), StoreError> {
         let mut tx = self.pool.begin().await?;
         // the lease before the run, as page commits lock them
-        leases::lease_release_in_txn(&mut tx, run).await?;
+        leases::lease_release_in_txn(&mut tx, org, run).await?;
         let row =
             sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
         let current = row.and_then(|row| RunStatus::parse(&row.status)).unwrap_or(RunStatus::Failed);
         // what failed because it was being cancelled is cancelled
-        let (status, error) =
-            if current == RunStatus::Cancelling && status == RunStatus::Failed { (RunStatus::Cancelled, None) } else { (status, error) };
+        let (status, error) = match (current, status) {
+            (RunStatus::Cancelling, RunStatus::Failed) => (RunStatus::Cancelled, None),
+            (_, RunStatus::Succeeded) if !current.is_terminal() => verdict_in_txn(&mut tx, org, run, Thresholds::default()).await?,
+            _ => (status, error.cloned()),
+        };
         let ended = if current.is_terminal() { current } else { status };
         if !current.is_terminal() {
-            run_close_in_txn(&mut tx, org, run, ended, error).await?;
+            run_close_in_txn(&mut tx, org, run, ended, error.as_ref()).await?;
         }
         let next = match follow_up {
-            Some(new) if ended == RunStatus::Succeeded => Some(follow_up_in_txn(&mut tx, new).await?),
+            Some(new) if matches!(ended, RunStatus::Succeeded | RunStatus::Degraded) => Some(follow_up_in_txn(&mut tx, new).await?),
             _ => None,
         };
         tx.commit().await?;
@@ -228,7 +279,11 @@ async fn run_close_in_txn(
 ) -> Result<(), StoreError> {
     let error = error.map(serde_json::to_value).transpose()?;
     sqlx::query!(
-        "update runs set status = $3, ended_at = now(), waiting_until = null, error = $4, started_at = coalesce(started_at, now()) where org_id = $1 and id = $2",
+        // a request that came to nothing may be made again
+        r#"update runs set status = $3, ended_at = now(), waiting_until = null, paused_by = null, error = $4,
+                  started_at = coalesce(started_at, now()),
+                  idempotency_key = case when $3 in ('failed', 'cancelled') and idempotency_key like 'request:%' then null else idempotency_key end
+           where org_id = $1 and id = $2"#,
         org.0,
         run.0,
         status.as_str(),
@@ -236,6 +291,7 @@ async fn run_close_in_txn(
     )
     .execute(&mut *tx)
     .await?;
+    stream_states::run_ended_in_txn(tx, org, run, status).await?;
     let counts = run_counts_in_txn(tx, run).await?;
     event_insert_in_txn(tx, org, run, "run_finished", json!({"status": status, "counts": counts, "error": error})).await
 }
@@ -296,5 +352,6 @@ pub(crate) async fn run_create_in_txn(tx: &mut PgConnection, new: &NewRun) -> Re
     )
     .execute(&mut *tx)
     .await?;
+    audit::run_asked_in_txn(tx, new).await?;
     event_insert_in_txn(tx, new.org_id, new.run_id, "run_queued", json!({"kind": new.kind, "requested_by": new.requested_by})).await
 }

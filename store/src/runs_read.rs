@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::{PageOf, PageToken, Store, StoreError, page::CursorTime};
+use crate::{PageOf, PageToken, Store, StoreError, leases::LEASE_TTL, page::CursorTime};
 
 const LIST: &str = "runs";
 
@@ -32,6 +32,16 @@ pub struct RunRow {
     pub waiting_until: Option<DateTime<Utc>>,
     pub result: Option<Value>,
     pub error: Option<Json<RunError>>,
+    /// `person`, `connection`, `kill_switch`.
+    pub paused_by: Option<String>,
+    /// What is wrong although it ended.
+    pub warnings: Value,
+    /// Its last event, or the last time a slice of it was known to be at work.
+    pub last_activity_at: DateTime<Utc>,
+    /// Since then, by Postgres' clock.
+    pub silent_seconds: f64,
+    /// The other run that holds the connection's lease now.
+    pub lease_holder: Option<Uuid>,
     /// In the connector's order.
     pub streams: Json<Vec<RunStreamRow>>,
 }
@@ -53,6 +63,9 @@ pub struct RunStreamRow {
     pub note: Option<String>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// Records fetched per second over the last minute, while it is running.
+    #[serde(default)]
+    pub rows_per_second: Option<f64>,
 }
 
 impl RunRow {
@@ -103,6 +116,15 @@ impl RunStreamRow {
             (_, Some(total)) if total > 0 => Some((self.fetched.saturating_mul(100) / total).clamp(0, 99)),
             _ => None,
         }
+    }
+
+    /// Seconds until it is done at the pace of the last minute; `None` while nobody knows the total, or nothing moves.
+    pub fn eta_seconds(&self) -> Option<i64> {
+        let (rate, total) = (self.rows_per_second?, self.total_hint?);
+        let left = total.saturating_sub(self.fetched);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate")]
+        let seconds = (left as f64 / rate).ceil() as i64;
+        (self.status == "running" && rate > 0.0 && left > 0).then_some(seconds)
     }
 }
 
@@ -162,7 +184,8 @@ impl Store {
             filter.since,
             after.map(|key| key.0.0),
             after.map(|key| key.1.0),
-            limit
+            limit,
+            LEASE_TTL.as_secs_f64(),
         );
         Ok(rows.fetch_all(&self.pool).await?)
     }
@@ -233,5 +256,20 @@ mod tests {
         assert_eq!(at("running", 300, Some(200)), Some(99));
         assert_eq!(at("done", 3, Some(200)), Some(100));
         assert_eq!(at("not_available", 0, None), Some(100));
+    }
+
+    #[test]
+    fn an_estimate_needs_a_total_and_a_pace() {
+        let eta = |fetched: i64, total: Option<i64>, rate: Option<f64>| {
+            let row = json!({"stream": "issues", "status": "running", "fetched": fetched, "total_hint": total, "inserted": 0, "updated": 0,
+                "unchanged": 0, "deleted": 0, "dead_lettered": 0, "requests": 0, "note": null, "started_at": null, "ended_at": null,
+                "rows_per_second": rate});
+            serde_json::from_value::<RunStreamRow>(row).unwrap().eta_seconds()
+        };
+        assert_eq!(eta(50, Some(200), Some(10.0)), Some(15));
+        assert_eq!(eta(50, Some(200), Some(0.0)), None);
+        assert_eq!(eta(50, Some(200), None), None);
+        assert_eq!(eta(50, None, Some(10.0)), None);
+        assert_eq!(eta(250, Some(200), Some(10.0)), None);
     }
 }

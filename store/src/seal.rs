@@ -11,8 +11,10 @@ use chacha20poly1305::{
     Key, XChaCha20Poly1305, XNonce,
     aead::{Aead, Generate, KeyInit, Payload},
 };
+use hmac::{Hmac, Mac};
 use ovia_domain::{ConnectionId, OrgId};
 use secrecy::{ExposeSecret, SecretString, zeroize::Zeroizing};
+use sha2::Sha256;
 
 use crate::StoreError;
 
@@ -23,6 +25,8 @@ const NONCE_BYTES: usize = 24;
 pub struct Sealer {
     current: String,
     keys: HashMap<String, XChaCha20Poly1305>,
+    /// Made from the current key; keys `fingerprint`.
+    fingerprints: Hmac<Sha256>,
 }
 
 /// Nonce and ciphertext, and the name of the key that opens them.
@@ -54,15 +58,19 @@ impl Sealer {
     pub fn parse(text: &str) -> Result<Self, KeyringError> {
         let mut current = None;
         let mut keys = HashMap::new();
+        let mut fingerprints = None;
         for (index, entry) in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).enumerate() {
             let (id, key) = entry.split_once(':').ok_or(KeyringError::Malformed(index + 1))?;
-            let (id, cipher) = (parse_id(id)?, parse_key(id, key)?);
+            let id = parse_id(id)?;
+            let (cipher, fingerprint) = parse_key(&id, key)?;
             current.get_or_insert_with(|| id.clone());
+            fingerprints.get_or_insert(fingerprint);
             if keys.insert(id.clone(), cipher).is_some() {
                 return Err(KeyringError::Duplicate(id));
             }
         }
-        Ok(Self { current: current.ok_or(KeyringError::Empty)?, keys })
+        let (current, fingerprints) = current.zip(fingerprints).ok_or(KeyringError::Empty)?;
+        Ok(Self { current, keys, fingerprints })
     }
 
     /// A new random keyring of one key, `k1`, in the form `parse` takes.
@@ -89,6 +97,16 @@ impl Sealer {
         Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| does_not_fit())?))
     }
 
+    /// A name for `secret` at `place` that tells nothing about it: equal for equal ones under one keyring, and of no use to somebody
+    /// who wants to try guesses and has not got the key. Another current key names everything anew.
+    pub fn fingerprint(&self, place: &str, secret: &SecretString) -> String {
+        let mut mac = self.fingerprints.clone();
+        mac.update(&(place.len() as u64).to_be_bytes());
+        mac.update(place.as_bytes());
+        mac.update(secret.expose_secret().as_bytes());
+        hex::encode(mac.finalize().into_bytes())
+    }
+
     fn key(&self, id: &str) -> Result<&XChaCha20Poly1305, StoreError> {
         self.keys.get(id).ok_or_else(|| StoreError::Seal(format!("the keyring has no key `{id}`")))
     }
@@ -106,9 +124,16 @@ fn parse_id(id: &str) -> Result<String, KeyringError> {
     if good { Ok(id.to_owned()) } else { Err(KeyringError::BadId(id.chars().take(4).collect::<String>() + "…")) }
 }
 
-fn parse_key(id: &str, key: &str) -> Result<XChaCha20Poly1305, KeyringError> {
+fn parse_key(id: &str, key: &str) -> Result<(XChaCha20Poly1305, Hmac<Sha256>), KeyringError> {
+    let wrong_length = |bytes: usize| KeyringError::WrongLength { id: id.to_owned(), bytes };
     let bytes = Zeroizing::new(STANDARD.decode(key.trim()).map_err(|_| KeyringError::NotBase64(id.to_owned()))?);
-    XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| KeyringError::WrongLength { id: id.to_owned(), bytes: bytes.len() })
+    let cipher = XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| wrong_length(bytes.len()))?;
+    // a key of its own, so that the one that seals does nothing else
+    let mut derived = Hmac::<Sha256>::new_from_slice(&bytes).map_err(|_| wrong_length(bytes.len()))?;
+    derived.update(b"ovia fingerprints");
+    let derived = derived.finalize().into_bytes();
+    let fingerprints = Hmac::<Sha256>::new_from_slice(&derived).map_err(|_| wrong_length(bytes.len()))?;
+    Ok((cipher, fingerprints))
 }
 
 fn associated_data(org_id: OrgId, connection_id: ConnectionId) -> [u8; 32] {
@@ -163,6 +188,19 @@ mod tests {
         assert_eq!(both.seal(org, connection, &SecretString::from("x")).unwrap().key_id, "new");
         let error = Sealer::parse(&new).unwrap().open(org, connection, &sealed).unwrap_err().to_string();
         assert!(error.contains("`old`"), "{error}");
+    }
+
+    #[test]
+    fn fingerprints_name_a_secret_at_a_place() {
+        let ring = Sealer::generate_key();
+        let sealer = Sealer::parse(&ring).unwrap();
+        let secret = SecretString::from("s3cret");
+        let name = sealer.fingerprint("git.example:443", &secret);
+        assert_eq!(Sealer::parse(&ring).unwrap().fingerprint("git.example:443", &secret), name);
+        assert_ne!(sealer.fingerprint("git.example:80", &secret), name);
+        assert_ne!(sealer.fingerprint("git.example:443", &SecretString::from("other")), name);
+        assert_ne!(sealer.fingerprint("git.example:443s", &SecretString::from("3cret")), name, "the border is part of it");
+        assert_ne!(Sealer::parse(&Sealer::generate_key()).unwrap().fingerprint("git.example:443", &secret), name);
     }
 
     #[test]

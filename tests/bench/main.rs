@@ -1,58 +1,80 @@
 //! `make bench`: figures and ratios taken in one run on one machine. Nothing is asserted; the numbers are for reading.
 //!
-//! The limit is a plain loop over the same source with the same parsing and the same upserts, one transaction a page, without
-//! Temporal, leases, cursors, counters or events. Ovia is measured from the outside: `ovia worker` as a process, runs through the API.
+//! `bench [PART…] [--scale F]`: the parts named, all of them without a name; F times the usual sizes.
 
+mod backfill;
+mod fleet;
+mod noop;
 mod ovia;
 mod plain;
+mod postgres;
 mod report;
+mod sse;
+mod syncs;
 mod system;
 
-use ovia_demo::{BenchOptions, BenchServer};
-use report::{Figure, Report};
+use anyhow::Context;
+use report::Report;
 
-const ROWS: usize = 50_000;
-const DETAIL_ROWS: usize = 3_000;
+const PARTS: [&str; 6] = ["lists", "details", "noop", "fleet", "sse", "backfill"];
+
+/// What was asked for.
+struct Asked {
+    parts: Vec<&'static str>,
+    scale: f64,
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let asked = Asked::parse(std::env::args().skip(1))?;
     let mut report = Report::new();
-    lists(&mut report).await?;
-    details(&mut report).await?;
+    let mut failed = Vec::new();
+    for part in asked.parts {
+        let rows = |usual: usize| Asked::scaled(usual, asked.scale);
+        let measured = match part {
+            "lists" => syncs::lists(&mut report, rows(50_000)).await,
+            "details" => syncs::details(&mut report, rows(3_000)).await,
+            "noop" => noop::measure(&mut report, rows(20_000)).await,
+            "fleet" => fleet::measure(&mut report, rows(200)).await,
+            "sse" => sse::measure(&mut report, rows(1_000)).await,
+            _ => backfill::measure(&mut report, rows(500_000)).await,
+        };
+        // what the other parts measure is worth having all the same
+        if let Err(error) = measured {
+            eprintln!("{part}: {error:#}");
+            failed.push(part);
+        }
+    }
     report.print();
+    anyhow::ensure!(failed.is_empty(), "could not be measured: {}", failed.join(", "));
     Ok(())
 }
 
-/// List streams only.
-async fn lists(report: &mut Report) -> anyhow::Result<()> {
-    let source = BenchServer::start(BenchOptions { merge_requests: ROWS, ..BenchOptions::default() })?;
-    let one = plain::lists(&source, 1).await?;
-    report.add(Figure::rows("plain loop, one page at a time", one.rows, one.seconds));
-    let four = plain::lists(&source, 4).await?;
-    report.add(Figure::rows("plain loop, four pages in flight", four.rows, four.seconds));
-    let sync = ovia::sync(&source, false).await?;
-    report.add(Figure::rows("ovia, full sync through the API", sync.rows, sync.seconds));
-    report.add(Figure::value("ovia worker, peak resident memory", sync.worker_peak_mb, "MB"));
-    report.add(Figure::value("Temporal events per 100,000 rows", sync.events as f64 * 100_000.0 / sync.rows as f64, "events"));
-    report.add(Figure::ratio("ovia ÷ one at a time", sync.rate() / one.rate(), ">= 1.0"));
-    report.add(Figure::ratio("ovia ÷ four in flight", sync.rate() / four.rate(), ">= 0.6"));
-    report.add(Figure::value("second sync, nothing changed", sync.second_seconds, "s"));
-    report.add(Figure::value("second sync, requests", sync.second_requests as f64, "requests"));
-    source.shutdown().await;
-    Ok(())
-}
+impl Asked {
+    fn parse(mut words: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut asked = Self { parts: Vec::new(), scale: 1.0 };
+        while let Some(word) = words.next() {
+            if word == "--scale" {
+                asked.scale = words.next().and_then(|text| text.parse().ok()).context("--scale takes a number, as 0.1")?;
+                continue;
+            }
+            let part = PARTS.into_iter().find(|part| *part == word);
+            asked.parts.push(part.with_context(|| format!("there is no part `{word}`; there are {}", PARTS.join(", ")))?);
+        }
+        if asked.parts.is_empty() {
+            asked.parts = PARTS.to_vec();
+        }
+        Ok(asked)
+    }
 
-/// With notes, approvals, commits and sizes of every merge request.
-async fn details(report: &mut Report) -> anyhow::Result<()> {
-    let source = BenchServer::start(BenchOptions { merge_requests: DETAIL_ROWS, details: true, ..BenchOptions::default() })?;
-    let plain = plain::details(&source).await?;
-    report.add(Figure::rows("details: plain loop, eight requests in flight", plain.rows, plain.seconds));
-    let sync = ovia::sync(&source, true).await?;
-    report.add(Figure::rows("details: ovia, full sync through the API", sync.rows, sync.seconds));
-    report.add(Figure::value("details: ovia worker, peak resident memory", sync.worker_peak_mb, "MB"));
-    report.add(Figure::value("details: Temporal events per 100,000 rows", sync.events as f64 * 100_000.0 / sync.rows as f64, "events"));
-    report.add(Figure::ratio("details: ovia ÷ plain loop", sync.rate() / plain.rate(), ""));
-    source.shutdown().await;
-    Ok(())
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "sizes of a few hundred thousand"
+    )]
+    fn scaled(usual: usize, scale: f64) -> usize {
+        ((usual as f64 * scale) as usize).max(1)
+    }
 }

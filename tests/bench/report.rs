@@ -16,6 +16,11 @@ impl Figure {
         Self { name: name.into(), value: format!("{value:>9.1} {unit}"), target: String::new() }
     }
 
+    /// `of` says what the share is made of.
+    pub fn share(name: &str, percent: f64, of: &str, target: &str) -> Self {
+        Self { name: name.into(), value: format!("{percent:>9.2} %   ({of})"), target: target.into() }
+    }
+
     pub fn ratio(name: &str, value: f64, target: &str) -> Self {
         Self { name: name.into(), value: format!("{value:>9.2} ×"), target: target.into() }
     }
@@ -44,4 +49,11 @@ impl Report {
             println!("{}{gap}  {}{target}", figure.name, figure.value);
         }
     }
+}
+
+/// Of values in ascending order: the one that `percent` of them do not exceed.
+pub fn percentile(ascending: &[f64], percent: f64) -> f64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
+    let rank = (percent / 100.0 * ascending.len() as f64).ceil() as usize;
+    ascending.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use ovia_demo::{CompanySize, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 use reqwest::{Method, StatusCode};
+use serde_json::json;
 use temporalio_client::{UntypedWorkflow, WorkflowTerminateOptions};
 
 use crate::{demo, demo::every, truth::assert_synced};
 
-async fn cancel(app: &TestApp, run: &str) -> Duration {
+/// Cancels, waits for the end, and answers how long it took.
+pub async fn cancel(app: &TestApp, run: &str) -> Duration {
     let asked = Instant::now();
     let (status, body) = app.http.send(Method::POST, &format!("/runs/{run}/cancel"), None).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
@@ -97,4 +99,42 @@ async fn cancel_from_the_temporal_ui() {
     let asked = Instant::now();
     assert_eq!(app.run_end(&run, 20).await["status"], "cancelled");
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+/// Nobody is there to stop the run: it says `cancelling`, and is cancelled once there is a worker again, without another request.
+#[tokio::test]
+async fn cancel_after_the_only_worker_was_killed() {
+    let app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
+    let demo = demo::server(CompanySize::small()).await;
+    // so that the worker dies within a slice
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(20_000)).path("/notes")] });
+    let connection = demo::connect(&app, &demo).await;
+    let mut worker = app.worker_process();
+    let run = app.sync_start(&connection).await;
+    eventually("a slow request", 60, async || (demo.stats().requests_to("/notes") > 0).then_some(())).await;
+    worker.kill();
+
+    let (status, body) = app.http.send(Method::POST, &format!("/runs/{run}/cancel"), None).await;
+    assert_eq!((status, &body["status"]), (StatusCode::ACCEPTED, &json!("cancelling")), "{body}");
+    let workflow = app.workflow_id(&run).await;
+    eventually("Temporal to miss the worker", 30, async || (app.activity_attempt(&workflow).await > 1).then_some(())).await;
+    assert_eq!(app.run(&run).await["status"], "cancelling");
+    // asking again is fine, and a sync that is not over is in the way of the next one
+    let (status, _) = app.http.send(Method::POST, &format!("/runs/{run}/cancel"), None).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let (status, problem) = app.http.send(Method::POST, &format!("/connections/{connection}/sync"), None).await;
+    assert_eq!((status, &problem["run_id"]), (StatusCode::CONFLICT, &json!(run)), "{problem}");
+
+    let rows = async || state::count(&app.store, "select count(*) from raw_records").await;
+    let before = (rows().await, demo.stats().requests);
+    assert!(before.0 > 50, "{before:?}");
+    let _worker = app.worker_process();
+    let back = Instant::now();
+    assert_eq!(app.run_end(&run, 60).await["status"], "cancelled");
+    assert!(back.elapsed() < Duration::from_secs(20), "{:?}", back.elapsed());
+    assert_eq!((rows().await, demo.stats().requests), before);
+
+    demo.set_faults(Faults::default());
+    assert_eq!(app.sync(&connection).await["status"], "succeeded");
+    assert_synced(&app.store, &demo.truth()).await;
 }

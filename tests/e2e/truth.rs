@@ -1,10 +1,24 @@
 //! Comparing what is stored with what the demo company knows to be true.
 
-use chrono::DateTime;
-use ovia_demo::Truth;
+use ovia_demo::{CompanySize, Truth};
 use ovia_store::Store;
-use ovia_tests::state;
-use serde_json::Value;
+pub use ovia_tests::state::same;
+use ovia_tests::{TestApp, state};
+
+use crate::demo;
+
+/// Everything else compares a small company; this is the one that `make demo` shows.
+#[tokio::test]
+async fn the_full_company_equals_its_truth() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::full()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    let run = app.run_end(&run, 500).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    assert_eq!(run["counts"]["dead_lettered"], 0, "{run}");
+    assert_synced(&app.store, &demo.truth()).await;
+}
 
 /// Every table equals the truth, row for row, in every column the truth names.
 pub async fn assert_synced(store: &Store, truth: &Truth) {
@@ -22,26 +36,4 @@ pub async fn assert_synced(store: &Store, truth: &Truth) {
             }
         }
     }
-}
-
-/// JSON of Postgres and of the truth, compared by meaning: instants, numbers, sets of ids; not known is not true.
-pub fn same(found: &Value, want: &Value) -> bool {
-    match (found, want) {
-        (Value::Null, Value::Bool(false)) => true,
-        (Value::Number(a), Value::Number(b)) => (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-6,
-        (Value::Array(a), Value::Array(b)) => {
-            let sorted = |items: &[Value]| {
-                let mut texts: Vec<String> = items.iter().map(Value::to_string).collect();
-                texts.sort();
-                texts
-            };
-            sorted(a) == sorted(b)
-        }
-        (Value::String(a), Value::String(b)) => a == b || instant(a).is_some_and(|a| Some(a) == instant(b)),
-        (a, b) => a == b,
-    }
-}
-
-fn instant(text: &str) -> Option<DateTime<chrono::FixedOffset>> {
-    DateTime::parse_from_rfc3339(text).ok()
 }

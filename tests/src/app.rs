@@ -6,16 +6,16 @@ use ovia_activities::Activities;
 use ovia_api::{ApiConfig, api_serve};
 use ovia_connectors::contract::RetryLimits;
 use ovia_domain::OrgId;
-use ovia_store::{Sealer, Store, testing::TestDatabase};
+use ovia_store::{Sealer, Store};
 use ovia_worker::WorkerConfig;
 use ovia_workflows::{TemporalConfig, TemporalEngine, types::SyncTuning};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use temporalio_client::{ClientOptions, ConnectionOptions};
+use temporalio_client::{ClientOptions, ConnectionOptions, UntypedWorkflow, WorkflowDescribeOptions};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::{Http, ProcessWorker, ThreadWorker, eventually, required_env};
+use crate::{AppDatabase, Http, OviaProcess, PrivateEngines, ThreadWorker, eventually, required_env};
 
 /// What differs between tests.
 #[derive(Clone)]
@@ -25,6 +25,12 @@ pub struct TestOptions {
     pub tuning: SyncTuning,
     pub retry: RetryLimits,
     pub allow_private_addresses: bool,
+    /// How often the worker's reconciler runs.
+    pub reconcile_every: Option<Duration>,
+    /// OVIA_KILL_SWITCH of the worker.
+    pub kill_switch: bool,
+    /// Activities a worker of the test works on at once.
+    pub max_activities: usize,
 }
 
 impl Default for TestOptions {
@@ -39,6 +45,9 @@ impl Default for TestOptions {
                 ..RetryLimits::default()
             },
             allow_private_addresses: true,
+            reconcile_every: None,
+            kill_switch: false,
+            max_activities: 8,
         }
     }
 }
@@ -53,8 +62,9 @@ pub struct TestApp {
     pub worker: Option<ThreadWorker>,
     api: Option<RunningApi>,
     options: TestOptions,
+    temporal_address: String,
     // last, so that it is dropped after everything that uses it
-    pub database: TestDatabase,
+    pub database: AppDatabase,
 }
 
 struct RunningApi {
@@ -68,13 +78,21 @@ impl TestApp {
     }
 
     pub async fn start_with(options: TestOptions) -> Self {
+        Self::start_over(options, AppDatabase::shared().await, required_env("OVIA_TEST_TEMPORAL_ADDRESS")).await
+    }
+
+    /// An app over engines of its own. Keep `engines` for longer than the app.
+    pub async fn start_on(engines: &PrivateEngines, options: TestOptions) -> Self {
+        Self::start_over(options, AppDatabase::private(&engines.database_url).await, engines.temporal_address.clone()).await
+    }
+
+    async fn start_over(options: TestOptions, database: AppDatabase, temporal_address: String) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let database = TestDatabase::create().await;
         let store = database.store.clone();
         let first = store.first_token_create("test").await.unwrap_or_else(|error| panic!("{error}"));
         let (org, token) = first.unwrap_or_else(|| panic!("a new database has no token yet"));
         let task_queue = format!("test-{}", Uuid::new_v4().simple());
-        let engine = engine_connect(&task_queue, options.tuning).await;
+        let engine = engine_connect(&temporal_address, &task_queue, options.tuning).await;
         let mut app = Self {
             http: Http::new(String::new(), secrecy::ExposeSecret::expose_secret(&token).to_owned()),
             org,
@@ -85,6 +103,7 @@ impl TestApp {
             worker: None,
             api: None,
             options,
+            temporal_address,
             database,
         };
         app.api_start(0).await;
@@ -129,22 +148,43 @@ impl TestApp {
 
     /// Another worker of this app.
     pub fn worker_new(&self) -> ThreadWorker {
-        let (url, key, queue, options) = (self.database.url(), self.sealing_key.clone(), self.task_queue.clone(), self.options.clone());
+        self.worker_on(self.task_queue.clone(), self.options.clone())
+    }
+
+    /// A worker over the same database that takes none of the app's work, and reconciles.
+    pub fn worker_elsewhere(&self, reconcile_every: Duration) -> ThreadWorker {
+        let options = TestOptions { reconcile_every: Some(reconcile_every), ..self.options.clone() };
+        self.worker_on(format!("{}-elsewhere", self.task_queue), options)
+    }
+
+    fn worker_on(&self, queue: String, options: TestOptions) -> ThreadWorker {
+        let (url, key) = (self.database.url(), self.sealing_key.clone());
+        let address = self.temporal_address.clone();
         ThreadWorker::start(move || async move {
             let store = Store::connect(&url, 10).await.unwrap_or_else(|error| panic!("{error}"));
+            let engine = engine_connect(&address, &queue, options.tuning).await;
             let activities = Activities {
                 store,
                 sealer: Some(Sealer::parse(&key).unwrap_or_else(|error| panic!("{error}"))),
                 allow_private_addresses: options.allow_private_addresses,
                 retry: options.retry,
+                engine: Arc::new(engine.clone()),
+                kill_switch: options.kill_switch,
+                budgets: Default::default(),
             };
-            WorkerConfig { activities, engine: engine_connect(&queue, options.tuning).await, max_activities: 8, metrics: None }
+            WorkerConfig {
+                activities,
+                engine,
+                max_activities: options.max_activities,
+                reconcile_every: options.reconcile_every,
+                metrics: None,
+            }
         })
     }
 
     /// A worker as a process of its own, which can be killed.
-    pub fn worker_process(&self) -> ProcessWorker {
-        ProcessWorker::start(&self.process_env())
+    pub fn worker_process(&self) -> OviaProcess {
+        OviaProcess::start("worker", &self.process_env())
     }
 
     /// Environment that points `ovia` at this app's engines.
@@ -155,7 +195,7 @@ impl TestApp {
             ("OVIA_ALLOW_PRIVATE_ADDRESSES", "true".into()),
             ("OVIA_TASK_QUEUE", self.task_queue.clone()),
             ("OVIA_METRICS_LISTEN", "127.0.0.1:0".into()),
-            ("TEMPORAL_ADDRESS", required_env("OVIA_TEST_TEMPORAL_ADDRESS")),
+            ("TEMPORAL_ADDRESS", self.temporal_address.clone()),
             ("TEMPORAL_NAMESPACE", "default".into()),
         ]
     }
@@ -207,6 +247,17 @@ impl TestApp {
         .await
     }
 
+    pub async fn workflow_id(&self, run: &str) -> String {
+        text(&self.run(run).await["workflow_id"])
+    }
+
+    /// The highest attempt of the activities that are under way in a workflow; 0 if there are none.
+    pub async fn activity_attempt(&self, workflow_id: &str) -> i32 {
+        let handle = self.engine.client().get_workflow_handle::<UntypedWorkflow>(workflow_id);
+        let description = handle.describe(WorkflowDescribeOptions::default()).await.unwrap_or_else(|error| panic!("{error}"));
+        description.raw().pending_activities.iter().map(|activity| activity.attempt).max().unwrap_or(0)
+    }
+
     /// Waits until the runs that follow a sync (matching, then rollup) are over, and answers them.
     pub async fn follow_ups_end(&self, sync_run: &str) -> (Value, Value) {
         let matching = self.child_end(sync_run, "matching").await;
@@ -224,16 +275,20 @@ impl TestApp {
     }
 }
 
-async fn engine_connect(task_queue: &str, sync_tuning: SyncTuning) -> TemporalEngine {
-    let address = format!("http://{}", required_env("OVIA_TEST_TEMPORAL_ADDRESS"));
-    let address = address.parse::<url::Url>().unwrap_or_else(|error| panic!("{address}: {error}"));
-    let config = TemporalConfig {
-        connection: ConnectionOptions::new(address).identity("ovia-tests").build(),
+async fn engine_connect(address: &str, task_queue: &str, sync_tuning: SyncTuning) -> TemporalEngine {
+    let config = temporal_config(address, task_queue, sync_tuning);
+    TemporalEngine::connect(config).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The Temporal at `address` (`127.0.0.1:7233`).
+pub(crate) fn temporal_config(address: &str, task_queue: &str, sync_tuning: SyncTuning) -> TemporalConfig {
+    let target = format!("http://{address}").parse::<url::Url>().unwrap_or_else(|error| panic!("{address}: {error}"));
+    TemporalConfig {
+        connection: ConnectionOptions::new(target).identity("ovia-tests").build(),
         client: ClientOptions::new("default").build(),
         task_queue: task_queue.to_owned(),
         sync_tuning,
-    };
-    TemporalEngine::connect(config).await.unwrap_or_else(|error| panic!("{error}"))
+    }
 }
 
 fn is_over(run: &Value) -> bool {

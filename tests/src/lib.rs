@@ -1,13 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod app;
+pub mod chaos;
+mod database;
+mod engine_process;
+mod event_stream;
 mod http;
+mod private_engines;
 pub mod state;
 mod worker;
 
 pub use app::{TestApp, TestOptions};
+pub use database::AppDatabase;
+pub use event_stream::{EventStream, StreamEvent};
 pub use http::Http;
-pub use worker::{ProcessWorker, ThreadWorker};
+pub use private_engines::PrivateEngines;
+pub use worker::{OviaProcess, ThreadWorker};
 
 /// An environment variable the test command sets. Panics, saying what to do, where it is missing.
 pub fn required_env(name: &str) -> String {

@@ -1,7 +1,8 @@
-//! Workers of a test: in a thread of the test's process, or as a process of their own that can be killed.
+//! Workers of a test: in a thread of the test's process, or as processes of their own that can be killed.
 
 use std::{
-    path::PathBuf,
+    fs::File,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::JoinHandle,
 };
@@ -51,19 +52,28 @@ impl Drop for ThreadWorker {
     }
 }
 
-/// `ovia worker` as a process; killed when dropped.
-pub struct ProcessWorker {
+/// `ovia worker` or `ovia api` as a process; killed when dropped.
+pub struct OviaProcess {
     child: Child,
 }
 
-impl ProcessWorker {
-    pub fn start(env: &[(&str, String)]) -> Self {
-        let mut command = Command::new(ovia_binary());
-        command.arg("worker").envs(env.iter().map(|(name, value)| (name, value))).stdin(Stdio::null()).stdout(Stdio::null());
-        if std::env::var_os("OVIA_TEST_LOGS").is_none() {
-            command.stderr(Stdio::null());
-        }
-        let child = command.spawn().unwrap_or_else(|error| panic!("failed to start `ovia worker`: {error}"));
+impl OviaProcess {
+    pub fn start(command: &str, env: &[(&str, String)]) -> Self {
+        let stderr = if std::env::var_os("OVIA_TEST_LOGS").is_none() { Stdio::null() } else { Stdio::inherit() };
+        Self::spawn(command, env, stderr)
+    }
+
+    /// Writes its log to the file `log`.
+    pub fn start_logging(command: &str, env: &[(&str, String)], log: &Path) -> Self {
+        let file = File::create(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+        Self::spawn(command, env, file.into())
+    }
+
+    fn spawn(command: &str, env: &[(&str, String)], stderr: Stdio) -> Self {
+        let mut process = Command::new(ovia_binary());
+        process.arg(command).envs(env.iter().map(|(name, value)| (name, value)));
+        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        let child = process.spawn().unwrap_or_else(|error| panic!("failed to start `ovia {command}`: {error}"));
         Self { child }
     }
 
@@ -83,7 +93,7 @@ impl ProcessWorker {
     }
 }
 
-impl Drop for ProcessWorker {
+impl Drop for OviaProcess {
     fn drop(&mut self) {
         self.kill();
     }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 pub use ovia_activities::Activities;
-use ovia_workflows::{ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, TemporalEngine};
+use ovia_workflows::{BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow, ReplayWorkflow, RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine};
 use temporalio_common::telemetry::{TelemetryOptions, metrics::CoreMeter};
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
@@ -19,6 +19,8 @@ pub struct WorkerConfig {
     pub engine: TemporalEngine,
     /// Activities at once. Each slice holds one Postgres connection while it commits.
     pub max_activities: usize,
+    /// How often the reconciler is to run; `None` leaves it alone.
+    pub reconcile_every: Option<Duration>,
     /// Where Temporal's SDK counts; `None` counts nothing.
     pub metrics: Option<Arc<dyn CoreMeter>>,
 }
@@ -35,6 +37,8 @@ pub enum WorkerError {
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
 /// How long running slices may finish their page at shutdown before they are cancelled.
 const GRACE: Duration = Duration::from_secs(2);
+/// Between looks whether the reconciler is still scheduled: a Temporal that lost its data has lost it too.
+const ENSURE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Polls and works until `shutdown` completes; then lets running slices commit their page and returns.
 pub async fn worker_run(config: WorkerConfig, shutdown: impl Future<Output = ()>) -> Result<(), WorkerError> {
@@ -42,15 +46,28 @@ pub async fn worker_run(config: WorkerConfig, shutdown: impl Future<Output = ()>
     let telemetry = TelemetryOptions::builder().maybe_metrics(config.metrics.clone()).build();
     let options = RuntimeOptions::builder().telemetry_options(telemetry).build().map_err(|error| setup(&error))?;
     let runtime = Runtime::from_current_tokio(options).map_err(|error| setup(&error))?;
+    let (engine, reconcile_every) = (config.engine.clone(), config.reconcile_every);
     let mut worker = Worker::new(&runtime, config.engine.client().clone(), options_build(config)?).map_err(|error| setup(&error))?;
     let stop = worker.shutdown_handle();
     let running = worker.run();
     tokio::pin!(running);
     tokio::select! {
         ended = &mut running => return ended.map_err(|error| WorkerError::Stopped(error.to_string())),
+        never = reconcile_ensure_forever(engine, reconcile_every) => match never {},
         () = shutdown => stop(),
     }
     running.await.map_err(|error| WorkerError::Stopped(error.to_string()))
+}
+
+/// Keeps the reconciler scheduled. Every worker does it: it is one cheap question.
+async fn reconcile_ensure_forever(engine: TemporalEngine, every: Option<Duration>) -> std::convert::Infallible {
+    let Some(every) = every else { return std::future::pending().await };
+    loop {
+        if let Err(error) = engine.reconcile_ensure(every.as_secs().max(1)).await {
+            tracing::warn!(%error, "failed to make sure that the reconciler is scheduled; trying again");
+        }
+        tokio::time::sleep(ENSURE_INTERVAL.min(every)).await;
+    }
 }
 
 /// The list of everything registered.
@@ -63,9 +80,21 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .tuner(tuner(config.max_activities))
         .register_workflow::<SyncWorkflow>()
         .map_err(setup)?
+        .register_workflow::<BackfillWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<CensusWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<ReplayWorkflow>()
+        .map_err(setup)?
         .register_workflow::<MatchingWorkflow>()
         .map_err(setup)?
         .register_workflow::<KpiRollupWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<RetentionWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<ScheduledWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<ReconcileWorkflow>()
         .map_err(setup)?
         .register_workflow::<ConnectionCheckWorkflow>()
         .map_err(setup)?

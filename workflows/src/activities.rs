@@ -8,7 +8,10 @@ use temporalio_sdk::activities::ActivityError;
 
 use crate::{
     client::ConnectionCheck,
-    types::{ConnectionRef, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
+    reconcile::{ReconcileInput, Reconciled},
+    scheduled::ScheduledPlan,
+    schedules::ScheduledInput,
+    types::{ConnectionRef, ConnectionRun, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
 };
 
 pub struct OviaActivities;
@@ -24,6 +27,24 @@ impl OviaActivities {
     /// Pulls pages of one stream until it is complete or the slice's budget is used up. Resumes from the cursors in Postgres.
     #[activity(name = "ovia.pull_slice")]
     pub fn pull_slice(input: PullSlice) -> Result<SliceOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Pulls windows of a backfill, as `pull_slice` does streams. Plans them first.
+    #[activity(name = "ovia.backfill_slice")]
+    pub fn backfill_slice(input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Enumerates what the source has, and marks what vanished.
+    #[activity(name = "ovia.census_slice")]
+    pub fn census_slice(input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Reads stored payloads again.
+    #[activity(name = "ovia.replay_slice")]
+    pub fn replay_slice(input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
         unimplemented!()
     }
 
@@ -45,6 +66,24 @@ impl OviaActivities {
         unimplemented!()
     }
 
+    /// Deletes what the organisation keeps no longer.
+    #[activity(name = "ovia.retention_sweep")]
+    pub fn retention_sweep(input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Makes the run a schedule asks for, or keeps why it does not start.
+    #[activity(name = "ovia.scheduled_begin")]
+    pub fn scheduled_begin(input: ScheduledInput) -> Result<ScheduledPlan, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Makes Temporal and Postgres agree about schedules and runs.
+    #[activity(name = "ovia.reconcile")]
+    pub fn reconcile(input: ReconcileInput) -> Result<Reconciled, ActivityError> {
+        unimplemented!()
+    }
+
     /// Tries a connection's address, credentials and settings.
     #[activity(name = "ovia.connection_check")]
     pub fn connection_check(input: ConnectionRef) -> Result<ConnectionCheck, ActivityError> {
@@ -54,5 +93,5 @@ impl OviaActivities {
 
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
-    pub use super::ovia_activities::{ConnectionCheck, KpiRollup, MatchIdentities, PullSlice, RunFinish, SyncBegin};
+    pub use super::ovia_activities::{BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, PullSlice, Reconcile, ReplaySlice, RetentionSweep, RunFinish, ScheduledBegin, SyncBegin};
 }

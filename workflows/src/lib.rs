@@ -1,8 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod activities;
+pub mod backfill;
+pub mod census;
 pub mod client;
 pub mod connection_check;
+pub mod delivery;
 mod failure;
 mod follow_up;
 pub mod kpi_rollup;
@@ -10,14 +13,28 @@ pub mod matching;
 pub mod names;
 mod org_run;
 pub mod policies;
+pub mod reconcile;
+pub mod replay;
+pub mod retention;
+pub mod scheduled;
+pub mod schedules;
+pub mod sliced;
 pub mod sync;
 pub mod temporal;
+mod temporal_schedules;
 pub mod types;
 
 pub use activities::OviaActivities;
+pub use backfill::BackfillWorkflow;
+pub use census::CensusWorkflow;
 pub use client::{ConnectionCheck, Engine, EngineError, RunStart, workflow_id};
 pub use connection_check::ConnectionCheckWorkflow;
 pub use kpi_rollup::KpiRollupWorkflow;
 pub use matching::MatchingWorkflow;
+pub use reconcile::ReconcileWorkflow;
+pub use replay::ReplayWorkflow;
+pub use retention::RetentionWorkflow;
+pub use scheduled::ScheduledWorkflow;
+pub use schedules::ScheduleEngine;
 pub use sync::SyncWorkflow;
 pub use temporal::{TemporalConfig, TemporalEngine};

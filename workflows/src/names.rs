@@ -6,9 +6,18 @@ use temporalio_common::search_attributes::SearchAttributeKey;
 pub const TASK_QUEUE: &str = "ovia";
 
 pub const SYNC_WORKFLOW: &str = "ovia.sync";
+pub const BACKFILL_WORKFLOW: &str = "ovia.backfill";
+pub const CENSUS_WORKFLOW: &str = "ovia.census";
+pub const REPLAY_WORKFLOW: &str = "ovia.replay";
 pub const MATCHING_WORKFLOW: &str = "ovia.matching";
 pub const KPI_ROLLUP_WORKFLOW: &str = "ovia.kpi_rollup";
+pub const RETENTION_WORKFLOW: &str = "ovia.retention";
+pub const SCHEDULED_WORKFLOW: &str = "ovia.scheduled";
+pub const RECONCILE_WORKFLOW: &str = "ovia.reconcile";
 pub const CONNECTION_CHECK_WORKFLOW: &str = "ovia.connection_check";
+
+/// Tells a paused run that it may go on.
+pub const RESUME_SIGNAL: &str = "resume";
 
 /// Search attributes, all of type Keyword: `OviaOrg = "…" and OviaRunKind = "sync"`.
 pub const SEARCH_ATTRIBUTES: [&str; 5] = ["OviaOrg", "OviaRunKind", "OviaSource", "OviaConnection", "OviaRunId"];

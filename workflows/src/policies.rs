@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ovia_domain::RunKind;
 use temporalio_common::RetryPolicy;
 use temporalio_sdk::{ActivityCancellationType, ActivityOptions, WorkflowCancellationToken};
 
@@ -40,11 +41,29 @@ pub fn slice(max_seconds: u32) -> ActivityOptions {
         .build()
 }
 
+/// Temporal's priority of a kind of run, 1 (first) to 5: what people wait for comes before what fills up the past.
+pub fn priority(kind: RunKind) -> u32 {
+    match kind {
+        RunKind::Sync => 2,
+        RunKind::Matching | RunKind::KpiRollup => 3,
+        RunKind::Backfill | RunKind::Census | RunKind::Replay => 4,
+        RunKind::Retention => 5,
+    }
+}
+
 fn retry_some() -> RetryPolicy {
     RetryPolicy::builder()
         .initial_interval(Duration::from_millis(500))
         .maximum_interval(Duration::from_secs(15))
         .maximum_attempts(ATTEMPTS_MAX)
+        .build()
+}
+
+/// A pass over everything. Another follows soon, so it is not tried for long.
+pub fn reconcile() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(300))
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(RetryPolicy::builder().maximum_attempts(2).initial_interval(Duration::from_millis(500)).build())
         .build()
 }
 

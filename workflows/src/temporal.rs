@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
-use ovia_domain::{ConnectionId, OrgId, RunKind};
+use ovia_domain::{ConnectionId, OrgId, RunKind, Source};
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, Priority, RpcOptions, UntypedWorkflow, WorkflowCancelOptions,
+    Client, ClientOptions, Connection, ConnectionOptions, Priority, RpcOptions, UntypedSignal, UntypedWorkflow, WorkflowCancelOptions,
     WorkflowDescribeOptions, WorkflowExecutionStatus, WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowIdReusePolicy,
-    WorkflowStartOptions,
+    WorkflowSignalOptions, WorkflowStartOptions, WorkflowTerminateOptions,
     errors::{WorkflowInteractionError, WorkflowStartError},
 };
-use temporalio_common::{MemoValues, search_attributes::SearchAttributes};
+use temporalio_common::{MemoValues, data_converters::RawValue, search_attributes::SearchAttributes};
 
 use crate::{
+    backfill::BackfillWorkflow,
+    census::CensusWorkflow,
     client::{ConnectionCheck, Engine, EngineError, RunStart},
     connection_check::ConnectionCheckWorkflow,
+    delivery::{WorkflowEnd, WorkflowLook},
     kpi_rollup::KpiRollupWorkflow,
     matching::MatchingWorkflow,
-    names,
+    names, policies,
+    replay::ReplayWorkflow,
+    retention::RetentionWorkflow,
     sync::SyncWorkflow,
-    types::{ConnectionRef, OrgRun, SyncInput, SyncTuning},
+    types::{ConnectionRef, ConnectionRun, OrgRun, SyncInput, SyncTuning},
 };
 
 /// Where Temporal is and how its work is done.
@@ -58,6 +63,10 @@ impl TemporalEngine {
         &self.task_queue
     }
 
+    pub(crate) fn sync_tuning(&self) -> SyncTuning {
+        self.sync_tuning
+    }
+
     /// Registers the search attributes in the namespace, where they are missing. A server that refuses (no permission, as on Temporal
     /// Cloud) is told apart from one that does not answer: the caller says what to register by hand.
     pub async fn search_attributes_ensure(&self) -> Result<(), EngineError> {
@@ -81,6 +90,10 @@ impl TemporalEngine {
         added.map(|_| ()).map_err(|status| EngineError::Other(status.message().to_owned()))
     }
 
+    fn connection_run(&self, start: &RunStart, (connection_id, source): (ConnectionId, Source)) -> ConnectionRun {
+        ConnectionRun { org_id: start.org_id, run_id: start.run_id, connection_id, source, tuning: self.sync_tuning }
+    }
+
     fn start_options(&self, start: &RunStart) -> WorkflowStartOptions {
         let mut memo = MemoValues::new();
         memo.insert(names::MEMO_SUMMARY, start.summary.clone());
@@ -90,7 +103,12 @@ impl TemporalEngine {
             .search_attributes(search_attributes(start))
             .memo(memo)
             .static_summary(start.summary.clone())
-            .priority(Priority::builder().fairness_key(start.org_id.to_string()).build())
+            .priority(
+                Priority::builder()
+                    .fairness_key(start.org_id.to_string())
+                    .priority_key(start.priority.unwrap_or_else(|| policies::priority(start.kind)))
+                    .build(),
+            )
             .rpc_options(rpc(5))
             .build()
     }
@@ -127,6 +145,18 @@ fn check_id(connection_id: ConnectionId) -> String {
     format!("connection_check/{connection_id}/{}", ovia_domain::RunId::generate())
 }
 
+/// What is not known to be over is taken for running: a pause, or a state of a newer server.
+fn look(status: WorkflowExecutionStatus) -> WorkflowLook {
+    match status {
+        WorkflowExecutionStatus::Completed => WorkflowLook::Ended(WorkflowEnd::Completed),
+        WorkflowExecutionStatus::Failed => WorkflowLook::Ended(WorkflowEnd::Failed),
+        WorkflowExecutionStatus::Canceled => WorkflowLook::Ended(WorkflowEnd::Cancelled),
+        WorkflowExecutionStatus::Terminated => WorkflowLook::Ended(WorkflowEnd::Terminated),
+        WorkflowExecutionStatus::TimedOut => WorkflowLook::Ended(WorkflowEnd::TimedOut),
+        _ => WorkflowLook::Running,
+    }
+}
+
 #[async_trait::async_trait]
 impl Engine for TemporalEngine {
     async fn run_start(&self, start: &RunStart) -> Result<(), EngineError> {
@@ -139,9 +169,37 @@ impl Engine for TemporalEngine {
                     SyncInput { org_id: start.org_id, run_id: start.run_id, connection_id, source, tuning: self.sync_tuning, resume: None };
                 started(self.client.start_workflow(SyncWorkflow::run, input, options).await)
             }
+            (RunKind::Backfill, Some(connection)) => {
+                started(self.client.start_workflow(BackfillWorkflow::run, self.connection_run(start, connection), options).await)
+            }
+            (RunKind::Census, Some(connection)) => {
+                started(self.client.start_workflow(CensusWorkflow::run, self.connection_run(start, connection), options).await)
+            }
+            (RunKind::Replay, Some(connection)) => {
+                started(self.client.start_workflow(ReplayWorkflow::run, self.connection_run(start, connection), options).await)
+            }
             (RunKind::Matching, _) => started(self.client.start_workflow(MatchingWorkflow::run, org_run, options).await),
             (RunKind::KpiRollup, _) => started(self.client.start_workflow(KpiRollupWorkflow::run, org_run, options).await),
+            (RunKind::Retention, _) => started(self.client.start_workflow(RetentionWorkflow::run, org_run, options).await),
             (kind, _) => Err(EngineError::Other(format!("runs of kind {kind} cannot be started yet"))),
+        }
+    }
+
+    async fn run_resume(&self, workflow_id: &str) -> Result<(), EngineError> {
+        let handle = self.client.get_workflow_handle::<UntypedWorkflow>(workflow_id);
+        let options = WorkflowSignalOptions::builder().rpc_options(rpc(5)).build();
+        match handle.signal(UntypedSignal::new(names::RESUME_SIGNAL), RawValue::new(Vec::new()), options).await {
+            Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
+            Err(error) => Err(EngineError::Unavailable(error.to_string())),
+        }
+    }
+
+    async fn run_terminate(&self, workflow_id: &str, reason: &str) -> Result<(), EngineError> {
+        let handle = self.client.get_workflow_handle::<UntypedWorkflow>(workflow_id);
+        let options = WorkflowTerminateOptions::builder().reason(reason).rpc_options(rpc(5)).build();
+        match handle.terminate(options).await {
+            Ok(()) | Err(WorkflowInteractionError::NotFound(_)) => Ok(()),
+            Err(error) => Err(EngineError::Unavailable(error.to_string())),
         }
     }
 
@@ -158,10 +216,14 @@ impl Engine for TemporalEngine {
     }
 
     async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError> {
+        Ok(matches!(self.run_look(workflow_id).await?, WorkflowLook::Ended(_)))
+    }
+
+    async fn run_look(&self, workflow_id: &str) -> Result<WorkflowLook, EngineError> {
         let handle = self.client.get_workflow_handle::<UntypedWorkflow>(workflow_id);
         match handle.describe(WorkflowDescribeOptions::builder().rpc_options(rpc(5)).build()).await {
-            Ok(description) => Ok(description.status() != WorkflowExecutionStatus::Running),
-            Err(WorkflowInteractionError::NotFound(_)) => Ok(false),
+            Ok(description) => Ok(look(description.status())),
+            Err(WorkflowInteractionError::NotFound(_)) => Ok(WorkflowLook::Unknown),
             Err(error) => Err(EngineError::Unavailable(error.to_string())),
         }
     }

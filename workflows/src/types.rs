@@ -35,6 +35,8 @@ pub struct SyncTuning {
     /// First pause after a failing source; doubles up to `source_retry_max_ms`.
     pub source_retry_first_ms: u64,
     pub source_retry_max_ms: u64,
+    /// How often a paused run looks whether it may go on, in case nobody tells it.
+    pub paused_look_ms: u64,
 }
 
 impl Default for SyncTuning {
@@ -46,6 +48,7 @@ impl Default for SyncTuning {
             source_failures_max: 5,
             source_retry_first_ms: 2_000,
             source_retry_max_ms: 60_000,
+            paused_look_ms: 60_000,
         }
     }
 }
@@ -68,6 +71,8 @@ pub enum SyncPlan {
     Refused { error: RunError },
     /// The run was cancelled before it started.
     Cancelled,
+    /// The run was paused before it started.
+    Paused,
 }
 
 /// Input of `ovia.pull_slice`.
@@ -79,6 +84,17 @@ pub struct PullSlice {
     pub stream: String,
     pub max_pages: u32,
     pub max_seconds: u32,
+}
+
+/// Input of `ovia.backfill`, `ovia.census` and `ovia.replay`, and of the activity each repeats until it answers `Done`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConnectionRun {
+    pub org_id: OrgId,
+    pub run_id: RunId,
+    pub connection_id: ConnectionId,
+    pub source: Source,
+    #[serde(default)]
+    pub tuning: SyncTuning,
 }
 
 /// What one slice came to. `pages` committed by it; progress resets the count of failures.
@@ -97,6 +113,10 @@ pub enum SliceOutcome {
     Failed { error: RunError },
     /// The run is being cancelled; nothing more was written.
     Cancelled { pages: u32 },
+    /// Another run of the connection goes first.
+    Yielded { pages: u32, wait_ms: u64 },
+    /// The run is paused: by a person, with its connection, or by the kill switch.
+    Paused { pages: u32 },
 }
 
 /// Input of `ovia.matching` and `ovia.kpi_rollup`, and of their activities.

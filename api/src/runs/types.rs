@@ -1,13 +1,14 @@
 //! Runs on the wire.
 
-use ovia_domain::{ErrorCode, RunCounts, RunError, RunKind, RunStatus};
+use ovia_domain::{ErrorCode, RunCounts, RunError, RunKind, RunStatus, TimeWindow};
 use ovia_store::runs_read::{RunRow, RunStreamRow};
 use poem_openapi::Object;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{names::Name, state::ApiState, time::Time};
+use super::health::HealthOut;
+use crate::{names::Name, problem::Problem, runs_start::Overrides, state::ApiState, time::Time};
 
 /// A run to start.
 #[derive(Object, Deserialize)]
@@ -18,6 +19,42 @@ pub(crate) struct RunIn {
     /// Of `kpi_rollup`: compute the figures as they were at this time. Now, if not given.
     #[serde(default)]
     pub as_of: Option<Time>,
+}
+
+/// What a retry does otherwise than the run it repeats.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetryIn {
+    /// Only these streams.
+    #[serde(default)]
+    streams: Option<Vec<String>>,
+    /// Rows asked for per page, 1 to 100.
+    #[serde(default)]
+    page_size: Option<u32>,
+    /// Only rows updated in this time.
+    #[serde(default)]
+    window: Option<WindowIn>,
+}
+
+/// A half-open stretch of time.
+#[derive(Object, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowIn {
+    from: Time,
+    to: Time,
+}
+
+impl RetryIn {
+    pub fn overrides(self) -> Result<Overrides, Problem> {
+        if self.page_size.is_some_and(|size| !(1..=100).contains(&size)) {
+            return Err(Problem::field("page_size", "it is not between 1 and 100"));
+        }
+        let window = self.window.map(|window| TimeWindow { from: window.from.0, to: window.to.0 });
+        if window.is_some_and(|window| window.from >= window.to) {
+            return Err(Problem::field("window.from", "it is not before `to`"));
+        }
+        Ok(Overrides { streams: self.streams, page_size: self.page_size, window })
+    }
 }
 
 /// One run.
@@ -39,6 +76,12 @@ pub(crate) struct RunOut {
     ended_at: Option<Time>,
     /// Until when a run that is `waiting` waits for the source's rate limit.
     waiting_until: Option<Time>,
+    /// Who or what paused a run that is `paused`: `person`, `connection`, `kill_switch`.
+    paused_by: Option<String>,
+    /// Its last event, or the last time a worker was known to be busy with it.
+    last_activity_at: Time,
+    /// Whether it is at work, waits, or is stuck; null once it has ended.
+    health: Option<HealthOut>,
     /// Sums over the streams.
     counts: CountsOut,
     /// Streams in the order they are synced.
@@ -86,6 +129,10 @@ struct StreamOut {
     total_hint: Option<i64>,
     /// 0 to 100; null while nobody knows the total.
     percent: Option<i64>,
+    /// Records fetched per second, over the last minute; null while it is not running.
+    rows_per_second: Option<f64>,
+    /// How long it will take at this pace; null without a total or a pace.
+    eta_seconds: Option<i64>,
     note: Option<String>,
     started_at: Option<Time>,
     ended_at: Option<Time>,
@@ -105,6 +152,7 @@ pub(crate) struct RunErrorOut {
 impl RunOut {
     pub fn new(row: RunRow, state: &ApiState) -> Self {
         let counts = row.counts().into();
+        let health = HealthOut::of(&row);
         Self {
             id: row.id.0,
             // the table's checks hold these to the domain's names
@@ -119,6 +167,9 @@ impl RunOut {
             started_at: row.started_at.map(Time),
             ended_at: row.ended_at.map(Time),
             waiting_until: row.waiting_until.map(Time),
+            paused_by: row.paused_by,
+            last_activity_at: row.last_activity_at.into(),
+            health,
             counts,
             progress: row.streams.0.into_iter().map(StreamOut::from).collect(),
             error: row.error.map(|error| error.0.into()),
@@ -149,6 +200,8 @@ impl From<RunStreamRow> for StreamOut {
     fn from(row: RunStreamRow) -> Self {
         Self {
             percent: row.percent(),
+            rows_per_second: row.rows_per_second.map(|rate| (rate * 10.0).round() / 10.0),
+            eta_seconds: row.eta_seconds(),
             stream: row.stream,
             status: row.status,
             fetched: row.fetched,

@@ -3,9 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use ovia_api::{ApiConfig, api_endpoint};
-use ovia_domain::{ConnectionId, OrgId};
+use ovia_domain::{ConnectionId, OrgId, RunKind, ScheduleId};
 use ovia_store::{Sealer, testing::TestDatabase};
-use ovia_workflows::{ConnectionCheck, Engine, EngineError, RunStart};
+use ovia_workflows::{
+    ConnectionCheck, Engine, EngineError, RunStart, ScheduleEngine,
+    delivery::WorkflowLook,
+    schedules::{Marks, SchedulePage, ScheduleSeen, ScheduleTarget},
+    types::SyncTuning,
+};
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Response,
     endpoint::BoxEndpoint,
@@ -23,10 +28,26 @@ mockall::mock! {
     #[async_trait::async_trait]
     impl Engine for Temporal {
         async fn run_start(&self, start: &RunStart) -> Result<(), EngineError>;
+        async fn run_resume(&self, workflow_id: &str) -> Result<(), EngineError>;
+        async fn run_terminate(&self, workflow_id: &str, reason: &str) -> Result<(), EngineError>;
         async fn run_cancel(&self, workflow_id: &str, reason: &str) -> Result<(), EngineError>;
+        async fn run_look(&self, workflow_id: &str) -> Result<WorkflowLook, EngineError>;
         async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError>;
         async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError>;
         async fn ready(&self) -> Result<(), EngineError>;
+    }
+
+    #[async_trait::async_trait]
+    impl ScheduleEngine for Temporal {
+        fn schedule_temporal_id(&self, kind: RunKind, id: ScheduleId) -> String;
+        async fn schedule_put(&self, target: &ScheduleTarget) -> Result<ScheduleSeen, EngineError>;
+        async fn schedule_describe(&self, target: &ScheduleTarget) -> Result<Option<ScheduleSeen>, EngineError>;
+        fn schedule_wanted(&self, target: &ScheduleTarget) -> String;
+        async fn schedule_delete(&self, temporal_id: &str) -> Result<(), EngineError>;
+        async fn schedule_trigger(&self, kind: RunKind, id: ScheduleId) -> Result<(), EngineError>;
+        async fn schedules_list(&self, page: Option<Vec<u8>>) -> Result<SchedulePage, EngineError>;
+        async fn reconcile_ensure(&self, seconds: u64) -> Result<(), EngineError>;
+        fn tuning(&self) -> SyncTuning;
     }
 }
 
@@ -206,7 +227,18 @@ pub fn willing_engine() -> MockTemporal {
         error: None,
     };
     engine.expect_connection_check().returning(move |_, _| Ok(found.clone()));
+    engine.expect_schedule_temporal_id().returning(|kind, id| format!("ovia/test/{kind}/{id}"));
+    engine.expect_schedule_put().returning(|target| Ok(schedule_seen(target)));
+    engine.expect_schedule_describe().returning(|target| Ok(Some(schedule_seen(target))));
+    engine.expect_schedule_delete().returning(|_| Ok(()));
+    engine.expect_schedule_trigger().returning(|_, _| Ok(()));
     engine
+}
+
+fn schedule_seen(target: &ScheduleTarget) -> ScheduleSeen {
+    let marks = Marks { wanted: "w".into(), listed: "l".into(), seen: "s".into() };
+    let next_runs = if target.schedule.paused { Vec::new() } else { vec![chrono::Utc::now(); 5] };
+    ScheduleSeen { marks, next_runs, paused: target.schedule.paused }
 }
 
 pub fn connection_body(name: &str) -> Value {

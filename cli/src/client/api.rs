@@ -56,6 +56,20 @@ impl ApiClient {
         self.with_body(Method::DELETE, path, None).await
     }
 
+    pub async fn put(&self, path: &str, body: &Value) -> CliResult<Value> {
+        self.with_body(Method::PUT, path, Some(body)).await
+    }
+
+    /// Any method, with a query.
+    pub async fn call(&self, method: Method, path: &str, query: &[(&str, String)], body: Option<&Value>) -> CliResult<Value> {
+        let request = self.request(method, path)?.query(query).timeout(TIMEOUT);
+        self.send(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
     /// All pages of a list, as one list.
     pub async fn get_all(&self, path: &str, query: &[(&str, String)]) -> CliResult<Vec<Value>> {
         let mut items = Vec::new();

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     app::Global,
-    client::{ApiClient, target},
+    client::{ApiClient, page_of, target},
     exit::{CliError, CliResult, Exit},
-    output::{Column, list, pairs, print, print_json, short_time, text},
+    output::{Column, list, number, pairs, print, print_json, short_time, text},
 };
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,8 @@ pub enum ConnectionsCommand {
     List(Paging),
     /// Show one connection.
     Show(ConnectionArg),
+    /// How each of a connection's streams stands, over all its runs.
+    Streams(ConnectionArg),
     /// Check that the source answers and accepts the credentials.
     Test(ConnectionArg),
     /// Remove a connection.
@@ -78,6 +80,19 @@ const COLUMNS: &[Column] = &[
     Column { title: "ID", cell: |row| text(row, "/id") },
 ];
 
+const STREAM_COLUMNS: &[Column] = &[
+    Column { title: "STREAM", cell: |row| text(row, "/stream") },
+    Column { title: "LIVE", cell: |row| text(row, "/live_status") },
+    Column { title: "BACKFILL", cell: |row| text(row, "/backfill_status") },
+    Column { title: "LAST SUCCESS", cell: |row| short_time(row, "/last_success_at") },
+    Column { title: "WATERMARK", cell: |row| short_time(row, "/cursor/watermark") },
+    Column { title: "WRITTEN", cell: |row| number(row, "/items_ingested_total") },
+    Column { title: "IN 24 H", cell: |row| number(row, "/items_ingested_last_24h") },
+    Column { title: "QUEUED", cell: |row| number(row, "/details_queued") },
+    Column { title: "DEAD", cell: |row| number(row, "/dead_letters_open") },
+    Column { title: "LAST ERROR", cell: |row| text(row, "/last_error_message") },
+];
+
 pub async fn run(global: &Global, command: &ConnectionsCommand) -> CliResult {
     let client = target(global)?;
     match command {
@@ -87,6 +102,7 @@ pub async fn run(global: &Global, command: &ConnectionsCommand) -> CliResult {
             Listing { path: "connections", query: Vec::new(), columns: COLUMNS, when_empty }.show(&client, paging, global.json).await
         }
         ConnectionsCommand::Show(arg) => show(&reference::connection(&client, &arg.connection).await?, global.json),
+        ConnectionsCommand::Streams(arg) => streams(&client, &arg.connection, global.json).await,
         ConnectionsCommand::Test(arg) => test(&client, &arg.connection, global.json).await,
         ConnectionsCommand::Remove(arg) => remove(&client, &arg.connection, global.json).await,
     }
@@ -128,6 +144,14 @@ fn show(connection: &Value, json: bool) -> CliResult {
         ("created", short_time(connection, "/created_at")),
         ("updated", short_time(connection, "/updated_at")),
     ]))
+}
+
+async fn streams(client: &ApiClient, name: &str, json: bool) -> CliResult {
+    let connection = reference::connection(client, name).await?;
+    let path = format!("connections/{}/streams", text(&connection, "/id"));
+    let (items, next_cursor) = page_of(client.get(&path, &[]).await?);
+    let when_empty = "Nothing is known of its streams before the first sync.";
+    Listing { path: &path, query: Vec::new(), columns: STREAM_COLUMNS, when_empty }.print(&items, next_cursor, json)
 }
 
 async fn test(client: &ApiClient, name: &str, json: bool) -> CliResult {

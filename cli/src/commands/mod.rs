@@ -1,21 +1,27 @@
 //! One file per command.
 
 pub mod api;
+pub mod audit;
+pub mod census;
 pub mod connections;
 pub mod connectors;
+pub mod dead_letters;
 pub mod demo;
 mod demo_company;
 mod demo_pass;
 mod demo_summary;
 pub mod dev;
 pub mod healthcheck;
+pub mod kill_switch;
 pub mod kpi;
 mod listing;
 pub mod migrate;
 pub mod openapi;
 pub mod people;
 mod reference;
+pub mod replay;
 pub mod runs;
+pub mod schedule;
 pub mod sync;
 mod watching;
 pub mod worker;

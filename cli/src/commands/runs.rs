@@ -11,7 +11,7 @@ use crate::{
     app::Global,
     client::target,
     exit::CliResult,
-    output::{Column, RunProgress, number, pairs, print, print_json, print_json_line, short_time, table, text},
+    output::{Column, RunProgress, duration, number, pairs, print, print_json, print_json_line, short_time, table, text},
 };
 
 #[derive(Debug, Subcommand)]
@@ -90,6 +90,8 @@ const STREAM_COLUMNS: &[Column] = &[
     Column { title: "DELETED", cell: |row| count(row, "deleted") },
     Column { title: "DEAD", cell: |row| count(row, "dead_lettered") },
     Column { title: "REQUESTS", cell: |row| count(row, "requests") },
+    Column { title: "ROWS/S", cell: |row| number(row, "/rows_per_second") },
+    Column { title: "LEFT", cell: |row| row["eta_seconds"].as_i64().map(duration).unwrap_or_default() },
     Column { title: "NOTE", cell: |row| text(row, "/note") },
 ];
 
@@ -145,6 +147,8 @@ pub fn show(run: &Value, json: bool) -> CliResult {
         ("run", text(run, "/id")),
         ("kind", text(run, "/kind")),
         ("status", text(run, "/status")),
+        ("health", health(run)),
+        ("last activity", short_time(run, "/last_activity_at")),
         ("waiting until", short_time(run, "/waiting_until")),
         ("connection", text(run, "/connection_name")),
         ("asked for by", text(run, "/requested_by")),
@@ -161,6 +165,14 @@ pub fn show(run: &Value, json: bool) -> CliResult {
     match run["progress"].as_array() {
         Some(streams) if !streams.is_empty() => print(&format!("\n{}", table(streams, STREAM_COLUMNS, ""))),
         _ => Ok(()),
+    }
+}
+
+/// `stuck: Nothing was stored and no sign of life came for 5 min …`; nothing for a run that is over.
+fn health(run: &Value) -> String {
+    match text(run, "/health/state") {
+        state if state.is_empty() => state,
+        state => format!("{state}: {}", text(run, "/health/message")),
     }
 }
 

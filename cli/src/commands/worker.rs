@@ -15,13 +15,15 @@ pub async fn run() -> CliResult {
     logging::start(&settings.log, settings.log_format)?;
     let stop = shutdown::token()?;
     let metrics = SdkMetrics::start()?;
-    if let Some(address) = settings.metrics_listen {
+    let listen = settings.metrics_listen;
+    let parts = Parts::of(settings)?;
+    if let Some(address) = listen {
         let listener = TcpListener::bind(address).await.map_err(|error| {
             CliError::failure(format!("failed to listen on {address}: {error}"))
                 .hint("Set OVIA_METRICS_LISTEN to a free address, or to nothing.")
         })?;
         tracing::info!(address = %listener.local_addr()?, "serving /metrics and /health");
-        tokio::spawn(metrics.clone().serve(listener, stop.clone()));
+        tokio::spawn(metrics.clone().serve(parts.metrics()?, listener, stop.clone()));
     }
-    worker_run(Parts::of(settings)?, &metrics, stop).await
+    worker_run(parts, &metrics, stop).await
 }

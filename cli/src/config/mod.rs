@@ -47,6 +47,8 @@ pub struct Settings {
     /// Set when everything is needed.
     pub temporal: Option<TemporalSettings>,
     pub worker_activities: u32,
+    /// No scheduled or background work, of whatever organisation.
+    pub kill_switch: bool,
     pub metrics_listen: Option<SocketAddr>,
     pub organisation: String,
     pub log: String,
@@ -78,6 +80,7 @@ impl Settings {
             temporal_ui_url: layers.parsed("temporal_ui_url", "a URL as https://temporal.example.com", http_url),
             temporal: if everything { layers.checked("Temporal's settings", temporal()) } else { None },
             worker_activities: layers.number("worker_activities", 1, 1000),
+            kill_switch: layers.flag("kill_switch"),
             metrics_listen: layers.address("metrics_listen"),
             organisation: layers.text("organisation").unwrap_or_default(),
             log: layers.parsed("log", "a log level", |text| crate::logging::filter(text).ok().map(|_| text.to_owned())).unwrap_or_default(),

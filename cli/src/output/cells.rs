@@ -41,6 +41,15 @@ pub fn short_time(row: &Value, pointer: &str) -> String {
     }
 }
 
+/// Seconds as `45 s`, `12 min` or `3 h 5 min`.
+pub fn duration(seconds: i64) -> String {
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, _) if seconds < 120 => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
 /// Names come from sources: a terminal must not act on what is in them.
 fn single_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -60,5 +69,6 @@ mod tests {
         assert_eq!((flag(&row, "/y"), list(&row, "/l")), ("yes".into(), "x, 1".into()));
         assert_eq!(short_time(&row, "/t"), "2026-03-01 10:00:00");
         assert_eq!(text(&row, "/e"), "a [31m b");
+        assert_eq!((duration(119), duration(125), duration(11_100)), ("119 s".into(), "2 min".into(), "3 h 5 min".into()));
     }
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-pub use cells::{flag, list, number, short_time, text};
+pub use cells::{duration, flag, list, number, short_time, text};
 pub use progress::RunProgress;
 pub use table::{Column, pairs, table};
 

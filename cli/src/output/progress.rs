@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{number, text};
+use super::{duration, number, text};
 
 /// Shows what `GET /runs/{id}` says, again and again.
 pub struct RunProgress {
@@ -65,11 +65,16 @@ fn style(with_bar: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// `sync running: merge_requests (1200 rows so far)`.
+/// `sync running: merge requests (stream 2 of 4), 1200 rows so far, 350 rows/s, 12 min left`.
 fn describe(run: &Value) -> String {
     let fetched = number(run, "/counts/fetched");
     let rows = if fetched.is_empty() || fetched == "0" { String::new() } else { format!(", {fetched} rows so far") };
-    format!("{} {}{rows}", text(run, "/kind"), stage(run))
+    let pulled = streams(run).iter().find(|stream| stream["status"] == "running");
+    let rate = pulled.and_then(|stream| stream["rows_per_second"].as_f64()).filter(|rate| *rate > 0.0);
+    let pace = rate.map(|rate| format!(", {rate:.0} rows/s")).unwrap_or_default();
+    let eta = pulled.and_then(|stream| stream["eta_seconds"].as_i64());
+    let left = eta.map(|seconds| format!(", {} left", duration(seconds))).unwrap_or_default();
+    format!("{} {}{rows}{pace}{left}", text(run, "/kind"), stage(run))
 }
 
 /// The state, and the stream that is being pulled.
@@ -78,6 +83,10 @@ fn stage(run: &Value) -> String {
     let until = text(run, "/waiting_until");
     if status == "waiting" && !until.is_empty() {
         return format!("waiting for the source's rate limit until {until}");
+    }
+    // what is wrong matters more than where it stands
+    if ["stuck", "no_worker"].contains(&text(run, "/health/state").as_str()) {
+        return format!("{status}: {}", text(run, "/health/message"));
     }
     let streams = streams(run);
     match streams.iter().position(|stream| stream["status"] == "running") {
@@ -124,6 +133,15 @@ mod tests {
             {"stream": "releases", "status": "not_available"}]});
         assert_eq!(describe(&run), "sync running: merge requests (stream 2 of 4), 1200 rows so far");
         assert_eq!(overall_percent(&run), Some(62));
+    }
+
+    #[test]
+    fn pace_and_trouble_are_told() {
+        let mut run = json!({"kind": "sync", "status": "running", "counts": {"fetched": 1200}, "progress": [
+            {"stream": "projects", "status": "running", "rows_per_second": 349.7, "eta_seconds": 750}]});
+        assert_eq!(describe(&run), "sync running: projects (stream 1 of 1), 1200 rows so far, 350 rows/s, 12 min left");
+        run["health"] = json!({"state": "stuck", "message": "No sign of life."});
+        assert!(describe(&run).starts_with("sync running: No sign of life."));
     }
 
     #[test]

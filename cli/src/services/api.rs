@@ -25,6 +25,7 @@ impl ApiParts {
         config.allow_private_addresses = parts.allow_private_addresses;
         config.temporal_ui_url = parts.temporal_ui_url.clone();
         config.temporal_namespace = namespace;
+        config.kill_switch = parts.kill_switch;
         config.extra_metrics = Some(metrics.cached());
         Ok(Self { config })
     }

@@ -156,6 +156,7 @@ fn parts(engines: &Engines, files: &LocalFiles, settings: &Settings) -> CliResul
         temporal_ui_url: Some(engines.temporal_ui_url()),
         organisation: settings.organisation.clone(),
         worker_activities: settings.worker_activities,
+        kill_switch: settings.kill_switch,
     })
 }
 

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use ovia_api::EngineMetrics;
 use poem::{Endpoint, EndpointExt, Response, Route, Server, get, handler, listener::TcpAcceptor, web::Data};
 use temporalio_common::telemetry::{
     PrometheusExporterOptions, TelemetryOptions,
@@ -85,22 +86,22 @@ impl SdkMetrics {
         Arc::new(move || cache.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Serves `/metrics` and `/health` until `stop`.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> CliResult {
+    /// Serves `/metrics` (the SDK's and the engine's) and `/health` until `stop`.
+    pub async fn serve(self, engine: EngineMetrics, listener: TcpListener, stop: CancellationToken) -> CliResult {
         let acceptor = TcpAcceptor::from_tokio(listener)?;
         let server = Server::new_with_acceptor(acceptor).name("ovia-worker");
-        let served = server.run_with_graceful_shutdown(self.endpoint(), stop.cancelled_owned(), Some(Duration::from_secs(1)));
+        let served = server.run_with_graceful_shutdown(self.endpoint(engine), stop.cancelled_owned(), Some(Duration::from_secs(1)));
         Ok(served.await?)
     }
 
-    fn endpoint(self) -> impl Endpoint {
-        Route::new().at("/metrics", get(metrics_page)).at("/health", get(health_page)).data(self)
+    fn endpoint(self, engine: EngineMetrics) -> impl Endpoint {
+        Route::new().at("/metrics", get(metrics_page)).at("/health", get(health_page)).data(self).data(Arc::new(engine))
     }
 }
 
 #[handler]
-async fn metrics_page(sdk: Data<&SdkMetrics>) -> Response {
-    Response::builder().content_type(CONTENT_TYPE).body(sdk.text().await)
+async fn metrics_page(sdk: Data<&SdkMetrics>, engine: Data<&Arc<EngineMetrics>>) -> Response {
+    Response::builder().content_type(CONTENT_TYPE).body(engine.text().await + &sdk.text().await)
 }
 
 #[handler]
@@ -122,7 +123,9 @@ mod tests {
         let attributes: MetricAttributes = metrics.core_meter().new_attributes(NewAttributes::new(Vec::new()));
         let counter = metrics.core_meter().counter(MetricParameters::builder().name("ovia_probe").build());
         counter.add(3, &attributes);
-        let client = TestClient::new(metrics.endpoint());
+        // nobody answers there: the SDK's figures are served all the same
+        let store = ovia_store::Store::connect_lazy("postgres://ovia@127.0.0.1:1/ovia", 1).unwrap();
+        let client = TestClient::new(metrics.endpoint(EngineMetrics::new(store)));
         let answer = client.get("/metrics").send().await;
         answer.assert_status_is_ok();
         let text = answer.0.into_body().into_string().await.unwrap();

@@ -1,5 +1,6 @@
 //! What both services are made of, and how they reach their engines.
 
+use ovia_api::EngineMetrics;
 use ovia_store::{Sealer, Store, StoreError};
 use ovia_workflows::{EngineError, TemporalConfig, TemporalEngine, types::SyncTuning};
 use secrecy::{ExposeSecret, SecretString};
@@ -22,6 +23,7 @@ pub struct Parts {
     pub temporal_ui_url: Option<String>,
     pub organisation: String,
     pub worker_activities: u32,
+    pub kill_switch: bool,
 }
 
 impl Parts {
@@ -38,6 +40,7 @@ impl Parts {
             temporal_ui_url: settings.temporal_ui_url.map(String::from),
             organisation: settings.organisation,
             worker_activities: settings.worker_activities,
+            kill_switch: settings.kill_switch,
         })
     }
 
@@ -48,6 +51,11 @@ impl Parts {
             0 => Ok(store),
             pending => Err(CliError::failure(format!("the database lacks {pending} migrations")).hint("Run `ovia migrate` first.")),
         }
+    }
+
+    /// The engine's figures, over a connection to PostgreSQL of their own that is made when they are first asked for.
+    pub fn metrics(&self) -> CliResult<EngineMetrics> {
+        Ok(EngineMetrics::new(Store::connect_lazy(self.database_url.expose_secret(), 1).map_err(store_error)?))
     }
 
     /// Connects to Temporal. `meter` counts the client's requests.

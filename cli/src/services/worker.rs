@@ -3,12 +3,17 @@
 //! Workflow futures stay on the thread that polls them, so a worker beside an API gets a thread and a runtime of its own; its pool and
 //! its Temporal connection are made there too, because they belong to the runtime that made them.
 
+use std::{sync::Arc, time::Duration};
+
 use ovia_worker::{Activities, WorkerConfig};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Parts, SdkMetrics};
 use crate::exit::{CliError, CliResult, Exit};
+
+/// A run whose workflow ended without it is closed within twice this.
+const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 
 /// Works until `stop`. The future is not `Send`.
 pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationToken) -> CliResult {
@@ -17,14 +22,21 @@ pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationTo
     let config = WorkerConfig {
         activities: Activities {
             store,
+            engine: Arc::new(engine.clone()),
+            kill_switch: parts.kill_switch,
             sealer: Some(parts.sealer),
             allow_private_addresses: parts.allow_private_addresses,
             retry: Default::default(),
+            budgets: Default::default(),
         },
         engine,
         max_activities: parts.worker_activities as usize,
+        reconcile_every: Some(RECONCILE_EVERY),
         metrics: Some(metrics.core_meter()),
     };
+    if parts.kill_switch {
+        tracing::warn!("OVIA_KILL_SWITCH is on: scheduled and background work does not start");
+    }
     tracing::info!(task_queue = parts.task_queue, "the worker polls");
     ovia_worker::worker_run(config, stop.cancelled_owned()).await.map_err(|error| CliError::failure(error.to_string()))
 }

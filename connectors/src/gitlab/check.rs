@@ -17,7 +17,7 @@ use crate::http::{HttpError, RequestCount};
 const EXPIRY_WARNING_DAYS: i64 = 14;
 
 pub async fn check(client: &GitlabClient, settings: &GitlabSettings, scopes: &[String]) -> Result<CheckReport, ConnectorError> {
-    let requests = RequestCount::default();
+    let requests = RequestCount::to("check");
     let user: User = client.parsed(&client.url(&["user"], &[]), &requests).await?;
     let account = user.username.map_or_else(|| format!("user {}", user.id.0), |name| format!("@{name}"));
     let mut warnings = token_warnings(client, &requests).await?;

@@ -1,5 +1,7 @@
 //! GitLab's API over the shared HTTP client: URLs, paging headers, and which refusals mean "not offered here".
 
+use std::sync::Arc;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use ovia_domain::BaseUrl;
 use ovia_domain::settings::GitlabAuth;
@@ -31,6 +33,8 @@ pub struct Listing {
     pub next: Next,
     /// `x-total`; GitLab leaves it out above 10,000 rows.
     pub total: Option<i64>,
+    /// `x-per-page`: the page size asked for, or the server's maximum.
+    pub per_page: Option<u32>,
     /// The source's clock.
     pub server_time: Option<DateTime<Utc>>,
 }
@@ -53,7 +57,8 @@ impl GitlabClient {
             GitlabAuth::PrivateToken => Authorization::Header("private-token"),
             GitlabAuth::Bearer => Authorization::Bearer,
         };
-        let http = HttpClient::new(&config.token, authorization, config.retry, max_in_flight, config.allow_private_addresses)?;
+        let budget = Arc::clone(&config.budget);
+        let http = HttpClient::new(&config.token, authorization, config.retry, max_in_flight, config.allow_private_addresses, budget)?;
         Ok(Self { http, base })
     }
 
@@ -69,26 +74,24 @@ impl GitlabClient {
         url
     }
 
-    /// The URL of a list's page. `window_parameter` names the filter of a time window.
-    pub fn page_url(&self, segments: &[&str], query: &[(&str, &str)], position: &Position, window_parameter: &str, page_size: u32) -> Url {
-        let (page, from) = match position {
+    /// The URL of a list's page. `filter` is the time that a window is about: `updated` or `created`.
+    pub fn page_url(&self, segments: &[&str], query: &[(&str, &str)], position: &Position, filter: &str, page_size: u32) -> Url {
+        let (page_size, page, from, to) = match position {
             Position::Query(link) => {
                 let mut url = self.url(segments, &[]);
                 url.set_query(Some(link));
                 return url;
             }
-            Position::Page(page) => (*page, None),
-            Position::Window(window) => (window.page, window.from),
+            Position::Page(page) => (page_size, *page, None, None),
+            Position::Overlap(overlap) => {
+                let (page_size, page) = overlap.page();
+                (page_size, page, None, None)
+            }
+            Position::Window(window) => (page_size, window.page, window.from, window.to),
         };
         let mut url = self.url(segments, query);
-        {
-            let mut pairs = url.query_pairs_mut();
-            if let Some(from) = from {
-                // With `Z`, since a `+00:00` would need encoding; milliseconds are what GitLab's own times have.
-                pairs.append_pair(window_parameter, &from.to_rfc3339_opts(SecondsFormat::Millis, true));
-            }
-            pairs.append_pair("per_page", &page_size.to_string()).append_pair("page", &page.to_string());
-        }
+        append_window(&mut url, filter, from, to);
+        url.query_pairs_mut().append_pair("per_page", &page_size.to_string()).append_pair("page", &page.to_string());
         url
     }
 
@@ -109,8 +112,24 @@ impl GitlabClient {
             rows: answer.body,
             next: next(&answer.headers),
             total: number(&answer.headers, "x-total"),
+            per_page: number(&answer.headers, "x-per-page").and_then(|size| u32::try_from(size).ok()),
             server_time: server_time(&answer.headers),
         })
+    }
+}
+
+/// Adds `{filter}_after` and `{filter}_before`. Both are inclusive, and a server may cut off their fractions: the end is rounded up to a
+/// second, and what is behind the true end is left out by the reader.
+pub fn append_window(url: &mut Url, filter: &str, from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) {
+    let mut pairs = url.query_pairs_mut();
+    // With `Z`, since a `+00:00` would need encoding; milliseconds are what GitLab's own times have.
+    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    if let Some(from) = from {
+        pairs.append_pair(&format!("{filter}_after"), &text(from));
+    }
+    if let Some(to) = to {
+        let seconds = to.timestamp() + i64::from(to.timestamp_subsec_nanos() > 0);
+        pairs.append_pair(&format!("{filter}_before"), &text(DateTime::from_timestamp(seconds, 0).unwrap_or(to)));
     }
 }
 

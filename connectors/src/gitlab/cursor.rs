@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::overlap::Overlap;
+
 /// Raised when the meaning of a stored cursor changes.
 const VERSION: u32 = 1;
 
@@ -51,6 +53,8 @@ pub enum Phase {
 pub enum Position {
     Window(Window),
     Page(u32),
+    /// Of pages that overlap.
+    Overlap(Overlap),
     /// The query of a keyset link.
     Query(String),
 }
@@ -60,6 +64,9 @@ pub enum Position {
 pub struct Window {
     /// Inclusive; `None` means unfiltered.
     pub from: Option<DateTime<Utc>>,
+    /// Exclusive: where a backfill's window ends; `None` goes on to the newest row.
+    #[serde(default)]
+    pub to: Option<DateTime<Utc>>,
     pub page: u32,
     /// Set while pages of one single time are read again downwards: what to do after page 1.
     pub then: Option<Then>,

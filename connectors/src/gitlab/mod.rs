@@ -4,14 +4,18 @@
 //! (`wire` knows their JSON), `walk` decides where to go on, `pull` puts records and the next cursor together. Items queued by list
 //! rows go through `details`. REST only: GraphQL would save requests, but not every server and token offers it.
 
+mod census;
 mod check;
 mod client;
 mod cursor;
 mod details;
 mod lists;
 mod normalise;
+mod overlap;
+mod presence;
 mod pull;
 mod scope;
+mod stored;
 mod streams;
 mod walk;
 mod wire;
@@ -26,8 +30,9 @@ use crate::contract::{
 use client::GitlabClient;
 use lists::Lists;
 pub use lists::normalise_list;
+use pull::Stored;
 use scope::Scope;
-use streams::{GROUPS, MEMBERS, PROJECTS, ProjectList};
+use streams::{GROUPS, MEMBERS, Mode, PROJECTS, ProjectList};
 
 /// A GitLab connection, ready to pull.
 #[derive(Debug)]
@@ -71,29 +76,36 @@ impl Connector for Gitlab {
 
     async fn pull(&self, request: PullRequest<'_>) -> Result<Page, ConnectorError> {
         let lists = Lists { client: &self.client, settings: &self.settings };
-        if let Some(list) = ProjectList::find(request.stream) {
-            return lists.project_list(list, request.partition, request.cursor).await;
+        let list = ProjectList::find(request.stream);
+        if request.window.is_some() && list.is_none_or(|list| list.mode != Mode::Window) {
+            return Err(no_stream(format!("`{}` cannot be pulled by time", request.stream)));
+        }
+        if let Some(list) = list {
+            let stored = Stored { cursor: request.cursor, window: request.window };
+            return lists.project_list(list, request.partition, stored).await;
         }
         match (request.stream, Scope::parse(request.partition)) {
             (GROUPS | PROJECTS | MEMBERS, Some(scope)) => lists.scope_list(request.stream, scope, request.partition, request.cursor).await,
-            _ => Err(ConnectorError::Configuration {
-                field: "stream".into(),
-                message: format!("there is no stream `{}` with a partition `{}`", request.stream, request.partition),
-            }),
+            _ => Err(no_stream(format!("there is no stream `{}` with a partition `{}`", request.stream, request.partition))),
         }
     }
 
     async fn census(&self, request: CensusRequest<'_>) -> Result<CensusPage, ConnectorError> {
-        Err(ConnectorError::Configuration { field: "stream".into(), message: format!("`{}` has no census", request.stream) })
+        Lists { client: &self.client, settings: &self.settings }.census(&request).await
     }
 
-    async fn presence(&self, _: &str, _: &str, _: &str) -> Result<Presence, ConnectorError> {
-        Ok(Presence::Present)
+    async fn presence(
+        &self,
+        stream: &str,
+        partition: &str,
+        external_id: &str,
+        payload: Option<&RawValue>,
+    ) -> Result<Presence, ConnectorError> {
+        Lists { client: &self.client, settings: &self.settings }.presence(stream, partition, external_id, payload).await
     }
 
     fn normalise(&self, stream: &str, partition: &str, payload: Box<RawValue>) -> Result<Vec<Record>, DeadLetter> {
-        let (records, letters) = normalise_list(stream, partition, self.settings.details, vec![payload]);
-        letters.into_iter().next().map_or(Ok(records), Err)
+        stored::normalise_stored(stream, partition, self.settings.details, payload)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -103,4 +115,8 @@ impl Connector for Gitlab {
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError> {
         details::pull_detail(&self.client, &self.settings, request).await
     }
+}
+
+fn no_stream(message: String) -> ConnectorError {
+    ConnectorError::Configuration { field: "stream".into(), message }
 }

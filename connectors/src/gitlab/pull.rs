@@ -1,12 +1,12 @@
 //! One pull of any list: from the stored cursor to a page of records and the cursor after it.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::DeadLetter;
+use ovia_domain::{DeadLetter, TimeWindow};
 use serde_json::Value;
 
 use super::client::Next;
 use super::cursor::{Cursor, Phase, Position, Walk, Window};
-use super::normalise::Rows;
+use super::normalise::{RowKey, Rows};
 use super::walk::{Key, PageFacts, Step, check_progress, newest};
 use crate::http::{RequestCount, request_text};
 use crate::{ConnectorError, Page};
@@ -18,7 +18,16 @@ pub struct Pull {
     pub walk: Walk,
     /// This is the walk's first page.
     pub starting: bool,
+    /// A backfill's walk: only rows of this window.
+    pub window: Option<TimeWindow>,
     pub requests: RequestCount,
+}
+
+/// What a pull starts from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Stored<'a> {
+    pub cursor: Option<&'a Value>,
+    pub window: Option<TimeWindow>,
 }
 
 /// What the source answered, without the rows.
@@ -27,16 +36,17 @@ pub struct PageHead {
     pub url: url::Url,
     pub next: Next,
     pub total: Option<i64>,
+    pub per_page: Option<u32>,
     pub server_time: Option<DateTime<Utc>>,
 }
 
 impl Pull {
     /// Reads the cursor; without a walk in progress, `start` says where a new one begins.
-    pub fn open(stored: Option<&Value>, start: impl FnOnce(&Cursor) -> Position) -> Self {
-        let cursor = Cursor::read(stored);
+    pub fn open(stream: &str, request: Stored<'_>, start: impl FnOnce(&Cursor) -> Position) -> Self {
+        let cursor = Cursor::read(request.cursor);
         let starting = cursor.walk.is_none();
         let walk = cursor.walk.clone().unwrap_or_else(|| new_phase(Phase::Main, start(&cursor), None));
-        Self { cursor, walk, starting, requests: RequestCount::default() }
+        Self { cursor, walk, starting, window: request.window, requests: RequestCount::to(stream) }
     }
 
     /// Not the first walk over this partition.
@@ -44,12 +54,17 @@ impl Pull {
         self.cursor.walks > 0
     }
 
+    /// A backfill's window that has been walked, or in which nothing can be.
+    pub fn is_over(&self) -> bool {
+        self.window.is_some_and(|window| window.from >= window.to || (self.starting && self.cursor.walks > 0))
+    }
+
     /// Nothing to do: no rows, no requests, nothing to remember.
     pub fn nothing(self) -> Page {
         Page {
             cursor: self.cursor.to_value(),
             done: true,
-            watermark: self.cursor.watermark,
+            watermark: if self.window.is_none() { self.cursor.watermark } else { None },
             requests: self.requests.get(),
             ..Page::default()
         }
@@ -76,15 +91,22 @@ impl Pull {
             self.walk.newest = self.walk.newest.max(newest(&keys));
             self.walk.began = self.walk.began.or(head.server_time);
         }
-        let dropped = repeated(&self.walk, &keys);
+        let wanted: Vec<bool> =
+            rows.keys.iter().zip(&keys).map(|(row, (id, key))| self.is_wanted(row) && !is_repeated(&self.walk, id, *key)).collect();
         let step = advance(&self.walk, &facts);
         let total_hint = if self.starting { head.total } else { None };
         let next = self.after(step, &rows, phase_after);
-        let mut records = rows.records;
-        if !dropped.is_empty() {
-            records.retain(|record| !dropped.contains(&record.external_id));
-        }
-        Ok(self.build(next, records, rows.dead_letters, total_hint))
+        let (records, dead_letters) = rows.only(&wanted);
+        Ok(self.build(next, records, dead_letters, total_hint))
+    }
+
+    /// Whether a row lies in the window. Without a time to go by it is handed on: twice is harmless, never is not.
+    fn is_wanted(&self, row: &RowKey) -> bool {
+        let time = match (row.updated, row.created) {
+            (Key::At(time), _) | (Key::Absent, Key::At(time)) => time,
+            _ => return true,
+        };
+        self.window.is_none_or(|window| window.contains(time))
     }
 
     fn key(&self, updated: Key, created: Key) -> Key {
@@ -107,6 +129,11 @@ impl Pull {
     fn build(self, next: Option<Walk>, records: Vec<ovia_domain::Record>, dead_letters: Vec<DeadLetter>, total_hint: Option<i64>) -> Page {
         let done = next.is_none();
         let (cursor, watermark) = match next {
+            // What a window has seen says nothing about what is newer.
+            _ if self.window.is_some() => {
+                let cursor = next.map_or_else(|| self.cursor.finished(None, None), |walk| self.cursor.walking(walk));
+                (cursor, None)
+            }
             None => {
                 let cursor = self.cursor.finished(self.walk.newest, self.walk.began);
                 let watermark = cursor.watermark;
@@ -143,12 +170,11 @@ fn reached(walk: &Walk) -> Option<DateTime<Utc>> {
     }
 }
 
-/// Ids of rows that were handed on before: those at a window's boundary, and, where rows without a time are looked for, all others.
-fn repeated(walk: &Walk, keys: &[(&str, Key)]) -> Vec<String> {
-    let is_repeated = |id: &str, key: Key| match (&walk.position, walk.phase) {
+/// Whether a row was handed on before: at a window's boundary, or, where rows without a time are looked for, any other.
+fn is_repeated(walk: &Walk, id: &str, key: Key) -> bool {
+    match (&walk.position, walk.phase) {
         (_, Phase::Untimed) => matches!(key, Key::At(_)),
         (Position::Window(Window { from: Some(from), seen, .. }), _) => key == Key::At(*from) && seen.iter().any(|seen| seen == id),
         _ => false,
-    };
-    keys.iter().filter(|(id, key)| is_repeated(id, *key)).map(|(id, _)| (*id).to_owned()).collect()
+    }
 }

@@ -75,9 +75,14 @@ impl ProjectList {
         query
     }
 
-    /// The parameter that bounds a window from below.
-    pub fn window_parameter(phase: Phase) -> &'static str {
-        if phase == Phase::Open { "created_after" } else { "updated_after" }
+    /// The time a window is about, as filters name it.
+    pub fn window_filter(phase: Phase) -> &'static str {
+        if phase == Phase::Open { "created" } else { "updated" }
+    }
+
+    /// The phase after `phase` in a backfill's window, which shows no rows without a time.
+    pub fn phase_after_window(&self, phase: Phase) -> Option<Phase> {
+        (self.name == "pipelines" && phase == Phase::Main).then_some(Phase::Untimed)
     }
 
     /// The phase after `phase`. `rewindowed`: the unfiltered list was not read to its end, so rows without a time may be missing.
@@ -92,7 +97,7 @@ impl ProjectList {
 
 /// A list that is read whole every time.
 const fn list(name: &'static str, title: &'static str, partitioning: Partitioning) -> StreamSpec {
-    StreamSpec { name, kind: StreamKind::List(partitioning), title, natural_key: "id", windowed: false, complete: true, census: false }
+    StreamSpec { name, kind: StreamKind::List(partitioning), title, natural_key: "id", windowed: false, complete: true, census: true }
 }
 
 fn project_list(list: &ProjectList) -> StreamSpec {

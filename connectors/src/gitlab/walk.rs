@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::client::Next;
 use super::cursor::{Position, Then, Window};
+use super::overlap::{Overlap, OverlapPage, Overlapped};
 
 /// Ids at a boundary that are remembered; where more rows share one time, they are handed on again (and found unchanged).
 const MAX_SEEN: usize = 200;
@@ -91,15 +92,20 @@ fn has_page_number(query: &str) -> bool {
     query.split('&').any(|pair| pair.starts_with("page="))
 }
 
+/// After a page of a list whose pages overlap. A list that cannot be read that way is done with: it is asked again by the next walk.
+pub fn advance_overlap(overlap: &Overlap, facts: &PageFacts<'_>, per_page: Option<u32>) -> Step {
+    let ids: Vec<&str> = facts.rows.iter().map(|(id, _)| *id).collect();
+    match overlap.after(&OverlapPage { ids: &ids, next: facts.next, per_page }) {
+        Overlapped::Go(next) => Step::Go { position: Position::Overlap(next), sequential: false },
+        Overlapped::Done | Overlapped::GivenUp => Step::Done,
+    }
+}
+
 /// After a page of a time window.
 pub fn advance_window(window: &Window, facts: &PageFacts<'_>) -> Step {
-    let is_last = match facts.next {
-        Next::End => true,
-        Next::Unsaid => facts.rows.is_empty(),
-        _ => false,
-    };
+    let is_last = ends(window, facts);
     if let Some(then) = &window.then {
-        return if window.page > 1 { turn(window, window.page - 1, Some(then.clone())) } else { settle(then.clone()) };
+        return if window.page > 1 { turn(window, window.page - 1, Some(then.clone())) } else { settle(window, then.clone()) };
     }
     if window.unordered || !is_ordered(window, facts.rows) {
         let window = Window { unordered: true, page: window.page + 1, seen: Vec::new(), ..window.clone() };
@@ -110,7 +116,18 @@ pub fn advance_window(window: &Window, facts: &PageFacts<'_>) -> Step {
         Some(then) => then,
         None => return turn(window, window.page + 1, None),
     };
-    if window.page > 1 { turn(window, window.page - 1, Some(then)) } else { settle(then) }
+    if window.page > 1 { turn(window, window.page - 1, Some(then)) } else { settle(window, then) }
+}
+
+/// Whether there is nothing more in the window: the list is over, or it has come to rows that lie behind the window's end (a source that
+/// cuts the filter's fraction off, or does not know the filter).
+fn ends(window: &Window, facts: &PageFacts<'_>) -> bool {
+    let is_behind = |to: DateTime<Utc>| facts.rows.iter().any(|(_, key)| matches!(key, Key::At(at) if *at >= to));
+    match facts.next {
+        Next::End => true,
+        Next::Unsaid if facts.rows.is_empty() => true,
+        _ => window.to.is_some_and(is_behind) && !window.unordered && is_ordered(window, facts.rows),
+    }
 }
 
 fn turn(window: &Window, page: u32, then: Option<Then>) -> Step {
@@ -118,11 +135,11 @@ fn turn(window: &Window, page: u32, then: Option<Then>) -> Step {
     Step::Go { position: Position::Window(Window { page, then, ..window.clone() }), sequential }
 }
 
-fn settle(then: Then) -> Step {
+fn settle(window: &Window, then: Then) -> Step {
     match then {
         Then::Finish => Step::Done,
         Then::Window { from, seen } => {
-            let window = Window { from: Some(from), page: 1, seen, ..Window::default() };
+            let window = Window { from: Some(from), to: window.to, page: 1, seen, ..Window::default() };
             Step::Go { position: Position::Window(window), sequential: false }
         }
     }

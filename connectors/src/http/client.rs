@@ -6,27 +6,33 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::Retryable;
+use chrono::Utc;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
-use super::rate_limit::{Gate, after, exhausted};
+use super::rate_limit::{Gate, after, observation};
 use super::redirect::{MAX_REDIRECTS, Redirect, redirect};
 use super::resolver::{PublicOnly, refused_host};
 use super::retry::{Failure, backoff, delay};
 use super::{HttpError, redacted, request_text};
 use crate::ConnectorError;
-use crate::contract::RetryLimits;
+use crate::contract::{Budget, RateObservation, RetryLimits};
 
 /// A body longer than this is refused: no page of any source comes near it.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Of an error's body; more is never shown.
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
+
+/// Between two questions to a budget that says "not yet" with a time that is already over.
+const MIN_WAIT: Duration = Duration::from_millis(10);
+/// Short waits of one request may add up to this many times the longest one.
+const MAX_INLINE_WAITS: u32 = 5;
 
 /// How the token is sent.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +45,19 @@ pub enum Authorization {
 
 /// Requests sent for one pull, retries and redirects included.
 #[derive(Debug, Default)]
-pub struct RequestCount(AtomicI64);
+pub struct RequestCount {
+    sent: AtomicI64,
+    endpoint: String,
+}
 
 impl RequestCount {
+    /// `endpoint` names the kind of request to the budget: what the source limits together.
+    pub fn to(endpoint: &str) -> Self {
+        Self { sent: AtomicI64::new(0), endpoint: endpoint.to_owned() }
+    }
+
     pub fn get(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
+        self.sent.load(Ordering::Relaxed)
     }
 }
 
@@ -62,6 +76,7 @@ pub struct HttpClient {
     limits: RetryLimits,
     in_flight: Semaphore,
     gate: Gate,
+    budget: Arc<dyn Budget>,
 }
 
 impl fmt::Debug for HttpClient {
@@ -78,6 +93,7 @@ impl HttpClient {
         limits: RetryLimits,
         max_in_flight: usize,
         allow_private_addresses: bool,
+        budget: Arc<dyn Budget>,
     ) -> Result<Self, ConnectorError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("ovia/", env!("CARGO_PKG_VERSION")))
@@ -95,7 +111,8 @@ impl HttpClient {
             message: format!("the HTTP client cannot be set up on this machine: {}", causes(&error.without_url())),
         })?;
         let auth = auth_header(token, authorization)?;
-        Ok(Self { inner, auth, token: token.clone(), limits, in_flight: Semaphore::new(max_in_flight.max(1)), gate: Gate::default() })
+        let in_flight = Semaphore::new(max_in_flight.max(1));
+        Ok(Self { inner, auth, token: token.clone(), limits, in_flight, gate: Gate::default(), budget })
     }
 
     /// GETs `url`, retrying within the limits, and parses the body. Every request sent is counted in `requests`.
@@ -108,62 +125,79 @@ impl HttpClient {
                 |failure, wait| tracing::debug!(error = %failure.error, wait_ms = wait.as_millis() as u64, "request failed; trying again"),
             )
             .await;
-        tried.map_err(|failure| self.give_up(url, failure))
+        match tried {
+            Ok(answer) => Ok(answer),
+            Err(failure) => Err(self.give_up(url, failure, &requests.endpoint).await),
+        }
     }
 
-    fn give_up(&self, url: &Url, failure: Failure) -> HttpError {
-        match failure.wait {
-            Some(wait) if failure.retryable && wait > self.limits.max_inline_wait => {
-                HttpError::Wait { until: after(chrono::Utc::now(), wait), request: request_text(url) }
+    async fn give_up(&self, url: &Url, failure: Failure, endpoint: &str) -> HttpError {
+        match (failure.wait, failure.error) {
+            (Some(wait), _) if failure.retryable && wait > self.limits.max_inline_wait => {
+                HttpError::Wait { until: after(Utc::now(), wait), request: request_text(url) }
             }
-            _ => failure.error,
+            // Limited again and again without a word for how long: the other workers should hear of the pause that is assumed.
+            (None, HttpError::Wait { until, request }) if failure.retryable => {
+                self.gate.close("", until);
+                self.budget.observe(endpoint, &RateObservation { not_before: Some(until), ..RateObservation::default() }).await;
+                HttpError::Wait { until, request }
+            }
+            (_, error) => error,
         }
     }
 
     async fn attempt<T: DeserializeOwned>(&self, url: &Url, requests: &RequestCount) -> Result<Answer<T>, Failure> {
-        let _permit = self.admitted(url).await?;
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.send(&url, requests).await?;
-            let status = response.status().as_u16();
-            match redirect(&url, status, response.headers()) {
-                None => return self.read(&url, response).await,
+            let _permit = self.admitted(&url, &requests.endpoint).await?;
+            let mut response = self.send(&url, requests).await?;
+            let status = response.status();
+            let headers = std::mem::take(response.headers_mut());
+            self.observe(status.as_u16(), &headers, &requests.endpoint).await;
+            match redirect(&url, status.as_u16(), &headers) {
+                None => return self.read(&url, response, headers).await,
                 Some(Redirect::Follow(target)) => url = target,
-                Some(Redirect::Foreign(origin)) => {
-                    let message = format!(
-                        "the source redirects to {origin}; credentials are sent to the base URL's host only, so set that as base URL if it is right"
-                    );
-                    return Err(Failure::fatal(HttpError::Redirect { status, request: request_text(&url), message }));
-                }
-                Some(Redirect::Broken) => {
-                    let message = "the source redirects to nowhere".to_owned();
-                    return Err(Failure::fatal(HttpError::Redirect { status, request: request_text(&url), message }));
-                }
+                Some(broken) => return Err(not_followed(&url, status.as_u16(), &broken)),
             }
         }
         let message = format!("the source redirects more than {MAX_REDIRECTS} times");
         Err(Failure::fatal(HttpError::Redirect { status: 302, request: request_text(&url), message }))
     }
 
-    /// Waits for the rate limit's gate and for a free slot.
-    async fn admitted(&self, url: &Url) -> Result<tokio::sync::SemaphorePermit<'_>, Failure> {
+    /// Waits for a free slot, for the rate limit's gate and for the budget. A wait that is longer than a client should sleep, at once or
+    /// in sum, is handed on: it must not hold a worker.
+    async fn admitted(&self, url: &Url, endpoint: &str) -> Result<SemaphorePermit<'_>, Failure> {
+        let began = Instant::now();
         loop {
-            if let Some((until, left)) = self.gate.closed() {
-                if left > self.limits.max_inline_wait {
-                    return Err(Failure::fatal(HttpError::Wait { until, request: request_text(url) }));
-                }
-                tokio::time::sleep(left).await;
-            }
             let permit = self.in_flight.acquire().await.map_err(|_| Failure::unusable(url, "the client is closed"))?;
-            // The gate may have closed while this request stood in the queue.
-            if self.gate.closed().is_none() {
-                return Ok(permit);
+            // Asked with the slot in hand: both may have closed while this request stood in the queue.
+            let until = match self.gate.closed(endpoint) {
+                Some(until) => until,
+                None => match self.budget.admit(endpoint).await {
+                    Ok(()) => return Ok(permit),
+                    Err(until) => until,
+                },
+            };
+            drop(permit);
+            let left = (until - Utc::now()).to_std().unwrap_or_default();
+            if left > self.limits.max_inline_wait || began.elapsed() > MAX_INLINE_WAITS * self.limits.max_inline_wait {
+                return Err(Failure::fatal(HttpError::Wait { until, request: request_text(url) }));
             }
+            tokio::time::sleep(left.max(MIN_WAIT)).await;
         }
     }
 
+    /// Tells the budget what an answer says about the limits, and stops this client's other requests at once if it says so.
+    async fn observe(&self, status: u16, headers: &HeaderMap, endpoint: &str) {
+        let Some(observed) = observation(status, headers) else { return };
+        if let Some(until) = observed.not_before {
+            self.gate.close(if observed.endpoint_only { endpoint } else { "" }, until);
+        }
+        self.budget.observe(endpoint, &observed).await;
+    }
+
     async fn send(&self, url: &Url, requests: &RequestCount) -> Result<reqwest::Response, Failure> {
-        requests.0.fetch_add(1, Ordering::Relaxed);
+        requests.sent.fetch_add(1, Ordering::Relaxed);
         let (name, value) = &self.auth;
         let sent = self.inner.get(url.clone()).header(name, value).send().await;
         sent.map_err(|error| match refused_host(&error) {
@@ -172,21 +206,18 @@ impl HttpClient {
         })
     }
 
-    async fn read<T: DeserializeOwned>(&self, url: &Url, mut response: reqwest::Response) -> Result<Answer<T>, Failure> {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        mut response: reqwest::Response,
+        headers: HeaderMap,
+    ) -> Result<Answer<T>, Failure> {
         let status = response.status();
-        let headers = std::mem::take(response.headers_mut());
         if !status.is_success() {
             // An error whose body cannot be read is still that error.
             let body = body_of(&mut response, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
-            let mut failure =
-                Failure::status(url, status.as_u16(), &headers, self.without_secrets(&String::from_utf8_lossy(&body)).as_bytes());
-            failure.wait = failure.wait.inspect(|wait| {
-                self.gate.close_for(*wait);
-            });
-            return Err(failure);
-        }
-        if let Some(wait) = exhausted(&headers) {
-            self.gate.close_for(wait);
+            let body = self.without_secrets(&String::from_utf8_lossy(&body));
+            return Err(Failure::status(url, status.as_u16(), &headers, body.as_bytes()));
         }
         let body = match body_of(&mut response, MAX_BODY_BYTES).await {
             Ok(body) => body,
@@ -229,6 +260,17 @@ fn auth_header(token: &SecretString, authorization: Authorization) -> Result<(He
     }
     value.set_sensitive(true);
     Ok((name, value))
+}
+
+/// A redirect that credentials cannot go along with.
+fn not_followed(url: &Url, status: u16, redirect: &Redirect) -> Failure {
+    let message = match redirect {
+        Redirect::Foreign(origin) => format!(
+            "the source redirects to {origin}; credentials are sent to the base URL's host only, so set that as base URL if it is right"
+        ),
+        _ => "the source redirects to nowhere".to_owned(),
+    };
+    Failure::fatal(HttpError::Redirect { status, request: request_text(url), message })
 }
 
 enum BodyError {

@@ -210,7 +210,15 @@ async fn an_address_nobody_listens_at_is_unreachable_and_says_so() {
 async fn a_name_that_resolves_to_a_private_address_is_refused_once() {
     let server = MockServer::start().await;
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = HttpClient::new(&TOKEN.to_owned().into(), Authorization::Bearer, limits(), 1, false).unwrap();
+    let client = HttpClient::new(
+        &TOKEN.to_owned().into(),
+        Authorization::Bearer,
+        limits(),
+        1,
+        false,
+        std::sync::Arc::new(ovia_connectors::Unlimited),
+    )
+    .unwrap();
     let url = Url::parse(&format!("http://localhost:{}/x", server.address().port())).unwrap();
     let requests = RequestCount::default();
     let error: ConnectorError = client.get::<Value>(&url, &requests).await.unwrap_err().into();

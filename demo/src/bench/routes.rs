@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::rows::{BenchRows, Detail};
+use super::rows::{BenchRows, Detail, HOURS_FROM_CREATION_TO_UPDATE};
 use crate::company::model::Scope;
 use crate::server::{Answer, Call, Paging, Route, choice, time};
 use crate::wire::{self, VERSION};
@@ -74,7 +74,7 @@ fn merge_requests(rows: &BenchRows, call: &Call, params: &[String], paging: &Pag
         return missing();
     }
     let parsed = choice(call, "sort", &["desc", "asc"])
-        .and_then(|sort| Ok((sort, time(call, "updated_after")?, time(call, "updated_before")?)))
+        .and_then(|sort| Ok((sort, latest(call)?, time(call, "updated_before")?)))
         .and_then(|parsed| choice(call, "state", &["all", "opened", "closed", "locked", "merged"]).map(|state| (parsed, state)));
     let ((sort, after, before), state) = match parsed {
         Ok(parsed) => parsed,
@@ -94,6 +94,12 @@ fn merge_requests(rows: &BenchRows, call: &Call, params: &[String], paging: &Pag
             rows.page(window.start + range.start..window.start + range.end)
         }
     })
+}
+
+/// Every merge request was created a fixed time before it was updated, so that both filters cut at one place.
+fn latest(call: &Call) -> Result<Option<i64>, Answer> {
+    let created = time(call, "created_after")?.map(|at| at + HOURS_FROM_CREATION_TO_UPDATE * 3_600_000);
+    Ok(time(call, "updated_after")?.max(created))
 }
 
 fn detail(rows: &BenchRows, params: &[String], detail: Detail) -> Answer {

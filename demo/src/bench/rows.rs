@@ -22,6 +22,8 @@ const CREATED: &str = "2001-01-01T00:00:01.001Z";
 const UPDATED: &str = "2001-01-01T00:00:02.002Z";
 const MERGED: &str = "2001-01-01T00:00:03.003Z";
 const FIRST_ID: u64 = 1_000_000;
+/// Of every row alike.
+pub(super) const HOURS_FROM_CREATION_TO_UPDATE: i64 = 30;
 
 /// What one merge request's own endpoints answer.
 #[derive(Clone, Copy)]
@@ -154,7 +156,7 @@ fn markers(author: &str) -> [String; 9] {
 fn row(index: usize, updated: DateTime<Utc>) -> Row {
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
     Row {
-        created: text(updated - Duration::hours(30)),
+        created: text(updated - Duration::hours(HOURS_FROM_CREATION_TO_UPDATE)),
         updated: text(updated),
         merged: text(updated - Duration::seconds(1)),
         sha: sha(300, index as u64),

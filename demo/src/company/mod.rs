@@ -17,10 +17,11 @@ mod people;
 mod pipelines;
 pub(crate) mod projects;
 mod releases;
+mod removals;
 mod reviews;
 mod titles;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
@@ -79,6 +80,9 @@ pub struct Company {
     pub(crate) releases: Vec<Release>,
     /// The account the access token belongs to.
     pub(crate) token_user: u64,
+    /// Projects the token no longer sees, and projects that are no more.
+    hidden_projects: BTreeSet<u64>,
+    deleted_projects: BTreeSet<u64>,
     user_index: HashMap<u64, usize>,
     truth: OnceLock<Box<Truth>>,
     edits: u64,
@@ -123,6 +127,8 @@ impl Company {
             deployments,
             releases,
             token_user: people.token_user,
+            hidden_projects: BTreeSet::new(),
+            deleted_projects: BTreeSet::new(),
             user_index,
             truth: OnceLock::new(),
             edits: 0,

@@ -61,8 +61,10 @@ pub enum FaultKind {
         #[serde(default)]
         as_http_date: bool,
     },
-    /// This status with a short body: 500, 502, 503 …
+    /// This status with a short body: 403, 404, 500, 502, 503 …
     Status(u16),
+    /// 200 with an empty list that says it is complete.
+    Empty,
     /// The connection closes before the answer.
     Drop,
     /// The body stops after this share of its bytes, in percent; Content-Length names all of them.
@@ -178,6 +180,12 @@ fn inject(fault: FaultKind) -> Injected {
             Injected::Answer(Answer::text(502, "text/html", "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"))
         }
         FaultKind::Status(503) => Injected::Answer(Answer::text(503, "text/plain", "GitLab is not responding")),
+        FaultKind::Status(403) => Injected::Answer(Answer::message(403, "403 Forbidden")),
+        FaultKind::Status(404) => Injected::Answer(Answer::message(404, "404 Not found")),
+        FaultKind::Empty => {
+            let answer = Answer::json(bytes::Bytes::from_static(b"[]")).header("x-page", "1").header("x-next-page", "");
+            Injected::Answer(answer.header("x-per-page", "100").header("x-total", "0").header("x-total-pages", "1"))
+        }
         FaultKind::Status(status) => Injected::Answer(Answer::message(status, "500 Internal Server Error")),
         FaultKind::Drop => Injected::Effect(Effect::Drop),
         FaultKind::Truncate(percent) => Injected::Effect(Effect::Truncate(percent)),

@@ -62,13 +62,25 @@ impl List {
 
     /// The page a call asks for.
     pub(crate) fn page(&self, call: &Call, paging: &Paging) -> Answer {
+        self.page_as(call, paging, Bytes::clone)
+    }
+
+    /// The same with rows rendered in another way.
+    pub(crate) fn page_as(&self, call: &Call, paging: &Paging, render: fn(&Bytes) -> Bytes) -> Answer {
         match self.select(call) {
             Err(answer) => answer,
             Ok(selected) if keyset::requested(call) => self.keyset_page(call, paging, &selected),
             Ok(selected) => paging.offset(call, selected.indices.len(), |range| {
-                array(selected.indices[range].iter().map(|index| &self.rows[*index as usize].json))
+                let rows: Vec<Bytes> = selected.indices[range].iter().map(|index| render(&self.rows[*index as usize].json)).collect();
+                array(&rows)
             }),
         }
+    }
+
+    /// One row, by what GitLab addresses it with.
+    pub(crate) fn find(&self, is_it: impl Fn(&Row) -> bool) -> Answer {
+        let found = self.rows.iter().find(|row| is_it(row));
+        found.map_or_else(|| Answer::message(404, "404 Not found"), |row| Answer::json(row.json.clone()))
     }
 
     fn keyset_page(&self, call: &Call, paging: &Paging, selected: &Selected) -> Answer {
@@ -159,8 +171,9 @@ struct Selected {
 
 fn key(row: &Row, order: &str) -> i64 {
     match order {
-        "updated_at" => row.updated,
-        "created_at" | "released_at" => row.created,
+        // Of a release, `updated` is when it was released.
+        "updated_at" | "released_at" => row.updated,
+        "created_at" => row.created,
         _ => row.id as i64,
     }
 }

@@ -171,6 +171,46 @@ impl DemoServer {
         self.edit(|company| company.delete_merge_requests(count))
     }
 
+    /// See [`Company::delete_merge_request`].
+    pub fn delete_merge_request(&self, id: &str) -> bool {
+        self.edit(|company| company.delete_merge_request(id))
+    }
+
+    /// See [`Company::delete_issues`].
+    pub fn delete_issues(&self, count: usize) -> Vec<String> {
+        self.edit(|company| company.delete_issues(count))
+    }
+
+    /// See [`Company::delete_pipelines`].
+    pub fn delete_pipelines(&self, count: usize) -> Vec<String> {
+        self.edit(|company| company.delete_pipelines(count))
+    }
+
+    /// See [`Company::delete_deployments`].
+    pub fn delete_deployments(&self, count: usize) -> Vec<String> {
+        self.edit(|company| company.delete_deployments(count))
+    }
+
+    /// See [`Company::delete_releases`].
+    pub fn delete_releases(&self, count: usize) -> Vec<String> {
+        self.edit(|company| company.delete_releases(count))
+    }
+
+    /// See [`Company::delete_project`].
+    pub fn delete_project(&self, key: &str) -> bool {
+        self.edit(|company| company.delete_project(key))
+    }
+
+    /// See [`Company::hide_project`].
+    pub fn hide_project(&self, key: &str) -> bool {
+        self.edit(|company| company.hide_project(key))
+    }
+
+    /// See [`Company::show_project`].
+    pub fn show_project(&self, key: &str) -> bool {
+        self.edit(|company| company.show_project(key))
+    }
+
     /// See [`Company::add_merge_requests`].
     pub fn add_merge_requests(&self, count: usize, at: DateTime<Utc>) -> Vec<String> {
         self.edit(|company| company.add_merge_requests(count, at))

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::list::{List, ListStyle, Row, UNTIMED};
 use crate::company::Company;
-use crate::company::model::Scope;
+use crate::company::model::{Project, Scope};
 use crate::wire::{self, Users};
 
 pub(crate) struct World {
@@ -26,7 +26,8 @@ pub(crate) struct ProjectRows {
     pub issues: List,
     pub pipelines: List,
     pub deployments: List,
-    pub environments: Vec<Bytes>,
+    /// (id, row), by id.
+    pub environments: Vec<(u64, Bytes)>,
     pub releases: List,
     /// iid → index.
     pub by_iid: HashMap<u64, usize>,
@@ -69,12 +70,18 @@ impl World {
         Self { company, users, projects }
     }
 
-    /// The project named by an id or a full path.
+    /// The project named by an id or a full path, if the token sees it.
     pub(crate) fn project(&self, key: &str) -> Option<usize> {
-        match key.parse::<u64>() {
+        let found = match key.parse::<u64>() {
             Ok(id) => self.company.projects.iter().position(|project| project.id == id),
             Err(_) => self.company.projects.iter().position(|project| project.full_path.eq_ignore_ascii_case(key)),
-        }
+        };
+        found.filter(|index| self.company.is_visible(self.company.projects[*index].id))
+    }
+
+    /// The projects the token sees, with their rows.
+    pub(crate) fn visible_projects(&self) -> impl Iterator<Item = (&Project, &ProjectRows)> {
+        self.company.projects.iter().zip(&self.projects).filter(|(project, _)| self.company.is_visible(project.id))
     }
 
     /// The group named by an id or a full path.
@@ -87,6 +94,13 @@ impl World {
 
     pub(crate) fn member_rows(&self, scope: Scope) -> Vec<Bytes> {
         self.company.members_all(scope).into_iter().map(|member| wire::member_row(&self.company, &self.users, member)).collect()
+    }
+
+    /// One row of `members/all`. An account that has lost sight of projects is no member of the groups above them.
+    pub(crate) fn member_row(&self, scope: Scope, user: &str) -> Option<Bytes> {
+        let member = self.company.members_all(scope).into_iter().find(|member| member.user.to_string() == user)?;
+        let is_lost = matches!(scope, Scope::Group(_)) && member.user == self.company.token_user && self.company.has_lost_sight();
+        (!is_lost).then(|| wire::member_row(&self.company, &self.users, member))
     }
 }
 
@@ -129,11 +143,16 @@ impl ProjectRows {
                     .collect(),
                 DEPLOYMENTS,
             ),
-            environments: company.environments.iter().filter(|one| one.project == project).map(wire::environment_row).collect(),
+            environments: company
+                .environments
+                .iter()
+                .filter(|one| one.project == project)
+                .map(|one| (one.id, wire::environment_row(one)))
+                .collect(),
             releases: List::new(
                 releases
                     .enumerate()
-                    .map(|(n, one)| row(n as u64, n as u64, one.released_at, one.created_at, "", wire::release_row(company, users, one)))
+                    .map(|(n, one)| row(n as u64, n as u64, one.created_at, one.released_at, "", wire::release_row(company, users, one)))
                     .collect(),
                 RELEASES,
             ),

@@ -13,7 +13,7 @@ mod rows_ci;
 mod spot;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -92,8 +92,30 @@ impl Truth {
             people: people::compute(company),
             metrics: metrics::compute(company, as_of),
         };
+        truth.without_invisible(company);
         truth.counts = truth.count();
         truth
+    }
+
+    /// Leaves out what is in projects that the token does not see. Accounts, people and metrics stay: what was seen before counts on.
+    fn without_invisible(&mut self, company: &Company) {
+        let gone: BTreeSet<String> =
+            company.projects.iter().map(|project| project.id).filter(|id| !company.is_visible(*id)).map(|id| id.to_string()).collect();
+        if gone.is_empty() {
+            return;
+        }
+        self.projects.retain(|id, _| !gone.contains(id));
+        self.issues.retain(|_, row| !gone.contains(&row.project_external_id));
+        self.merge_requests.retain(|_, row| !gone.contains(&row.project_external_id));
+        self.pipelines.retain(|_, row| !gone.contains(&row.project_external_id));
+        self.jobs.retain(|_, row| !gone.contains(&row.project_external_id));
+        self.environments.retain(|_, row| !gone.contains(&row.project_external_id));
+        self.deployments.retain(|_, row| !gone.contains(&row.project_external_id));
+        self.releases.retain(|_, row| !gone.contains(&row.project_external_id));
+        let merge_requests = &self.merge_requests;
+        self.merge_request_notes.retain(|_, row| merge_requests.contains_key(&row.merge_request_external_id));
+        self.merge_request_approvals.retain(|_, row| merge_requests.contains_key(&row.merge_request_external_id));
+        self.merge_request_commits.retain(|_, row| merge_requests.contains_key(&row.merge_request_external_id));
     }
 
     fn count(&self) -> Counts {

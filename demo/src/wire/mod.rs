@@ -71,6 +71,23 @@ pub(crate) fn merge_objects(first: &[u8], second: &[u8]) -> Bytes {
     merged.into()
 }
 
+/// A merge request row as with `view=simple`.
+pub(crate) fn simple_merge_request(row: &Bytes) -> Bytes {
+    only(row, &["id", "iid", "project_id", "title", "description", "state", "created_at", "updated_at", "web_url"])
+}
+
+/// A project row as with `simple=true`.
+pub(crate) fn simple_project(row: &Bytes) -> Bytes {
+    only(row, &["id", "description", "name", "path", "path_with_namespace", "created_at", "default_branch", "web_url", "namespace"])
+}
+
+/// Some members of a rendered object.
+fn only(row: &Bytes, members: &[&str]) -> Bytes {
+    let mut row: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(row).unwrap_or_default();
+    row.retain(|name, _| members.contains(&name.as_str()));
+    render(&row)
+}
+
 /// A JSON array of rendered values.
 pub(crate) fn array<'a>(items: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
     let mut out = vec![b'['];

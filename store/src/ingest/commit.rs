@@ -33,16 +33,20 @@ pub struct PageCommit<'a> {
     pub total_hint: Option<i64>,
     /// Why a partition or an item brought nothing.
     pub note: Option<&'a str>,
+    /// Details these records ask for are left to background runs.
+    pub background: bool,
 }
 
 /// Where a partition's walk stands.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cursor<'a> {
     pub partition: &'a str,
     pub value: &'a Value,
     pub watermark: Option<DateTime<Utc>>,
     /// The walk is complete for this run.
     pub done: bool,
+    /// Of a backfill: the position of the window in its plan. The stream's live cursor is left alone then.
+    pub window: Option<i32>,
 }
 
 /// Ids every statement of a commit is scoped by.
@@ -52,6 +56,16 @@ pub(super) struct Scope {
     pub connection: ConnectionId,
     pub source: Source,
     pub run: RunId,
+    pub background: bool,
+}
+
+/// Where records come from: a stream, and the partition of its list.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub stream: &'a str,
+    pub partition: Option<&'a str>,
+    /// Details: each record is of the item that its external id begins with.
+    pub of_items: bool,
 }
 
 impl Store {
@@ -66,26 +80,40 @@ impl Store {
     pub async fn page_commit_staged(&self, page: &PageCommit<'_>, stages: &Stages) -> Result<RunCounts, StoreError> {
         let mut turn = stages.enter().await;
         let mut tx = self.pool.begin().await?;
-        let scope = Scope { org: page.org_id, connection: page.connection_id, source: page.source, run: page.run_id };
-        let mut counts = RunCounts {
-            fetched: (page.records.len() + page.dead_letters.len()) as i64,
-            requests: page.requests,
-            dead_lettered: page.dead_letters.len() as i64,
-            ..RunCounts::default()
-        };
-        records_store(&mut tx, scope, page.stream, page.records, &mut counts, &mut turn).await?;
-        turn.to_books().await?;
-        leases::lease_check_in_txn(&mut tx, page.connection_id, page.run_id, page.fence).await?;
-        dead_letters::dead_letters_insert_in_txn(&mut tx, &scope.into(), page.stream, page.dead_letters).await?;
-        detail_queue::detail_finish_in_txn(&mut tx, page.org_id, page.connection_id, page.finished).await?;
-        if let Some(cursor) = &page.cursor {
-            counters::cursor_upsert(&mut tx, scope, page.stream, cursor).await?;
-        }
-        counters::run_stream_add(&mut tx, scope, page, &counts).await?;
+        let partition = page.cursor.as_ref().map(|cursor| cursor.partition);
+        let counts = page_store_in_txn(&mut tx, page, partition, &mut turn).await?;
         tx.commit().await?;
         turn.leave();
         Ok(counts)
     }
+}
+
+/// Everything a page commit does, but the commit. `partition` is where the records come from, where that is known.
+pub(super) async fn page_store_in_txn(
+    tx: &mut PgConnection,
+    page: &PageCommit<'_>,
+    partition: Option<&str>,
+    turn: &mut Turn<'_>,
+) -> Result<RunCounts, StoreError> {
+    let scope =
+        Scope { org: page.org_id, connection: page.connection_id, source: page.source, run: page.run_id, background: page.background };
+    let origin = Origin { stream: page.stream, partition, of_items: !page.finished.is_empty() };
+    let mut counts = RunCounts {
+        fetched: (page.records.len() + page.dead_letters.len()) as i64,
+        requests: page.requests,
+        dead_lettered: page.dead_letters.len() as i64,
+        ..RunCounts::default()
+    };
+    records_store(tx, scope, origin, page.records, &mut counts, turn).await?;
+    turn.to_books().await?;
+    leases::lease_check_in_txn(tx, page.org_id, page.connection_id, page.run_id, page.fence).await?;
+    dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), origin.stream, origin.partition, page.dead_letters).await?;
+    detail_queue::detail_finish_in_txn(tx, page.org_id, page.connection_id, page.finished).await?;
+    if let Some(cursor) = &page.cursor {
+        counters::cursor_upsert(tx, scope, page.stream, cursor).await?;
+    }
+    counters::run_stream_add(tx, scope, page, &counts).await?;
+    Ok(counts)
 }
 
 impl Store {
@@ -104,7 +132,8 @@ impl Store {
         let mut counts = RunCounts { fetched: records.len() as i64, ..RunCounts::default() };
         let stages = Stages::default();
         let mut turn = stages.enter().await;
-        records_store(&mut tx, Scope { org, connection, source, run }, stream, records, &mut counts, &mut turn).await?;
+        let scope = Scope { org, connection, source, run, background: false };
+        records_store(&mut tx, scope, Origin { stream, partition: None, of_items: false }, records, &mut counts, &mut turn).await?;
         tx.commit().await?;
         Ok(counts)
     }
@@ -115,7 +144,7 @@ impl Store {
 async fn records_store(
     tx: &mut PgConnection,
     scope: Scope,
-    stream: &str,
+    origin: Origin<'_>,
     records: &[Record],
     counts: &mut RunCounts,
     turn: &mut Turn<'_>,
@@ -125,13 +154,14 @@ async fn records_store(
         if set.is_empty() {
             continue;
         }
-        let attempt = savepoint_try(tx, scope, stream, set, turn).await;
+        let attempt = savepoint_try(tx, scope, origin, set, turn).await;
         match attempt {
             Ok(stored) => counts.add(&stored),
             Err(StoreError::Sql(error)) if is_data_error(&error) => {
                 if let [record] = set {
-                    let letter = refused(record, &error);
-                    dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), stream, &[letter]).await?;
+                    let partition = origin.of_items.then(|| record.external_id.clone());
+                    let letter = DeadLetter { partition, ..refused(record, &error) };
+                    dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), origin.stream, origin.partition, &[letter]).await?;
                     counts.dead_lettered += 1;
                 } else {
                     let (left, right) = set.split_at(set.len() / 2);
@@ -148,12 +178,12 @@ async fn records_store(
 async fn savepoint_try(
     tx: &mut PgConnection,
     scope: Scope,
-    stream: &str,
+    origin: Origin<'_>,
     set: &[Record],
     turn: &mut Turn<'_>,
 ) -> Result<RunCounts, StoreError> {
     sqlx::query("savepoint page_records").execute(&mut *tx).await?;
-    let result = set_store(tx, scope, stream, set, turn).await;
+    let result = set_store(tx, scope, origin, set, turn).await;
     let end = if result.is_ok() { "release savepoint page_records" } else { "rollback to savepoint page_records" };
     sqlx::query(end).execute(&mut *tx).await?;
     result
@@ -162,32 +192,33 @@ async fn savepoint_try(
 async fn set_store(
     tx: &mut PgConnection,
     scope: Scope,
-    stream: &str,
+    origin: Origin<'_>,
     set: &[Record],
     turn: &mut Turn<'_>,
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
-    let changed = raw::raw_upsert(tx, scope, stream, set, &mut counts).await?;
+    let changed = raw::raw_upsert(tx, scope, origin, set, &mut counts).await?;
     turn.to_entities().await;
     let discovered = entities::entities_upsert(tx, scope, &changed).await?;
     let details: Vec<&DetailRequest> = changed.iter().flat_map(|record| &record.details).chain(discovered).collect();
-    detail_queue::detail_enqueue_in_txn(tx, scope.org, scope.connection, &details).await?;
+    detail_queue::detail_enqueue_in_txn(tx, scope.org, scope.connection, scope.background, &details).await?;
     Ok(counts)
 }
 
 /// SQLSTATE classes 22 (data exception) and 23 (constraint violation), and 54 (limits): this row will never be accepted.
-fn is_data_error(error: &sqlx::Error) -> bool {
+pub(super) fn is_data_error(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
     error.code().is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
-fn refused(record: &Record, error: &sqlx::Error) -> DeadLetter {
+pub(super) fn refused(record: &Record, error: &sqlx::Error) -> DeadLetter {
     let reason = match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         other => other.to_string(),
     };
     DeadLetter {
         external_id: Some(record.external_id.clone()),
+        partition: None,
         payload: dead_letters::cut(record.raw.get()),
         reason: format!("Postgres refused the row: {reason}"),
     }

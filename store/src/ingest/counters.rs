@@ -8,6 +8,9 @@ use super::commit::{Cursor, PageCommit, Scope};
 use crate::{StoreError, run_log};
 
 pub(super) async fn cursor_upsert(tx: &mut PgConnection, scope: Scope, stream: &str, cursor: &Cursor<'_>) -> Result<(), StoreError> {
+    if let Some(position) = cursor.window {
+        return window_cursor_upsert(tx, scope, position, cursor).await;
+    }
     sqlx::query!(
         r#"insert into stream_cursors (org_id, connection_id, stream, partition, cursor, watermark, done_by_run)
            values ($1, $2, $3, $4, $5, $6, $7)
@@ -27,19 +30,59 @@ pub(super) async fn cursor_upsert(tx: &mut PgConnection, scope: Scope, stream: &
     Ok(())
 }
 
+async fn window_cursor_upsert(tx: &mut PgConnection, scope: Scope, position: i32, cursor: &Cursor<'_>) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"insert into backfill_cursors (org_id, run_id, position, partition, cursor, done) values ($1, $2, $3, $4, $5, $6)
+           on conflict (run_id, position, partition) do update set cursor = excluded.cursor, done = excluded.done"#,
+        scope.org.0,
+        scope.run.0,
+        position,
+        cursor.partition,
+        cursor.value,
+        cursor.done,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Items written, added to what is known of the stream over all runs.
+async fn stream_state_add(tx: &mut PgConnection, scope: Scope, stream: &str, items: i64) -> Result<(), StoreError> {
+    if items == 0 {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"with total as (
+               insert into stream_states (org_id, connection_id, stream, items_ingested_total) values ($1, $2, $3, $4)
+               on conflict (connection_id, stream) do update
+               set items_ingested_total = stream_states.items_ingested_total + excluded.items_ingested_total
+           )
+           insert into stream_ingest_hours (org_id, connection_id, stream, hour, items) values ($1, $2, $3, date_trunc('hour', now()), $4)
+           on conflict (connection_id, stream, hour) do update set items = stream_ingest_hours.items + excluded.items"#,
+        scope.org.0,
+        scope.connection.0,
+        stream,
+        items,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 pub(super) async fn run_stream_add(
     tx: &mut PgConnection,
     scope: Scope,
     page: &PageCommit<'_>,
     counts: &RunCounts,
 ) -> Result<(), StoreError> {
+    stream_state_add(tx, scope, page.stream, counts.inserted + counts.updated).await?;
     let totals = sqlx::query!(
         r#"update run_streams
            set fetched = fetched + $3, inserted = inserted + $4, updated = updated + $5, unchanged = unchanged + $6,
                deleted = deleted + $7, dead_lettered = dead_lettered + $8, requests = requests + $9,
                total_hint = case when $10::bigint is null then total_hint else coalesce(total_hint, 0) + $10 end,
                note = coalesce($11, note)
-           where run_id = $1 and stream = $2
+           where run_id = $1 and stream = $2 and org_id = $12
            returning fetched, inserted, updated, unchanged, deleted, dead_lettered, requests, total_hint"#,
         scope.run.0,
         page.stream,
@@ -52,6 +95,7 @@ pub(super) async fn run_stream_add(
         counts.requests,
         page.total_hint,
         page.note,
+        scope.org.0,
     )
     .fetch_optional(&mut *tx)
     .await?;

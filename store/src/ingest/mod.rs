@@ -8,8 +8,14 @@ mod commit;
 mod counters;
 mod entities;
 mod raw;
+mod replay_books;
+mod replay_letters;
+mod replay_raw;
+mod row_diff;
 mod stages;
 mod tables;
 
 pub use commit::{Cursor, PageCommit};
+pub use replay_letters::{LetterOutcome, LetterRead, LettersCommit};
+pub use replay_raw::RawCommit;
 pub use stages::Stages;

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use ovia_domain::{Record, RunCounts};
 use sqlx::PgConnection;
 
-use super::commit::Scope;
+use super::commit::{Origin, Scope};
 use crate::StoreError;
 
 /// Writes the records that are new, changed or back from the dead; answers those, and counts all.
 pub(super) async fn raw_upsert<'a>(
     tx: &mut PgConnection,
     scope: Scope,
-    stream: &str,
+    origin: Origin<'_>,
     records: &'a [Record],
     counts: &mut RunCounts,
 ) -> Result<Vec<&'a Record>, StoreError> {
@@ -28,7 +28,7 @@ pub(super) async fn raw_upsert<'a>(
            ) r"#,
         scope.org.0,
         scope.connection.0,
-        stream,
+        origin.stream,
         &ids,
     )
     .fetch_all(&mut *tx)
@@ -50,7 +50,7 @@ pub(super) async fn raw_upsert<'a>(
     counts.updated += updated;
     counts.unchanged += records.len() as i64 - inserted - updated;
     if !changed.is_empty() {
-        write(tx, scope, stream, &changed).await?;
+        write(tx, scope, origin, &changed).await?;
     }
     Ok(changed)
 }
@@ -70,23 +70,25 @@ fn latest_of_each(records: &[Record]) -> Vec<&Record> {
     latest
 }
 
-async fn write(tx: &mut PgConnection, scope: Scope, stream: &str, records: &[&Record]) -> Result<(), StoreError> {
+async fn write(tx: &mut PgConnection, scope: Scope, origin: Origin<'_>, records: &[&Record]) -> Result<(), StoreError> {
     let ids: Vec<&str> = records.iter().map(|record| record.external_id.as_str()).collect();
     let hashes: Vec<&[u8]> = records.iter().map(|record| &record.content_hash[..]).collect();
     let payloads: Vec<&str> = records.iter().map(|record| record.raw.get()).collect();
     sqlx::query!(
-        r#"insert into raw_records (org_id, connection_id, stream, external_id, content_hash, payload, run_id)
-           select $1, $2, $3, r.external_id, r.content_hash, r.payload::json, $4
+        r#"insert into raw_records (org_id, connection_id, stream, external_id, content_hash, payload, run_id, partition)
+           select $1, $2, $3, r.external_id, r.content_hash, r.payload::json, $4, $8
            from unnest($5::text[], $6::bytea[], $7::text[]) as r (external_id, content_hash, payload)
            on conflict (connection_id, stream, external_id) do update
-           set content_hash = excluded.content_hash, payload = excluded.payload, run_id = excluded.run_id, updated_at = now(), deleted_at = null"#,
+           set content_hash = excluded.content_hash, payload = excluded.payload, run_id = excluded.run_id, updated_at = now(),
+               deleted_at = null, deletion = null, partition = coalesce(excluded.partition, raw_records.partition)"#,
         scope.org.0,
         scope.connection.0,
-        stream,
+        origin.stream,
         scope.run.0,
         &ids as &[&str],
         &hashes as &[&[u8]],
         &payloads as &[&str],
+        origin.partition,
     )
     .execute(tx)
     .await?;

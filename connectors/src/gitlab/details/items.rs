@@ -41,7 +41,12 @@ impl Item<'_> {
     }
 
     pub async fn commits(&self, iid: i64) -> Result<Detail, ItemError> {
-        self.merge_request_list(iid, "commits", &[], normalise::commit).await
+        let mut detail = self.merge_request_list(iid, "commits", &[], normalise::commit).await?;
+        // As records are known: a commit does not say which merge request it is in.
+        for letter in &mut detail.dead_letters {
+            letter.external_id = Some(format!("{}:{}", self.id, letter.external_id.as_deref().unwrap_or_default()));
+        }
+        Ok(detail)
     }
 
     pub async fn approvals(&self, iid: i64) -> Result<Detail, ItemError> {
@@ -84,7 +89,12 @@ impl Item<'_> {
 
     async fn object(&self, segments: &[&str], row: Row) -> Result<Detail, ItemError> {
         let raw = self.client.object(&self.client.url(segments, &[]), self.requests).await?;
-        Ok(detail(normalise_rows(vec![raw], &self.context(), row)))
+        let mut detail = detail(normalise_rows(vec![raw], &self.context(), row));
+        // The object is the item, whatever it says itself.
+        for letter in &mut detail.dead_letters {
+            letter.external_id = Some(self.id.to_owned());
+        }
+        Ok(detail)
     }
 
     async fn merge_request_list(&self, iid: i64, name: &str, query: &[(&str, &str)], row: Row) -> Result<Detail, ItemError> {

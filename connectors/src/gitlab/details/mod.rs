@@ -26,7 +26,7 @@ struct Args {
 pub async fn pull_detail(client: &GitlabClient, settings: &GitlabSettings, request: &DetailRequest) -> Result<Detail, ConnectorError> {
     let args: Args = serde_json::from_value(request.args.clone())
         .map_err(|error| configuration(format!("a queued detail request cannot be read: {error}")))?;
-    let requests = RequestCount::default();
+    let requests = RequestCount::to(&request.stream);
     let item = Item {
         client,
         requests: &requests,

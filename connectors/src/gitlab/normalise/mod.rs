@@ -24,5 +24,5 @@ pub use issues::issue;
 pub use merge_requests::merge_request;
 pub use projects::{group, project};
 pub use reviews::{approvals, commit, note};
-pub use rows::{Normalised, Row, RowContext, RowError, Rows, normalise_rows};
-pub use sizes::{FileSize, SizePayload, file_size, size_record};
+pub use rows::{Normalised, Row, RowContext, RowError, RowKey, Rows, dead_letter, normalise_rows};
+pub use sizes::{FileSize, SizePayload, file_size, size_record, stored_size};

@@ -48,6 +48,8 @@ pub enum RowError {
     Json(#[from] serde_json::Error),
     #[error("`{0}` is missing")]
     Missing(&'static str),
+    #[error("there is no stream `{0}`")]
+    NoStream(String),
 }
 
 /// Reads one row's JSON.
@@ -69,6 +71,23 @@ pub struct RowKey {
     pub external_id: String,
     pub created: Key,
     pub updated: Key,
+    /// It is a dead letter.
+    pub dead: bool,
+}
+
+impl Rows {
+    /// The records and dead letters of the rows that are wanted, told by their places in `keys`.
+    pub fn only(self, wanted: &[bool]) -> (Vec<Record>, Vec<DeadLetter>) {
+        if wanted.iter().all(|wanted| *wanted) {
+            return (self.records, self.dead_letters);
+        }
+        let keys = || self.keys.iter().zip(wanted);
+        let ids: HashSet<&str> = keys().filter(|(key, wanted)| **wanted && !key.dead).map(|(key, _)| key.external_id.as_str()).collect();
+        let records = self.records.into_iter().filter(|record| ids.contains(record.external_id.as_str())).collect();
+        let dead = keys().filter(|(key, _)| key.dead).map(|(_, wanted)| *wanted);
+        let dead_letters = self.dead_letters.into_iter().zip(dead).filter(|(_, wanted)| *wanted).map(|(letter, _)| letter).collect();
+        (records, dead_letters)
+    }
 }
 
 /// Reads a page. Of rows with the same id the first stands: a page is written by one statement.
@@ -86,6 +105,7 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
                     external_id: normalised.external_id.clone(),
                     created: normalised.created_at.map_or(Key::Absent, Key::At),
                     updated: normalised.updated_at.map_or(Key::Absent, Key::At),
+                    dead: false,
                 });
                 if ids.insert(normalised.external_id.clone()) {
                     out.records.push(record(normalised, raw, content_hash));
@@ -93,8 +113,9 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
             }
             Err(error) => {
                 let loose = Loose::read(raw.get());
-                out.keys.push(RowKey { external_id: loose.id.clone().unwrap_or_default(), created: loose.created, updated: loose.updated });
-                out.dead_letters.push(dead_letter(loose.id, raw.get(), &error));
+                let external_id = loose.id.clone().unwrap_or_default();
+                out.keys.push(RowKey { external_id, created: loose.created, updated: loose.updated, dead: true });
+                out.dead_letters.push(dead_letter_of(loose.id, raw.get(), &error));
             }
         }
     }
@@ -116,13 +137,18 @@ fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {
         .unwrap_or_else(|_| serde_json::value::to_raw_value(&serde_json::Map::new()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
 }
 
-fn dead_letter(external_id: Option<String>, payload: &str, error: &RowError) -> DeadLetter {
+/// A row that cannot be read, for `error`.
+pub fn dead_letter(payload: &str, error: &RowError) -> DeadLetter {
+    dead_letter_of(Loose::read(payload).id, &redacted(payload), error)
+}
+
+fn dead_letter_of(external_id: Option<String>, payload: &str, error: &RowError) -> DeadLetter {
     let mut end = payload.len().min(MAX_PAYLOAD_BYTES);
     while !payload.is_char_boundary(end) {
         end -= 1;
     }
     let reason = redacted(&error.to_string()).chars().take(300).collect();
-    DeadLetter { external_id, payload: payload[..end].to_owned(), reason }
+    DeadLetter { external_id, partition: None, payload: payload[..end].to_owned(), reason }
 }
 
 /// What can be read of a row that cannot be read.

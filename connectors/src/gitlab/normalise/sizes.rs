@@ -3,20 +3,21 @@
 //! The record keeps counts per file, not the diffs: code is not what this service is for, and it would be most of the storage.
 
 use ovia_domain::{Entity, MergeRequestSize, Record};
-use serde::Serialize;
-use serde_json::value::to_raw_value;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 
-use crate::gitlab::wire::Diff;
+use super::RowError;
+use crate::gitlab::wire::{Diff, parse_row};
 
 /// The stored payload: `{"files":[…]}`.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SizePayload {
     pub files: Vec<FileSize>,
 }
 
 /// Lines added and deleted in one file.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSize {
     pub path: String,
     pub additions: i64,
@@ -41,22 +42,26 @@ pub fn file_size(diff: &Diff) -> FileSize {
 
 /// The record of a merge request's size.
 pub fn size_record(merge_request: &str, payload: &SizePayload) -> Result<Record, serde_json::Error> {
-    let raw = to_raw_value(payload)?;
+    Ok(record(merge_request, to_raw_value(payload)?, payload))
+}
+
+/// The record of a stored size, verbatim.
+pub fn stored_size(merge_request: &str, raw: &RawValue) -> Result<Vec<Record>, RowError> {
+    let payload: SizePayload = parse_row(raw.get())?;
+    Ok(vec![record(merge_request, raw.to_owned(), &payload)])
+}
+
+fn record(merge_request: &str, raw: Box<RawValue>, payload: &SizePayload) -> Record {
     let content_hash = Sha256::digest(raw.get()).into();
+    let sum = |lines: fn(&FileSize) -> i64| payload.files.iter().map(lines).fold(0, i64::saturating_add);
     let size = MergeRequestSize {
         external_id: merge_request.to_owned(),
-        additions: payload.files.iter().map(|file| file.additions).sum(),
-        deletions: payload.files.iter().map(|file| file.deletions).sum(),
+        additions: sum(|file| file.additions),
+        deletions: sum(|file| file.deletions),
         changed_files: i64::try_from(payload.files.len()).unwrap_or(i64::MAX),
         size_is_partial: payload.files.iter().any(|file| file.partial),
     };
-    Ok(Record {
-        external_id: merge_request.to_owned(),
-        raw,
-        content_hash,
-        entities: vec![Entity::MergeRequestSize(size)],
-        details: Vec::new(),
-    })
+    Record { external_id: merge_request.to_owned(), raw, content_hash, entities: vec![Entity::MergeRequestSize(size)], details: Vec::new() }
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub fn content_hash(json: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut at = 0;
     for (start, end) in spans {
-        hash.update(&json.as_bytes()[at..start]);
-        at = end;
+        hash.update(&json.as_bytes()[at..start.max(at)]);
+        at = end.max(at);
     }
     hash.update(&json.as_bytes()[at..]);
     hash.finalize().into()

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::company::model::{Group, Scope};
 use crate::server::world::World;
 use crate::server::{Answer, Call, Paging};
-use crate::wire;
+use crate::wire::{self, array};
 
 fn group<'a>(world: &'a World, params: &[String]) -> Result<&'a Group, Answer> {
     world.group(&params[0]).map(|index| &world.company.groups[index]).ok_or_else(|| Answer::message(404, "404 Group Not Found"))
@@ -38,7 +38,7 @@ pub(super) fn projects(world: &World, call: &Call, params: &[String], paging: &P
     };
     let archived = call.param("archived").map(|text| text == "true");
     let mut rows: Vec<(u64, Bytes)> = Vec::new();
-    for (project, rendered) in world.company.projects.iter().zip(&world.projects) {
+    for (project, rendered) in world.visible_projects() {
         if inside(project.group) && archived.is_none_or(|archived| archived == project.archived) {
             rows.push((project.id, rendered.row.clone()));
         }
@@ -46,7 +46,16 @@ pub(super) fn projects(world: &World, call: &Call, params: &[String], paging: &P
     if call.param("sort") != Some("asc") {
         rows.reverse();
     }
-    paging.rows(call, &rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
+    let shown: fn(&Bytes) -> Bytes = if call.flag("simple") { wire::simple_project } else { Bytes::clone };
+    paging.offset(call, rows.len(), |range| array(&rows[range].iter().map(|(_, row)| shown(row)).collect::<Vec<_>>()))
+}
+
+pub(super) fn member(world: &World, _: &Call, params: &[String], _: &Paging) -> Answer {
+    let row = |group: &Group| world.member_row(Scope::Group(group.id), &params[1]);
+    match group(world, params) {
+        Ok(group) => row(group).map_or_else(|| Answer::message(404, "404 Not found"), Answer::json),
+        Err(answer) => answer,
+    }
 }
 
 pub(super) fn subgroups(world: &World, call: &Call, params: &[String], paging: &Paging) -> Answer {

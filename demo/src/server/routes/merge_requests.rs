@@ -11,8 +11,9 @@ pub(super) fn list(world: &World, call: &Call, params: &[String], paging: &Pagin
     if let Err(answer) = choice(call, "state", &["all", "opened", "closed", "locked", "merged"]) {
         return answer;
     }
+    let shown = if call.param("view") == Some("simple") { wire::simple_merge_request } else { bytes::Bytes::clone };
     match project(world, call, &params[0], paging) {
-        Ok(index) => world.projects[index].merge_requests.page(call, paging),
+        Ok(index) => world.projects[index].merge_requests.page_as(call, paging, shown),
         Err(answer) => answer,
     }
 }

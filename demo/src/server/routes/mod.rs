@@ -18,6 +18,7 @@ pub(super) const ROUTES: &[Route<World>] = &[
     Route("/users/:id", account::user),
     Route("/groups/:id", groups::detail),
     Route("/groups/:id/members/all", groups::members),
+    Route("/groups/:id/members/all/:user_id", groups::member),
     Route("/groups/:id/projects", groups::projects),
     Route("/groups/:id/subgroups", groups::subgroups),
     Route("/groups/:id/descendant_groups", groups::descendants),
@@ -26,10 +27,15 @@ pub(super) const ROUTES: &[Route<World>] = &[
     Route("/projects", projects::list),
     Route("/projects/:id", projects::detail),
     Route("/projects/:id/members/all", projects::members),
+    Route("/projects/:id/members/all/:user_id", projects::member),
     Route("/projects/:id/issues", projects::issues),
+    Route("/projects/:id/issues/:iid", projects::issue),
     Route("/projects/:id/environments", projects::environments),
+    Route("/projects/:id/environments/:environment_id", projects::environment),
     Route("/projects/:id/deployments", projects::deployments),
+    Route("/projects/:id/deployments/:deployment_id", projects::deployment),
     Route("/projects/:id/releases", projects::releases),
+    Route("/projects/:id/releases/:tag", projects::release),
     Route("/projects/:id/merge_requests", merge_requests::list),
     Route("/projects/:id/merge_requests/:iid", merge_requests::detail),
     Route("/projects/:id/merge_requests/:iid/notes", merge_requests::notes),
@@ -37,6 +43,7 @@ pub(super) const ROUTES: &[Route<World>] = &[
     Route("/projects/:id/merge_requests/:iid/commits", merge_requests::commits),
     Route("/projects/:id/merge_requests/:iid/diffs", merge_requests::diffs),
     Route("/projects/:id/jobs", pipelines::project_jobs),
+    Route("/projects/:id/jobs/:job_id", pipelines::job),
     Route("/projects/:id/pipelines", pipelines::list),
     Route("/projects/:id/pipelines/:pipeline_id", pipelines::detail),
     Route("/projects/:id/pipelines/:pipeline_id/jobs", pipelines::jobs),
@@ -48,7 +55,8 @@ fn project(world: &World, call: &Call, key: &str, paging: &Paging) -> Result<usi
     if let Some(index) = world.project(key) {
         return Ok(index);
     }
-    let moved = world.company.projects.iter().find(|project| project.old_path.as_deref().is_some_and(|old| old.eq_ignore_ascii_case(key)));
+    let mut visible = world.visible_projects().map(|(project, _)| project);
+    let moved = visible.find(|project| project.old_path.as_deref().is_some_and(|old| old.eq_ignore_ascii_case(key)));
     Err(match moved {
         Some(project) => moved_to(call, project.id, paging),
         None => Answer::message(404, "404 Project Not Found"),

@@ -49,6 +49,21 @@ pub(super) fn bridges(world: &World, call: &Call, params: &[String], paging: &Pa
     })
 }
 
+pub(super) fn job(world: &World, call: &Call, params: &[String], paging: &Paging) -> Answer {
+    let all = match project(world, call, &params[0], paging) {
+        Ok(index) => &world.projects[index].jobs,
+        Err(answer) => return answer,
+    };
+    let found = params[1].parse::<u64>().ok().and_then(|id| all.iter().find(|(job, ..)| *job == id));
+    found.map_or_else(
+        || Answer::message(404, "404 Not found"),
+        |(_, pipeline, job)| {
+            let pipeline = &world.company.pipelines[*pipeline];
+            Answer::json(wire::job(&world.company, &world.users, pipeline, &pipeline.jobs[*job]))
+        },
+    )
+}
+
 /// By id, newest first; offset, or keyset by id. Retried jobs are in, bridges are not.
 pub(super) fn project_jobs(world: &World, call: &Call, params: &[String], paging: &Paging) -> Answer {
     let all = match project(world, call, &params[0], paging) {

@@ -1,0 +1,72 @@
+//! Retention: what is old goes, batch by batch; what something newer needs stays.
+
+use ovia_tests::{TestApp, state};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+async fn sweep(app: &TestApp) -> serde_json::Value {
+    let (status, run) = app.http.post("/runs", json!({"kind": "retention"})).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{run}");
+    app.run_end(run["id"].as_str().unwrap(), 60).await
+}
+
+#[tokio::test]
+async fn old_runs_go_and_newer_ones_stay() {
+    let app = TestApp::start().await;
+    let connection = app.connect("c", "http://127.0.0.1:9", "t", json!({"projects": ["a/b"]})).await;
+    let org = app.org;
+    // two runs a day for the last hundred days; each repeats the one before
+    let runs = format!(
+        "insert into runs (id, org_id, kind, status, connection_id, source, requested_by, workflow_id, created_at, ended_at)
+         select gen_random_uuid(), '{org}', k.kind, 'succeeded', '{connection}', 'gitlab', 'test', k.kind || n, now() - n * interval '1 day',
+             now() - n * interval '1 day' from generate_series(1, 100) n, (values ('sync'), ('census')) k (kind);
+         update runs r set parent_run_id = e.id, retry_of = e.id from runs e
+             where e.kind = r.kind and e.connection_id = r.connection_id and date_trunc('hour', e.created_at) = date_trunc('hour', r.created_at - interval '1 day');
+         insert into run_events (org_id, run_id, kind) select org_id, id, 'page_committed' from runs, generate_series(1, 60) n where connection_id is not null;
+         insert into census_ids (org_id, run_id, stream, partition, external_id)
+             select org_id, id, 'issues', '', n::text from runs, generate_series(1, 60) n where kind = 'census' and status = 'succeeded';
+         insert into dead_letters (org_id, connection_id, run_id, stream, payload, payload_hash, reason, status, resolved_at)
+             select '{org}', '{connection}', '{connection}', 's', n::text, n::text::bytea, 'r', case when n = 100 then 'open' else 'dropped' end,
+                 case when n <> 100 then now() - n * interval '1 day' end from generate_series(1, 100) n;
+         insert into audit_events (org_id, at, actor, action, subject_kind, subject_id)
+             select '{org}', now() - n * interval '1 year', 'token:x', 'run.start', 'run', '' from generate_series(0, 3) n;
+         insert into stream_ingest_hours (org_id, connection_id, stream, hour, items)
+             select '{org}', '{connection}', 's', date_trunc('hour', now()) - n * interval '1 hour', 1 from generate_series(0, 71) n;
+         insert into org_request_minutes (org_id, minute, requests) select '{org}', now() - n * interval '1 hour', 1 from generate_series(0, 47) n"
+    );
+    app.database.sql(&runs).await;
+
+    let (status, organisation) = app.http.send(Method::PATCH, "/organisation", Some(json!({"retention_days": 40}))).await;
+    assert_eq!((status, &organisation["retention_days"]), (StatusCode::OK, &json!(40)), "{organisation}");
+    let run = sweep(&app).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    let count = async |what: &str| state::count(&app.store, &format!("select count(*) from {what}")).await;
+    assert_eq!(count("runs where kind = 'sync'").await, 40 - 1, "of yesterday to 39 days ago");
+    assert_eq!(count("run_events where kind = 'page_committed'").await, 2 * 39 * 60);
+    assert_eq!(count("census_ids").await, 0, "a census that has ended needs none");
+    assert_eq!(count("dead_letters where status = 'open'").await, 1);
+    assert_eq!(count("dead_letters where status = 'dropped'").await, 39);
+    assert_eq!(count("audit_events where actor = 'token:x'").await, 2);
+    assert_eq!(count("stream_ingest_hours").await, 49);
+    assert_eq!(count("org_request_minutes").await, 24);
+    assert_eq!(run["result"]["runs"], 122, "{run}");
+    assert_eq!(run["result"]["census_ids"], 6000, "{run}");
+
+    let again = sweep(&app).await;
+    assert_eq!((&again["status"], &again["result"]["runs"]), (&json!("succeeded"), &json!(0)), "{again}");
+}
+
+#[tokio::test]
+async fn the_last_run_of_a_connection_stays() {
+    let app = TestApp::start().await;
+    let connection = app.connect("c", "http://127.0.0.1:9", "t", json!({"projects": ["a/b"]})).await;
+    let runs = format!(
+        "insert into runs (id, org_id, kind, status, connection_id, source, requested_by, workflow_id, created_at, ended_at)
+         select gen_random_uuid(), '{}', 'sync', 'succeeded', '{connection}', 'gitlab', 'test', n::text, now() - n * interval '1 day',
+             now() - n * interval '1 day' from generate_series(200, 203) n",
+        app.org
+    );
+    app.database.sql(&runs).await;
+    assert_eq!(sweep(&app).await["result"]["runs"], 3);
+    assert_eq!(state::count(&app.store, "select count(*) from runs where kind = 'sync' and workflow_id = '200'").await, 1);
+}

@@ -1,0 +1,244 @@
+//! Schedules start runs, and Temporal has what Postgres says, whatever happened to it there.
+
+use std::time::{Duration, Instant};
+
+use ovia_demo::CompanySize;
+use ovia_domain::ScheduleId;
+use ovia_tests::{TestApp, TestOptions, eventually};
+use ovia_workflows::{Engine, ScheduleEngine};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use temporalio_client::schedules::{DeleteScheduleOptions, PauseScheduleOptions, ScheduleHandle, ScheduleSpec};
+
+use crate::demo;
+
+/// An app whose reconciler runs all the time.
+pub async fn app() -> TestApp {
+    TestApp::start_with(TestOptions { reconcile_every: Some(Duration::from_secs(2)), ..TestOptions::default() }).await
+}
+
+pub async fn put(app: &TestApp, path: &str, body: Value) -> Value {
+    let (status, schedule) = app.http.send(Method::PUT, path, Some(body)).await;
+    assert_eq!((status, &schedule["in_temporal"]), (StatusCode::OK, &json!(true)), "{schedule}");
+    schedule
+}
+
+pub async fn trigger(app: &TestApp, path: &str) -> Value {
+    let (status, schedule) = app.http.send(Method::POST, &format!("{path}/trigger"), None).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{schedule}");
+    schedule
+}
+
+/// Waits until the schedule has `count` runs, newest first.
+pub async fn runs(app: &TestApp, path: &str, count: usize, seconds: u64) -> Vec<Value> {
+    eventually(&format!("{count} runs of {path}"), seconds, async || {
+        let runs = app.http.get(path).await["recent_runs"].as_array().cloned().unwrap_or_default();
+        (runs.len() >= count).then_some(runs)
+    })
+    .await
+}
+
+fn handle(app: &TestApp, schedule: &Value) -> ScheduleHandle<temporalio_client::Client> {
+    let id: ScheduleId = schedule["id"].as_str().unwrap().parse().unwrap();
+    let kind = ovia_domain::RunKind::parse(schedule["kind"].as_str().unwrap()).unwrap();
+    app.engine.client().get_schedule_handle(app.engine.schedule_temporal_id(kind, id))
+}
+
+#[tokio::test]
+async fn an_interval_starts_syncs_and_a_pause_stops_it() {
+    let app = app().await;
+    let demo = demo::server(CompanySize::small()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let path = format!("/connections/{connection}/schedule");
+    let made = put(&app, &path, json!({"interval": "10s"})).await;
+    assert!(made["next_runs"].as_array().unwrap().len() >= 5, "{made}");
+    let first = runs(&app, &path, 1, 30).await;
+    let run = app.run_end(first[0]["id"].as_str().unwrap(), 120).await;
+    assert_eq!((run["status"].as_str(), run["kind"].as_str()), (Some("succeeded"), Some("sync")), "{run}");
+    assert_eq!(run["requested_by"], format!("schedule:{}", made["id"].as_str().unwrap()));
+    assert_eq!(run["connection_name"], "demo");
+    // the next ones come by themselves
+    runs(&app, &path, 2, 30).await;
+
+    let paused = put(&app, &path, json!({"interval": "10s", "paused": true})).await;
+    assert_eq!((&paused["paused"], &paused["next_runs"]), (&json!(true), &json!([])), "{paused}");
+    let seen = handle(&app, &made).describe(Default::default()).await.unwrap();
+    assert!(seen.paused());
+
+    let (status, _) = app.http.send(Method::DELETE, &path, None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert!(handle(&app, &made).describe(Default::default()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_keeps_the_next_from_starting() {
+    let app = app().await;
+    let demo = demo::server(CompanySize::small()).await;
+    demo.set_faults(ovia_demo::Faults { seed: 1, rules: vec![demo::every(1, ovia_demo::FaultKind::Slow(100))] });
+    let connection = demo::connect(&app, &demo).await;
+    let path = format!("/connections/{connection}/schedule");
+    let made = put(&app, &path, json!({"interval": "1day", "overlap": "skip"})).await;
+    trigger(&app, &path).await;
+    let first = runs(&app, &path, 1, 10).await;
+    app.run_status(first[0]["id"].as_str().unwrap(), "running", 30).await;
+    trigger(&app, &path).await;
+    eventually("Temporal to skip one", 20, async || {
+        (handle(&app, &made).describe(Default::default()).await.unwrap().overlap_skipped() == 1).then_some(())
+    })
+    .await;
+    assert_eq!(runs(&app, &path, 1, 5).await.len(), 1);
+
+    // started by hand meanwhile: what is due by schedule is skipped, and says which run is in the way
+    put(&app, &path, json!({"interval": "1day", "overlap": "allow_all"})).await;
+    trigger(&app, &path).await;
+    let both = runs(&app, &path, 2, 20).await;
+    assert_eq!(both[0]["status"], "skipped", "{both:?}");
+    assert!(both[0]["message"].as_str().unwrap().contains(first[0]["id"].as_str().unwrap()), "{both:?}");
+
+    // cancelling the other cancels the run
+    put(&app, &path, json!({"interval": "1day", "overlap": "cancel_other"})).await;
+    trigger(&app, &path).await;
+    assert_eq!(app.run_end(first[0]["id"].as_str().unwrap(), 30).await["status"], "cancelled");
+    let third = runs(&app, &path, 3, 20).await;
+    app.run_status(third[0]["id"].as_str().unwrap(), "running", 20).await;
+
+    // terminating it ends the run's workflow at once
+    put(&app, &path, json!({"interval": "1day", "overlap": "terminate_other"})).await;
+    trigger(&app, &path).await;
+    let ended = app.run_end(third[0]["id"].as_str().unwrap(), 30).await;
+    assert_eq!(ended["status"], "cancelled", "{ended}");
+    let fourth = runs(&app, &path, 4, 20).await;
+    demo.set_faults(ovia_demo::Faults::default());
+    assert_eq!(app.run_end(fourth[0]["id"].as_str().unwrap(), 120).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn work_of_the_organisation_is_scheduled_too() {
+    let app = app().await;
+    for kind in ["matching", "kpi_rollup"] {
+        let path = format!("/schedules/{kind}");
+        put(&app, &path, json!({"cron": "0 3 * * *", "time_zone": "Europe/Berlin"})).await;
+        trigger(&app, &path).await;
+        let run = runs(&app, &path, 1, 20).await;
+        let run = app.run_end(run[0]["id"].as_str().unwrap(), 60).await;
+        assert_eq!((run["status"].as_str(), run["kind"].as_str()), (Some("succeeded"), Some(kind)), "{run}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_changed_in_temporal_by_hand_is_put_right() {
+    let app = app().await;
+    let path = "/schedules/matching";
+    let made = put(&app, path, json!({"cron": "0 3 * * *", "time_zone": "Europe/Berlin", "note": "nightly"})).await;
+    let ours = handle(&app, &made);
+    let right = ours.describe(Default::default()).await.unwrap();
+    let is_right = async || {
+        let now = ours.describe(Default::default()).await.ok()?;
+        (now.raw().schedule == right.raw().schedule).then_some(())
+    };
+
+    ours.pause(Some("by hand"), PauseScheduleOptions::default()).await.unwrap();
+    eventually("the pause to be undone", 30, is_right).await;
+
+    let every_minute = |update: &mut temporalio_client::schedules::ScheduleUpdate| {
+        update.set_spec(ScheduleSpec::from_interval(Duration::from_secs(60)));
+    };
+    ours.update(every_minute, Default::default()).await.unwrap();
+    eventually("the times to be put right", 30, is_right).await;
+
+    let hidden = |update: &mut temporalio_client::schedules::ScheduleUpdate| {
+        update.set_overlap_policy(temporalio_client::schedules::ScheduleOverlapPolicy::AllowAll);
+    };
+    ours.update(hidden, Default::default()).await.unwrap();
+    eventually("what lists do not show to be put right", 30, is_right).await;
+
+    ours.delete(DeleteScheduleOptions::default()).await.unwrap();
+    eventually("the schedule to be back", 30, is_right).await;
+
+    // and what needs nothing is left alone
+    let before = ours.describe(Default::default()).await.unwrap().update_time();
+    passes(&app, 2).await;
+    assert_eq!(ours.describe(Default::default()).await.unwrap().update_time(), before);
+}
+
+/// Waits for `count` more passes of the reconciler.
+pub async fn passes(app: &TestApp, count: i64) {
+    let reconcile = app.engine.client().get_schedule_handle(format!("ovia/{}/reconcile", app.task_queue));
+    let done = async || reconcile.describe(Default::default()).await.map(|seen| seen.action_count()).unwrap_or(0);
+    let before = done().await;
+    eventually("the reconciler", 60, async || (done().await > before + count).then_some(())).await;
+}
+
+#[tokio::test]
+async fn schedules_without_a_row_are_removed() {
+    let app = app().await;
+    let made = put(&app, "/schedules/matching", json!({"interval": "1h"})).await;
+    let ours = handle(&app, &made);
+    app.database.sql("delete from schedules").await;
+    eventually("the schedule to go", 30, async || ours.describe(Default::default()).await.is_err().then_some(())).await;
+
+    // with its connection, too
+    let demo = demo::server(CompanySize::small()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let made = put(&app, &format!("/connections/{connection}/schedule"), json!({"interval": "1h"})).await;
+    let (status, _) = app.http.send(Method::DELETE, &format!("/connections/{connection}"), None).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let ours = handle(&app, &made);
+    eventually("the connection's schedule to go", 30, async || ours.describe(Default::default()).await.is_err().then_some(())).await;
+}
+
+#[tokio::test]
+async fn rows_that_temporal_was_not_told_of_are_told() {
+    let app = app().await;
+    let made = put(&app, "/schedules/matching", json!({"interval": "1h"})).await;
+    app.database.sql("update schedules set interval_seconds = 7200, paused = true").await;
+    let ours = handle(&app, &made);
+    eventually("the change to arrive", 30, async || ours.describe(Default::default()).await.ok()?.paused().then_some(())).await;
+}
+
+#[tokio::test]
+async fn the_kill_switch_skips_what_is_due_within_two_seconds() {
+    let app = app().await;
+    let demo = demo::server(CompanySize::small()).await;
+    let connection = demo::connect(&app, &demo).await;
+    let path = format!("/connections/{connection}/schedule");
+    put(&app, &path, json!({"interval": "1day"})).await;
+    // the worker is warm
+    passes(&app, 0).await;
+    let (status, _) = app.http.send(Method::PUT, "/admin/kill-switch", Some(json!({"engaged": true, "reason": "drill"}))).await;
+    assert_eq!(status, StatusCode::OK);
+    let asked = Instant::now();
+    let triggered = trigger(&app, &path).await;
+    assert!(triggered["stopped_by"].as_str().unwrap().contains("drill"), "{triggered}");
+    let skipped = runs(&app, &path, 1, 10).await;
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(skipped[0]["status"], "skipped", "{skipped:?}");
+    assert!(skipped[0]["message"].as_str().unwrap().contains("drill"), "{skipped:?}");
+    assert_eq!(demo.stats().requests, 0);
+
+    app.http.send(Method::PUT, "/admin/kill-switch", Some(json!({"engaged": false}))).await;
+    trigger(&app, &path).await;
+    let runs = runs(&app, &path, 2, 20).await;
+    assert_eq!(app.run_end(runs[0]["id"].as_str().unwrap(), 120).await["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn the_workers_own_kill_switch_is_about_everything() {
+    let options = TestOptions { kill_switch: true, ..TestOptions::default() };
+    let app = TestApp::start_with(options).await;
+    put(&app, "/schedules/matching", json!({"interval": "1h"})).await;
+    trigger(&app, "/schedules/matching").await;
+    let skipped = runs(&app, "/schedules/matching", 1, 20).await;
+    assert!(skipped[0]["message"].as_str().unwrap().contains("OVIA_KILL_SWITCH"), "{skipped:?}");
+}
+
+#[tokio::test]
+async fn the_reconciler_is_scheduled_again_when_it_is_lost() {
+    let app = app().await;
+    app.engine.reconcile_ensure(2).await.unwrap();
+    let reconcile = app.engine.client().get_schedule_handle(format!("ovia/{}/reconcile", app.task_queue));
+    eventually("the reconciler", 30, async || reconcile.describe(Default::default()).await.is_ok().then_some(())).await;
+    reconcile.delete(DeleteScheduleOptions::default()).await.unwrap();
+    eventually("the reconciler again", 30, async || reconcile.describe(Default::default()).await.is_ok().then_some(())).await;
+    app.engine.ready().await.unwrap();
+}
