@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Windows of a plan, over all its streams.
-const WINDOWS_MAX: usize = 20_000;
+const WINDOWS_MAX: i64 = 20_000;
 
 pub async fn backfill_slice(activities: &Activities, ctx: &ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
     let run = RunOf { org_id: input.org_id, run_id: input.run_id, connection_id: input.connection_id };
@@ -52,11 +52,11 @@ async fn plan_ensure(slice: &Slice<'_>) -> Result<Result<(), RunError>, Stop> {
         Ok(windowed) => windowed,
         Err(error) => return Ok(Err(error)),
     };
-    let windows = plan(&params, &windowed);
-    if windows.len() > WINDOWS_MAX {
-        let message = format!("The backfill would have {} windows; {WINDOWS_MAX} are the most.", windows.len());
-        return Ok(Err(refused(message)));
+    let count = windows_count(&params, windowed.len());
+    if count > WINDOWS_MAX {
+        return Ok(Err(refused(format!("The backfill would have {count} windows; {WINDOWS_MAX} are the most."))));
     }
+    let windows = plan(&params, &windowed);
     let streams: Vec<&str> = prerequisites(&specs).chain(windowed).chain(detail_streams(&specs)).map(|stream| stream.name).collect();
     match slice.store.run_begin(org_id, run_id, &streams).await? {
         RunBegun::Running => {}
@@ -75,6 +75,12 @@ fn windowed(specs: &[StreamSpec], wanted: &[String]) -> Result<Vec<StreamSpec>, 
         return Err(refused(format!("`{unknown}` cannot be backfilled by time; {} can.", names.join(", "))));
     }
     Ok(can.into_iter().filter(|stream| wanted.is_empty() || wanted.iter().any(|name| name == stream.name)).collect())
+}
+
+/// How many windows a plan would have: known before it is made.
+fn windows_count(params: &BackfillParams, streams: usize) -> i64 {
+    let length = params.window_seconds.max(1);
+    ((params.to - params.from).num_seconds() / length + 1).saturating_mul(streams as i64)
 }
 
 fn plan(params: &BackfillParams, streams: &[StreamSpec]) -> Vec<PlannedWindow> {

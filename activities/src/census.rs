@@ -155,7 +155,7 @@ impl Census<'_> {
         if walked != Walked::Complete {
             return Ok(walked);
         }
-        let left = self.slice.store.census_pending(self.attempt.org, self.attempt.run, spec.name, &[partition.clone()]).await?;
+        let left = self.slice.store.census_pending(self.attempt.org, self.attempt.run, spec.name, std::slice::from_ref(&partition)).await?;
         // given up: nothing is concluded
         let Some(CensusState { enumerated: true, .. }) = left.first() else { return Ok(Walked::Complete) };
         self.judge(unit, None, compared, children).await

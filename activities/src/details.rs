@@ -132,7 +132,8 @@ impl Batch {
             Ok(detail) => {
                 self.records.extend(detail.records);
                 let item = &request.external_id;
-                self.dead_letters.extend(detail.dead_letters.into_iter().map(|letter| DeadLetter { partition: Some(item.clone()), ..letter }));
+                self.dead_letters
+                    .extend(detail.dead_letters.into_iter().map(|letter| DeadLetter { partition: Some(item.clone()), ..letter }));
                 self.requests += detail.requests;
                 self.note = detail.not_available.or(self.note.take());
                 self.finished.push(request);

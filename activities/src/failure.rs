@@ -9,6 +9,10 @@ use temporalio_sdk::activities::ActivityError;
 /// A Postgres failure, for Temporal. What passes by itself (no connection, a restart, a deadlock, a lost lease) is retried; the rest is a
 /// defect, and retrying would hide it.
 pub fn store(error: StoreError) -> ActivityError {
+    if matches!(error, StoreError::Fenced) {
+        // frozen, or cut off from Temporal, for longer than Temporal waits
+        tracing::warn!(%error, "another attempt took over; what this one had in hand is not stored");
+    }
     let failure = ApplicationFailure::builder(error.to_string()).type_name("store".into()).non_retryable(!is_transient(&error)).build();
     ActivityError::Application(failure.into())
 }

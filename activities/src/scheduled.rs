@@ -1,6 +1,6 @@
 //! `ovia.scheduled_begin`. Twice: the run's id is made from the workflow's, so the second finds what the first made.
 
-use ovia_domain::{ConnectionId, ErrorCode, Overlap, RunError, RunId, Schedule, Source};
+use ovia_domain::{ConnectionId, ErrorCode, RunError, RunId, Schedule, Source};
 use ovia_store::{runs::NewRun, scheduled_runs::ScheduledRun, schedules::ScheduleRow};
 use ovia_workflows::{
     delivery::summary,
@@ -65,7 +65,6 @@ fn start(activities: &Activities, row: &ScheduleRow, new: NewRun) -> ScheduledSt
         connection,
         workflow_id: new.workflow_id,
         summary: summary(new.kind, row.connection_name.as_deref().zip(new.source), &new.requested_by),
-        terminate_with_parent: row.schedule.overlap == Overlap::TerminateOther,
         tuning: activities.engine.tuning(),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     auth::Caller,
     body::Body,
     problem::Problem,
-    runs::{Accepted, RunOut},
+    runs::{Accepted, run_out},
     runs_start::{engine_start, new_run},
     service::Tag,
     state::ApiState,
@@ -27,6 +27,8 @@ use crate::{
 /// What is walked at a time, if the request does not say.
 const WINDOW: TimeDelta = TimeDelta::days(30);
 const WINDOW_MIN: TimeDelta = TimeDelta::hours(1);
+/// Windows of one stream.
+const WINDOWS_MAX: i64 = 5_000;
 /// Longest idempotency key.
 const KEY_MAX: usize = 200;
 
@@ -70,8 +72,7 @@ impl BackfillApi {
     ) -> Result<Accepted, Problem> {
         let params = params(body.0, Utc::now())?;
         let run_id = backfill_start(&self.0, &caller, ConnectionId(id.0), params, idempotency_key.0).await?;
-        let row = self.0.config.store.run_fetch(caller.org_id(), run_id).await?.ok_or_else(|| Problem::not_found("run", run_id))?;
-        Ok(Accepted::Accepted(Json(RunOut::new(row, &self.0))))
+        Ok(Accepted::Accepted(Json(run_out(&self.0, &caller, run_id).await?)))
     }
 }
 
@@ -88,6 +89,10 @@ fn params(body: BackfillIn, now: DateTime<Utc>) -> Result<BackfillParams, Proble
         None => WINDOW,
         Some(text) => window_parse(text)?,
     };
+    let windows = (to - from).num_seconds() / window.num_seconds();
+    if windows > WINDOWS_MAX {
+        return Err(Problem::field("window", format!("that is {windows} windows; {WINDOWS_MAX} are the most")));
+    }
     if body.priority.is_some_and(|priority| !(1..=5).contains(&priority)) {
         return Err(Problem::field("priority", "it is not between 1 and 5"));
     }
@@ -178,6 +183,7 @@ mod tests {
             (json!({"from": "2999-01-01T00:00:00Z", "to": "2999-02-01T00:00:00Z"}), "from"),
             (json!({"from": "2026-01-01T00:00:00Z", "window": "soon"}), "window"),
             (json!({"from": "2026-01-01T00:00:00Z", "window": "5m"}), "window"),
+            (json!({"from": "0001-01-01", "window": "1h"}), "window"),
             (json!({"from": "2026-01-01T00:00:00Z", "priority": 9}), "priority"),
         ] {
             let problem = params(body(value), now).unwrap_err();

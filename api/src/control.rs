@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     auth::Caller,
     problem::Problem,
-    runs::{Accepted, RunOut},
+    runs::{Accepted, run_out},
     service::Tag,
     state::ApiState,
 };
@@ -104,8 +104,7 @@ impl ControlApi {
     }
 
     async fn accepted(&self, caller: &Caller, id: RunId) -> Result<Accepted, Problem> {
-        let row = self.0.config.store.run_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("run", id))?;
-        Ok(Accepted::Accepted(Json(RunOut::new(row, &self.0))))
+        Ok(Accepted::Accepted(Json(run_out(&self.0, caller, id).await?)))
     }
 }
 

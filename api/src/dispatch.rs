@@ -48,7 +48,7 @@ fn run_start(run: &RunDispatch) -> Result<RunStart, Problem> {
         kind,
         connection: run.connection_id.map(ConnectionId).zip(source),
         workflow_id: run.workflow_id.clone(),
-        priority: None,
+        priority: run.priority(),
         summary: summary(kind, run.connection_name.as_deref().zip(source), &run.requested_by),
     })
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use ovia_domain::{ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source};
-use ovia_store::run_health::RunHealth;
 use ovia_store::dead_letters::LetterStatus;
+use ovia_store::run_health::RunHealth;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},

@@ -26,7 +26,7 @@ use crate::{
 mod health;
 mod types;
 
-use types::{RetryIn, RunIn};
+use types::{RetryIn, RunIn, WindowsOut};
 pub(crate) use types::{RunErrorOut, RunOut};
 
 pub(crate) struct RunsApi(pub ApiState);
@@ -128,10 +128,21 @@ fn params(as_of: Option<Time>) -> Value {
     as_of.map_or_else(|| json!({}), |time| json!({"as_of": time.0}))
 }
 
+/// One run as the API shows it.
+pub(crate) async fn run_out(state: &ApiState, caller: &Caller, id: RunId) -> Result<RunOut, Problem> {
+    let store = &state.config.store;
+    let row = store.run_fetch(caller.org_id(), id).await?.ok_or_else(|| Problem::not_found("run", id))?;
+    let run = RunOut::new(row, state);
+    if !run.is_backfill() {
+        return Ok(run);
+    }
+    let (done, total) = store.backfill_progress(caller.org_id(), id).await?;
+    Ok(run.with_windows(WindowsOut { done, total }))
+}
+
 impl RunsApi {
     async fn run(&self, caller: &Caller, id: RunId) -> Result<RunOut, Problem> {
-        let row = self.0.config.store.run_fetch(caller.org_id(), id).await?;
-        Ok(RunOut::new(row.ok_or_else(|| Problem::not_found("run", id))?, &self.0))
+        run_out(&self.0, caller, id).await
     }
 
     async fn accepted(&self, caller: &Caller, id: RunId) -> Result<Accepted, Problem> {

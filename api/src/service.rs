@@ -8,9 +8,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::AuditApi, backfill::BackfillApi, census::CensusApi, config::ApiConfig, control::ControlApi, connections::ConnectionsApi, connectors::ConnectorsApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch, events::EventsApi, health::HealthApi,
-    identities::IdentitiesApi, limits::LimitsApi, kill_switch::KillSwitchApi, merge_requests::MergeRequestsApi, metrics::MetricsApi, middleware::Surround, organisation::OrganisationApi, people::PeopleApi,
-    pipelines::PipelinesApi, replay::ReplayApi, routes::Guarded, run_events::RunEventsApi, runs::RunsApi, schedules::SchedulesApi, state::ApiState, streams::StreamsApi, team_kpi::TeamKpiApi,
+    audit::AuditApi, backfill::BackfillApi, census::CensusApi, config::ApiConfig, connections::ConnectionsApi, connectors::ConnectorsApi,
+    control::ControlApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch, events::EventsApi, health::HealthApi,
+    identities::IdentitiesApi, kill_switch::KillSwitchApi, limits::LimitsApi, merge_requests::MergeRequestsApi, metrics::MetricsApi,
+    middleware::Surround, organisation::OrganisationApi, people::PeopleApi, pipelines::PipelinesApi, replay::ReplayApi, routes::Guarded,
+    run_events::RunEventsApi, runs::RunsApi, schedules::SchedulesApi, state::ApiState, streams::StreamsApi, team_kpi::TeamKpiApi,
 };
 
 /// How long requests may take to end once the server stops.

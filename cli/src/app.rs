@@ -58,6 +58,8 @@ enum Command {
     Connections(commands::connections::ConnectionsCommand),
     /// Sync a connection now.
     Sync(commands::sync::SyncArgs),
+    /// Fetch a stretch of the past, beside the live syncs.
+    Backfill(commands::backfill::BackfillArgs),
     /// Mark what the source no longer has as deleted.
     Census(commands::census::CensusArgs),
     /// Syncs, matching runs and KPI rollups.
@@ -102,6 +104,7 @@ pub async fn run() -> CliResult {
         Command::Connectors(command) => commands::connectors::run(&global, &command).await,
         Command::Connections(command) => commands::connections::run(&global, &command).await,
         Command::Sync(args) => commands::sync::run(&global, &args).await,
+        Command::Backfill(args) => commands::backfill::run(&global, &args).await,
         Command::Census(args) => commands::census::run(&global, &args).await,
         Command::Runs(command) => commands::runs::run(&global, &command).await,
         Command::Schedule(command) => commands::schedule::run(&global, &command).await,

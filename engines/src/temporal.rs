@@ -24,8 +24,14 @@ use crate::{
 /// The search attributes Ovia's workflows carry; all of type Keyword.
 pub const SEARCH_ATTRIBUTES: [&str; 5] = ["OviaOrg", "OviaRunKind", "OviaSource", "OviaConnection", "OviaRunId"];
 
-/// Task queues hand out work by priority and fairly between organisations; `docker-compose.yml` sets the same.
-const DYNAMIC_CONFIG: [&str; 2] = ["matching.useNewMatcher=true", "matching.enableFairness=true"];
+/// Task queues hand out work by priority and fairly between organisations; `docker-compose.yml` sets the same. One partition, because
+/// fairness holds within a partition, and one serves thousands of tasks a second.
+const DYNAMIC_CONFIG: [&str; 4] = [
+    "matching.useNewMatcher=true",
+    "matching.enableFairness=true",
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+];
 
 const ENGINE: &str = "Temporal";
 const DEFAULT_PORT: u16 = 7233;

@@ -20,6 +20,9 @@ pub struct ConnectionRow {
     pub settings: Value,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// Since when its runs are held, and who said so.
+    pub paused_at: Option<DateTime<Utc>>,
+    pub paused_by: Option<String>,
 }
 
 /// A connection to be made. Everything in it has been validated.
@@ -67,7 +70,7 @@ impl Store {
             ConnectionRow,
             "insert into connections (id, org_id, source, name, base_url, settings, credentials_sealed, credentials_key_id)
             values ($1, $2, $3, $4, $5, $6, $7, $8)
-            returning id, org_id, source, name, base_url, settings, created_at, updated_at",
+            returning id, org_id, source, name, base_url, settings, created_at, updated_at, paused_at, paused_by",
             id.0,
             org_id.0,
             new.source.as_str(),
@@ -89,7 +92,7 @@ impl Store {
         let key: Option<(CursorTime, ConnectionId)> = page.key(LIST)?;
         let rows = sqlx::query_as!(
             ConnectionRow,
-            "select id, org_id, source, name, base_url, settings, created_at, updated_at from connections
+            "select id, org_id, source, name, base_url, settings, created_at, updated_at, paused_at, paused_by from connections
             where org_id = $1 and deleted_at is null
                 and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))
             order by created_at, id limit $4",
@@ -105,7 +108,7 @@ impl Store {
     pub async fn connection_fetch(&self, org_id: OrgId, id: ConnectionId) -> Result<Option<ConnectionRow>, StoreError> {
         let row = sqlx::query_as!(
             ConnectionRow,
-            "select id, org_id, source, name, base_url, settings, created_at, updated_at from connections
+            "select id, org_id, source, name, base_url, settings, created_at, updated_at, paused_at, paused_by from connections
             where org_id = $1 and id = $2 and deleted_at is null",
             org_id.0,
             id.0
@@ -133,7 +136,7 @@ impl Store {
                 credentials_sealed = coalesce($6, credentials_sealed), credentials_key_id = coalesce($7, credentials_key_id),
                 updated_at = now()
             where org_id = $1 and id = $2 and deleted_at is null
-            returning id, org_id, source, name, base_url, settings, created_at, updated_at",
+            returning id, org_id, source, name, base_url, settings, created_at, updated_at, paused_at, paused_by",
             org_id.0,
             id.0,
             patch.name,
@@ -156,17 +159,15 @@ impl Store {
         let mut txn = self.pool.begin().await?;
         // a run of this connection cannot be inserted while the row is locked: its foreign key waits for us
         let found =
-            sqlx::query!("select id from connections where org_id = $1 and id = $2 and deleted_at is null for update", org_id.0, id.0);
-        if found.fetch_optional(&mut *txn).await?.is_none() {
-            return Ok(ConnectionDeletion::NotFound);
-        }
+            sqlx::query!("select name from connections where org_id = $1 and id = $2 and deleted_at is null for update", org_id.0, id.0);
+        let Some(found) = found.fetch_optional(&mut *txn).await? else { return Ok(ConnectionDeletion::NotFound) };
         if let Some(run_id) = Self::ingest_open_in_txn(&mut txn, org_id, id).await? {
             return Ok(ConnectionDeletion::Busy(run_id));
         }
         sqlx::query!("update connections set deleted_at = now(), credentials_sealed = '' where org_id = $1 and id = $2", org_id.0, id.0)
             .execute(&mut *txn)
             .await?;
-        audit_in_txn(&mut txn, org_id, actor, "connection.delete", ("connection", &id.to_string()), json!({})).await?;
+        audit_in_txn(&mut txn, org_id, actor, "connection.delete", ("connection", &id.to_string()), json!({"name": found.name})).await?;
         txn.commit().await?;
         Ok(ConnectionDeletion::Deleted)
     }

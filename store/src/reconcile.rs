@@ -20,7 +20,7 @@ impl Store {
     /// Of all organisations: up to `limit` runs that have not ended, after the key of the page before, oldest first.
     pub async fn runs_open(&self, after: Option<(DateTime<Utc>, RunId)>, limit: i64) -> Result<Vec<RunOpen>, StoreError> {
         let rows = sqlx::query!(
-            r#"select r.id, r.org_id, r.kind, r.status, r.connection_id, c.name as "connection_name?", r.source, r.requested_by, r.workflow_id,
+            r#"select r.id, r.org_id, r.kind, r.status, r.connection_id, c.name as "connection_name?", r.source, r.requested_by, r.workflow_id, r.params,
                 r.created_at, r.created_at < now() - interval '1 minute' as "is_settled!",
                 coalesce(r.status = 'cancelling' and r.terminate_after < now(), false) as "is_overdue!"
             from runs r left join connections c on c.id = r.connection_id
@@ -45,6 +45,7 @@ impl Store {
                 source: row.source,
                 requested_by: row.requested_by,
                 workflow_id: row.workflow_id,
+                params: row.params,
             },
         });
         Ok(rows.collect())

@@ -257,6 +257,32 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
+    /// Live raw records of `streams` with these external ids, in the order of the streams.
+    pub async fn raw_with_ids(
+        &self,
+        org: OrgId,
+        connection: ConnectionId,
+        streams: &[String],
+        ids: &[String],
+    ) -> Result<Vec<(String, StoredRecord)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"select s.name as "stream!", r.external_id, r.partition, r.payload::text as "payload!"
+            from unnest($3::text[]) with ordinality as s (name, position) cross join unnest($4::text[]) as k (id)
+            cross join lateral (
+                select external_id, partition, payload from raw_records
+                where org_id = $1 and connection_id = $2 and stream = s.name and external_id = k.id and deleted_at is null limit 1
+            ) r
+            order by s.position, r.external_id"#,
+            org.0,
+            connection.0,
+            streams,
+            ids
+        );
+        let rows = rows.fetch_all(&self.pool).await?.into_iter();
+        let stored = |external_id, partition, payload| StoredRecord { external_id, partition, payload };
+        Ok(rows.map(|row| (row.stream, stored(row.external_id, row.partition, row.payload))).collect())
+    }
+
     /// The next live raw records of a stream, by external id.
     pub async fn raw_next(
         &self,

@@ -4,7 +4,10 @@ use ovia_domain::{ConnectionId, OrgId, RunId, RunKind, RunStatus};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use crate::{Store, StoreError, audit::audit_in_txn, run_log::event_insert_in_txn, stream_states::backfill_status_in_txn};
+use crate::{
+    Store, StoreError, audit::audit_in_txn, leases::lease_release_in_txn, run_log::event_insert_in_txn,
+    stream_states::backfill_status_in_txn,
+};
 
 /// What keeps an open run from going on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +89,11 @@ impl Store {
         Ok(Some(RunControl { kind, status, params: row.params, background, hold }))
     }
 
-    /// An open run → paused, because its connection or organisation is on hold. Twice does nothing.
+    /// An open run → paused, because it, its connection or its organisation is on hold. It keeps nobody out meanwhile. Twice does nothing.
     pub async fn run_hold(&self, org: OrgId, run: RunId, hold: Hold) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
+        // the lease before the run, as page commits lock them
+        lease_release_in_txn(&mut tx, org, run).await?;
         run_pause_in_txn(&mut tx, org, run, hold).await?;
         tx.commit().await?;
         Ok(())

@@ -16,7 +16,6 @@ pub(crate) const ID_BITS: u32 = 40;
 /// wait for each other's transactions, and nothing worse.
 pub(crate) fn flight_key(org: OrgId) -> i64 {
     const MASK: u128 = (1 << (63 - ID_BITS)) - 1;
-    #[expect(clippy::cast_possible_truncation, reason = "23 bits")]
     let low = (org.0.as_u128() & MASK) as i64;
     low << ID_BITS
 }

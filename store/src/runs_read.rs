@@ -91,6 +91,7 @@ impl From<RunRow> for RunDispatch {
             source: row.source,
             requested_by: row.requested_by,
             workflow_id: row.workflow_id,
+            params: row.params,
         }
     }
 }
@@ -122,7 +123,6 @@ impl RunStreamRow {
     pub fn eta_seconds(&self) -> Option<i64> {
         let (rate, total) = (self.rows_per_second?, self.total_hint?);
         let left = total.saturating_sub(self.fetched);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "an estimate")]
         let seconds = (left as f64 / rate).ceil() as i64;
         (self.status == "running" && rate > 0.0 && left > 0).then_some(seconds)
     }
@@ -150,6 +150,14 @@ pub struct RunDispatch {
     pub source: Option<String>,
     pub requested_by: String,
     pub workflow_id: String,
+    pub params: Value,
+}
+
+impl RunDispatch {
+    /// Temporal's priority, where one was asked for.
+    pub fn priority(&self) -> Option<u32> {
+        self.params.get("priority")?.as_u64()?.try_into().ok()
+    }
 }
 
 impl Store {
@@ -220,7 +228,7 @@ impl Store {
     pub async fn runs_undelivered(&self, older_than_seconds: f64) -> Result<Vec<RunDispatch>, StoreError> {
         let rows = sqlx::query_as!(
             RunDispatch,
-            r#"select r.id, r.org_id, r.kind, r.status, r.connection_id, c.name as "connection_name?", r.source, r.requested_by, r.workflow_id
+            r#"select r.id, r.org_id, r.kind, r.status, r.connection_id, c.name as "connection_name?", r.source, r.requested_by, r.workflow_id, r.params
             from runs r left join connections c on c.id = r.connection_id
             where r.status in ('queued', 'cancelling') and r.created_at < now() - make_interval(secs => $1)
             order by r.created_at limit 100"#,

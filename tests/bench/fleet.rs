@@ -37,7 +37,7 @@ pub async fn measure(report: &mut Report, connections: usize) -> anyhow::Result<
     }
     report.add(Figure::ratio(&named("two workers", "speed-up"), one.seconds / two.seconds, ""));
     let spread = percentile(&two.each, 95.0) / percentile(&two.each, 50.0);
-    report.add(Figure::ratio(&named("two workers", "p95 ÷ median"), spread, "fair: about 2, all queue at once"));
+    report.add(Figure::ratio(&named("two workers", "p95 ÷ median"), spread, "<= 2: all queue at once"));
     Ok(())
 }
 

@@ -67,13 +67,6 @@ impl Asked {
         }
         Ok(asked)
     }
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "sizes of a few hundred thousand"
-    )]
     fn scaled(usual: usize, scale: f64) -> usize {
         ((usual as f64 * scale) as usize).max(1)
     }

@@ -53,7 +53,6 @@ impl Report {
 
 /// Of values in ascending order: the one that `percent` of them do not exceed.
 pub fn percentile(ascending: &[f64], percent: f64) -> f64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
     let rank = (percent / 100.0 * ascending.len() as f64).ceil() as usize;
     ascending.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

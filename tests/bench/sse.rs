@@ -10,7 +10,7 @@ use futures::{StreamExt, future::join_all, stream};
 use ovia_domain::{RunId, RunKind, RunStatus};
 use ovia_store::runs::NewRun;
 use ovia_tests::{EventStream, Http, OviaProcess, TestApp, eventually};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     ovia, postgres,
@@ -114,8 +114,7 @@ async fn read(mut stream: EventStream, everything: bool) -> HashMap<String, Inst
     let (mut came, mut finished) = (HashMap::new(), 0);
     while let Ok(Some(event)) = tokio::time::timeout(Duration::from_secs(120), stream.next()).await {
         let now = Instant::now();
-        let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
-        if let Some(mark) = data["mark"].as_str() {
+        if let Some(mark) = mark(&event.data) {
             came.entry(mark.to_owned()).or_insert(now);
         }
         finished += usize::from(event.kind == "run_finished");
@@ -124,4 +123,9 @@ async fn read(mut stream: EventStream, everything: bool) -> HashMap<String, Inst
         }
     }
     came
+}
+
+/// Cut out, not parsed: reading for a thousand streams must not be what takes the time.
+fn mark(data: &str) -> Option<&str> {
+    data.split_once(r#""mark":""#)?.1.split('"').next()
 }

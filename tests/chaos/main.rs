@@ -5,7 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use ovia_tests::chaos::{ChaosOptions, ChaosReport, chaos};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: chaos [--seed N] [--minutes M] [--kills K] [--records R] [--json]";
+const USAGE: &str = "usage: chaos [--seed N] [--minutes M] [--kills K] [--freezes F] [--records R] [--logs DIR] [--json]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -58,6 +58,8 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<(ChaosOptions, bool),
                 options.chaos = Duration::from_secs_f64(60.0 * value.parse::<f64>().map_err(|_| format!("{name}: not a number"))?)
             }
             "--kills" => options.kills = value.parse().map_err(wrong)?,
+            "--freezes" => options.freezes = value.parse().map_err(wrong)?,
+            "--logs" => options.logs = Some(value.into()),
             "--records" => options.records = value.parse().map_err(wrong)?,
             _ => return Err(format!("there is no option {name}")),
         }

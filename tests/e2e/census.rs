@@ -225,7 +225,7 @@ async fn what_settings_no_longer_name_is_not_visible() {
     let run = census(&app, &connection).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     let live: Vec<String> = state::rows(&app.store, "projects").await.into_keys().collect();
-    assert_eq!(live, [kept.clone()]);
+    assert_eq!(live.iter().collect::<Vec<_>>(), [kept]);
     for table in ["issues", "merge_requests", "pipelines", "jobs", "deployments"] {
         let others = format!("select count(*) from {table} where project_external_id <> '{kept}' and deleted_at is null");
         assert_eq!(count(&app, &others).await, 0, "{table}");

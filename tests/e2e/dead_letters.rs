@@ -70,7 +70,7 @@ async fn a_row_that_cannot_be_read_is_stored_once_it_can() {
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("CONFLICT")), "{problem}");
     let acts = app.http.get_all("/audit-events?action=dead_letter.replay").await;
     assert_eq!(acts.len(), 2, "{acts:?}");
-    assert_eq!((&acts[0]["actor"], &acts[0]["subject_id"]), (&json!("token:test"), &run["id"]), "{acts:?}");
+    assert_eq!((&acts[0]["actor"], &acts[0]["subject_id"]), (&json!("token:first"), &run["id"]), "{acts:?}");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn what_is_dropped_stays_dropped() {
     let letter = &letters(&app, "").await[0];
     assert_eq!(
         (&letter["status"], &letter["resolved_by"], &letter["resolution"]),
-        (&json!("dropped"), &json!("token:test"), &json!("Test data."))
+        (&json!("dropped"), &json!("token:first"), &json!("Test data."))
     );
     assert_eq!(letters(&app, "status=open").await.len(), 0);
     let acts = app.http.get_all("/audit-events?action=dead_letter.drop").await;

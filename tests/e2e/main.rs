@@ -1,8 +1,11 @@
 //! End-to-end tests, one module per promise.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod backfill;
+mod backfill_requests;
 mod budgets;
 mod cancel;
+mod cancel_latency;
 mod cancel_org_runs;
 mod census;
 mod crash;
@@ -13,19 +16,25 @@ mod fairness;
 mod faults;
 mod ingest;
 mod ingest_entities;
+mod isolation;
 mod kpi;
+mod letters_commit;
+mod pause;
 mod people;
 mod proxy;
-mod recorded;
 mod raw_replay;
 mod reconcile;
+mod recorded;
+mod relay;
 mod replay;
 mod retention;
 mod schedules;
 mod secrets;
 mod small_gitlab;
+mod source;
 mod spec;
 mod sse;
 mod sse_fanout;
 mod sync;
 mod truth;
+mod zombie;

@@ -23,9 +23,7 @@ fn changes(run: &Value) -> (i64, i64) {
 
 #[tokio::test]
 async fn the_difference_is_shown_before_it_is_applied() {
-    // slices of one batch: each goes on where the one before stopped
-    let tuning = SyncTuning { slice_pages: 1, slices_per_history: 5, ..SyncTuning::default() };
-    let app = TestApp::start_with(TestOptions { tuning: SyncTuning { slice_pages: 500, ..tuning }, ..TestOptions::default() }).await;
+    let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
     let connection = demo::connect(&app, &demo).await;
     assert_eq!(app.sync(&connection).await["status"], "succeeded");

@@ -8,7 +8,15 @@ use ovia_workflows::Engine;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::{demo, demo::every, schedules::app, truth::assert_synced};
+use temporalio_client::tonic::Request;
+use temporalio_common::protos::temporal::api::{common::v1::WorkflowExecution, workflowservice::v1::ResetWorkflowExecutionRequest};
+
+use crate::{
+    demo,
+    demo::every,
+    schedules::{app, passes},
+    truth::assert_synced,
+};
 
 #[tokio::test]
 async fn a_run_whose_workflow_was_terminated_is_closed_and_its_lease_is_free() {
@@ -28,6 +36,34 @@ async fn a_run_whose_workflow_was_terminated_is_closed_and_its_lease_is_free() {
 
     demo.set_faults(Faults::default());
     assert_eq!(app.sync(&connection).await["status"], "succeeded");
+    assert_synced(&app.store, &demo.truth()).await;
+}
+
+/// Reset from Temporal's side: the first execution is closed, the run is not, and another goes on with it.
+#[tokio::test]
+async fn a_run_that_is_reset_in_temporal_goes_on() {
+    let app = app().await;
+    let demo = demo::server(CompanySize::small()).await;
+    demo.set_faults(Faults { seed: 1, rules: vec![every(1, FaultKind::Slow(20))] });
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    eventually("some rows", 60, async || (state::count(&app.store, "select count(*) from raw_records").await > 0).then_some(())).await;
+    let reset = ResetWorkflowExecutionRequest {
+        namespace: app.engine.namespace().to_owned(),
+        workflow_execution: Some(WorkflowExecution { workflow_id: app.workflow_id(&run).await, run_id: String::new() }),
+        reason: "by hand".into(),
+        // the end of the first workflow task
+        workflow_task_finish_event_id: 4,
+        request_id: uuid::Uuid::new_v4().to_string(),
+        ..Default::default()
+    };
+    let mut service = app.engine.client().connection().workflow_service();
+    service.reset_workflow_execution(Request::new(reset)).await.unwrap();
+    passes(&app, 1).await;
+    assert_eq!(app.run(&run).await["status"], "running");
+    demo.set_faults(Faults::default());
+    let ended = app.run_end(&run, 120).await;
+    assert_eq!(ended["status"], "succeeded", "{ended}");
     assert_synced(&app.store, &demo.truth()).await;
 }
 

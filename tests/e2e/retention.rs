@@ -47,7 +47,7 @@ async fn old_runs_go_and_newer_ones_stay() {
     assert_eq!(count("dead_letters where status = 'open'").await, 1);
     assert_eq!(count("dead_letters where status = 'dropped'").await, 39);
     assert_eq!(count("audit_events where actor = 'token:x'").await, 2);
-    assert_eq!(count("stream_ingest_hours").await, 49);
+    assert_eq!(count("stream_ingest_hours").await, 48);
     assert_eq!(count("org_request_minutes").await, 24);
     assert_eq!(run["result"]["runs"], 122, "{run}");
     assert_eq!(run["result"]["census_ids"], 6000, "{run}");

@@ -71,8 +71,8 @@ async fn three_hundred_streams_of_three_runs_miss_and_repeat_nothing() {
     let client = reqwest::Client::new();
     // before, while and after events are written
     let open = async |count: usize| {
-        let paths: Vec<String> = (0..count).map(|index| format!("/runs/{}/events", runs[index % 3])).collect();
-        join_all(paths.iter().map(|path| EventStream::open(&client, &app.http, path, None))).await
+        let paths: Vec<(RunId, String)> = (0..count).map(|index| (runs[index % 3], format!("/runs/{}/events", runs[index % 3]))).collect();
+        join_all(paths.iter().map(async |(run, path)| (*run, EventStream::open(&client, &app.http, path, None).await))).await
     };
     let write = async |events: std::ops::Range<usize>| {
         join_all(runs.map(async |run| {
@@ -97,11 +97,12 @@ async fn three_hundred_streams_of_three_runs_miss_and_repeat_nothing() {
     for run in runs {
         finish(&app, run).await;
     }
-    let told = join_all(streams.into_iter().map(rest)).await;
-    for (index, ids) in told.iter().enumerate() {
-        let want = stored(&app.store, app.org, runs[index % 3]).await;
+    let told = join_all(streams.into_iter().map(async |(run, stream)| (run, rest(stream).await))).await;
+    assert_eq!(told.len(), STREAMS);
+    for (run, ids) in told {
+        let want = stored(&app.store, app.org, run).await;
         assert_eq!(want.len(), EVENTS + 2);
-        assert_eq!(*ids, want, "stream {index}");
+        assert_eq!(ids, want);
     }
     eventually("every stream to be closed", 10, || async {
         let metrics = client.get(format!("{}/metrics", app.http.base)).send().await.unwrap().text().await.unwrap();
@@ -157,28 +158,31 @@ async fn an_event_that_is_committed_late_is_told_before_later_ones() {
     let (slow, fast) = (run_new(&app).await, run_new(&app).await);
     let client = reqwest::Client::new();
     let mut stream = EventStream::open(&client, &app.http, "/events", None).await;
-    let opened = stream.expect().await;
-    assert_eq!(opened.kind, "stream_opened");
+    assert_eq!(stream.expect().await.kind, "stream_opened");
 
-    // `run_begin` writes its event, then waits for this row, which the test has not committed
+    // a stream of a waiting run begins: the event is written, then the stream's row, which the test holds
+    app.store.run_begin(app.org, slow, &["issues"]).await.unwrap();
+    app.store.run_wait(app.org, slow, chrono::Utc::now(), "rate limit").await.unwrap();
+    stream.expect().await;
+    let before = stream.expect().await.id;
     let mut blocker = app.database.connection().await;
     let mut held = blocker.begin().await.unwrap();
-    let row = format!("insert into run_streams (run_id, org_id, stream, position) values ('{slow}', '{}', 'issues', 1)", app.org);
+    let row = format!("select from run_streams where run_id = '{slow}' for update");
     held.execute(sqlx::AssertSqlSafe(row)).await.unwrap();
     let begin = tokio::spawn({
         let (store, org) = (app.store.clone(), app.org);
-        async move { store.run_begin(org, slow, &["issues"]).await.unwrap() }
+        async move { store.run_stream_begin(org, slow, "issues", None).await.unwrap() }
     });
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    eventually("run_begin to wait", 20, || async { (state::count(&app.store, waiting).await == 1).then_some(()) }).await;
+    eventually("the stream's row to be waited for", 20, || async { (state::count(&app.store, waiting).await == 1).then_some(()) }).await;
     for number in 0..3 {
         event(&app, fast, number).await;
     }
     // another stream, and another organisation's, are not held up
     let mut own = EventStream::open(&client, &app.http, &format!("/runs/{fast}/events"), None).await;
     while !own.expect().await.data.contains("\"number\":2") {}
-    let read = app.store.events_read(EventScope::Org(app.org), opened.id, 100).await.unwrap();
-    assert!(read.events.is_empty() && read.held_back && read.position == opened.id, "{read:?}");
+    let read = app.store.events_read(EventScope::Org(app.org), before, 100).await.unwrap();
+    assert!(read.events.is_empty() && read.held_back && read.position == before, "{read:?}");
     let elsewhere = app.store.events_read(EventScope::Org(OrgId::generate()), 0, 100).await.unwrap();
     assert!(!elsewhere.held_back, "{elsewhere:?}");
     assert_eq!(stream.come(), None);
@@ -186,11 +190,11 @@ async fn an_event_that_is_committed_late_is_told_before_later_ones() {
     held.rollback().await.unwrap();
     begin.await.unwrap();
     let mut told = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..5 {
         told.push(stream.expect().await);
     }
     let kinds: Vec<&str> = told.iter().map(|event| event.kind.as_str()).collect();
-    assert_eq!(kinds, ["run_started", "page_committed", "page_committed", "page_committed"]);
+    assert_eq!(kinds, ["run_resumed", "page_committed", "page_committed", "page_committed", "stream_started"]);
     assert!(told.windows(2).all(|pair| pair[0].id < pair[1].id), "{told:?}");
 }
 

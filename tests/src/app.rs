@@ -176,6 +176,7 @@ impl TestApp {
                 activities,
                 engine,
                 max_activities: options.max_activities,
+                build: None,
                 reconcile_every: options.reconcile_every,
                 metrics: None,
             }

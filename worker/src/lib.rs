@@ -3,8 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 pub use ovia_activities::Activities;
-use ovia_workflows::{BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow, ReplayWorkflow, RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine};
-use temporalio_common::telemetry::{TelemetryOptions, metrics::CoreMeter};
+use ovia_workflows::{
+    BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow, ReplayWorkflow,
+    RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine,
+};
+use temporalio_common::{
+    telemetry::{TelemetryOptions, metrics::CoreMeter},
+    worker::{VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion},
+};
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     runtime::{
@@ -21,6 +27,8 @@ pub struct WorkerConfig {
     pub max_activities: usize,
     /// How often the reconciler is to run; `None` leaves it alone.
     pub reconcile_every: Option<Duration>,
+    /// Pins every run to the build it was begun on: the id of this one. `None` lets any worker take any run.
+    pub build: Option<String>,
     /// Where Temporal's SDK counts; `None` counts nothing.
     pub metrics: Option<Arc<dyn CoreMeter>>,
 }
@@ -77,6 +85,7 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .max_heartbeat_throttle_interval(HEARTBEAT_INTERVAL)
         .default_heartbeat_throttle_interval(HEARTBEAT_INTERVAL)
         .graceful_shutdown_period(GRACE)
+        .deployment_options(deployment(config.build))
         .tuner(tuner(config.max_activities))
         .register_workflow::<SyncWorkflow>()
         .map_err(setup)?
@@ -101,6 +110,17 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .register_activities(config.activities)
         .build();
     Ok(options)
+}
+
+/// The deployment is called `ovia`. Without pinning, the build is only what Temporal's UI shows.
+fn deployment(build: Option<String>) -> WorkerDeploymentOptions {
+    let pinned = build.is_some();
+    let build = build.unwrap_or_else(|| env!("CARGO_PKG_VERSION").to_owned());
+    let version = WorkerDeploymentVersion::builder().deployment_name("ovia").build_id(build).build();
+    WorkerDeploymentOptions::new(version)
+        .use_worker_versioning(pinned)
+        .maybe_default_versioning_behavior(pinned.then_some(VersioningBehavior::Pinned))
+        .build()
 }
 
 fn tuner(max_activities: usize) -> TunerHolder {

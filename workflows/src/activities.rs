@@ -93,5 +93,8 @@ impl OviaActivities {
 
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
-    pub use super::ovia_activities::{BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, PullSlice, Reconcile, ReplaySlice, RetentionSweep, RunFinish, ScheduledBegin, SyncBegin};
+    pub use super::ovia_activities::{
+        BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, PullSlice, Reconcile, ReplaySlice, RetentionSweep,
+        RunFinish, ScheduledBegin, SyncBegin,
+    };
 }

@@ -37,6 +37,8 @@ pub fn slice(max_seconds: u32) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(Duration::from_secs(u64::from(max_seconds) + 600))
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        // through the task queue, which hands out work fairly: an eager start would jump it
+        .do_not_eagerly_execute(true)
         .retry_policy(retry_some())
         .build()
 }

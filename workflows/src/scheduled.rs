@@ -16,6 +16,7 @@ use crate::{
     kpi_rollup::KpiRollupWorkflow,
     matching::MatchingWorkflow,
     names, policies,
+    retention::RetentionWorkflow,
     schedules::ScheduledInput,
     sync::SyncWorkflow,
     types::{ConnectionRun, OrgRun, SyncInput, SyncTuning},
@@ -44,9 +45,6 @@ pub struct ScheduledStart {
     pub connection: Option<(ConnectionId, Source)>,
     pub workflow_id: String,
     pub summary: String,
-    /// End the run with the schedule's workflow: what `terminate_other` means.
-    #[serde(default)]
-    pub terminate_with_parent: bool,
     #[serde(default)]
     pub tuning: SyncTuning,
 }
@@ -104,6 +102,7 @@ async fn run_to_its_end(
         }
         (RunKind::Matching, _) => child(ctx, MatchingWorkflow::run, org_run, options).await,
         (RunKind::KpiRollup, _) => child(ctx, KpiRollupWorkflow::run, org_run, options).await,
+        (RunKind::Retention, _) => child(ctx, RetentionWorkflow::run, org_run, options).await,
         // the run's row is queued: who looks for such rows starts it, or says why not
         _ => Ok(None),
     }
@@ -138,11 +137,11 @@ fn options(org_id: OrgId, start: &ScheduledStart) -> ChildWorkflowOptions {
         attributes.push(names::CONNECTION.value_set(connection_id.to_string()));
         attributes.push(names::SOURCE.value_set(source.to_string()));
     }
-    let close = if start.terminate_with_parent { ParentClosePolicy::Terminate } else { ParentClosePolicy::Abandon };
     ChildWorkflowOptions::builder()
         .workflow_id(start.workflow_id.clone())
         .id_reuse_policy(WorkflowIdReusePolicy::RejectDuplicate)
-        .parent_close_policy(close)
+        // this workflow ends before the run's only when somebody terminates it, `terminate_other` for one: that is meant for the run
+        .parent_close_policy(ParentClosePolicy::Terminate)
         .search_attributes(SearchAttributes::new(attributes))
         .priority(Priority::builder().fairness_key(org_id.to_string()).priority_key(policies::priority(start.kind)).build())
         .static_summary(start.summary.clone())

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use ovia_domain::{RunError, RunKind, RunStatus};
-use temporalio_sdk::{
-    ActivityExecutionError, ContinueAsNewOptions, TimerResult, WorkflowContext, WorkflowResult, WorkflowTermination,
-};
 use temporalio_common::WorkflowDefinition;
+use temporalio_sdk::{ActivityExecutionError, ContinueAsNewOptions, TimerResult, WorkflowContext, WorkflowResult, WorkflowTermination};
 use temporalio_workflow::workflows::WorkflowImplementation;
 
 use crate::{

@@ -214,7 +214,7 @@ impl TemporalEngine {
             identity: self.client().identity(),
             request_id: Uuid::new_v4().to_string(),
             search_attributes: Some(wanted.attributes.to_proto()),
-            memo: Some(memo.clone()),
+            // servers do not take a changed memo
             ..Default::default()
         };
         let mut service = self.client().connection().workflow_service();

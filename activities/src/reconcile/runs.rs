@@ -113,7 +113,7 @@ fn run_start(run: &RunDispatch) -> Result<RunStart, RunProblem> {
         run_id: run.id,
         kind,
         connection: run.connection_id.map(ConnectionId).zip(source),
-        priority: None,
+        priority: run.priority(),
         workflow_id: run.workflow_id.clone(),
         summary: summary(kind, run.connection_name.as_deref().zip(source), &run.requested_by),
     })

@@ -1,6 +1,6 @@
 //! Raw records read again.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use ovia_connectors::Connector;
 use ovia_domain::{DeadLetter, Record, StreamKind};
@@ -16,6 +16,7 @@ const BATCH: i64 = 300;
 impl Replay<'_> {
     pub(super) async fn raw(&mut self, stream: &str, mut after: Option<String>, apply: bool) -> Result<Walked, Stop> {
         let (slice, RunOf { org_id, run_id, connection_id }) = (self.slice, self.slice.run);
+        let details = details_after(slice.connector.as_ref(), stream);
         loop {
             let stored = slice.store.raw_next(org_id, connection_id, stream, after.as_deref(), BATCH);
             let stored = slice.with_pulse(stored).await??;
@@ -23,6 +24,7 @@ impl Replay<'_> {
             let last_id = last.external_id.clone();
             let (connector, name) = (Arc::clone(&slice.connector), stream.to_owned());
             let batch = slice.with_pulse(blocking(move || read(connector.as_ref(), &name, stored))).await?;
+            let followers = slice.with_pulse(self.followers(&batch.records, &details)).await??;
             let commit = RawCommit {
                 org_id,
                 connection_id,
@@ -32,6 +34,7 @@ impl Replay<'_> {
                 stream,
                 last_id: &last_id,
                 records: &batch.records,
+                followers: &followers,
                 unreadable: batch.unreadable,
                 apply,
             };
@@ -42,6 +45,40 @@ impl Replay<'_> {
             }
         }
     }
+
+    /// Details of the rows that `records` write: they have the rows' own ids, and nothing but these rows is taken of them.
+    async fn followers(&self, records: &[Record], details: &[String]) -> Result<Vec<Record>, Stop> {
+        let rows: HashSet<(&'static str, String)> = rows_of(records).map(|(table, key)| (table, key.to_owned())).collect();
+        let ids: Vec<String> = rows.iter().map(|(_, key)| key.clone()).collect::<HashSet<_>>().into_iter().collect();
+        let RunOf { org_id, connection_id, .. } = self.slice.run;
+        let stored = self.slice.store.raw_with_ids(org_id, connection_id, details, &ids).await?;
+        let connector = Arc::clone(&self.slice.connector);
+        let followers = blocking(move || {
+            let mut followers = Vec::new();
+            for (stream, record) in stored {
+                followers.extend(read(connector.as_ref(), &stream, vec![record]).records);
+            }
+            for follower in &mut followers {
+                follower.entities.retain(|entity| {
+                    let (table, key) = entity.table_and_key();
+                    rows.contains(&(table, key.to_owned()))
+                });
+            }
+            followers.retain(|follower| !follower.entities.is_empty());
+            followers
+        });
+        Ok(followers.await)
+    }
+}
+
+fn rows_of(records: &[Record]) -> impl Iterator<Item = (&'static str, &str)> {
+    records.iter().flat_map(|record| &record.entities).map(|entity| entity.table_and_key())
+}
+
+/// The detail streams that come after `stream`.
+fn details_after(connector: &dyn Connector, stream: &str) -> Vec<String> {
+    let later = connector.streams().into_iter().skip_while(|spec| spec.name != stream).skip(1);
+    later.filter(|spec| spec.kind == StreamKind::Detail).map(|spec| spec.name.to_owned()).collect()
 }
 
 #[derive(Default)]

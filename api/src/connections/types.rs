@@ -59,6 +59,10 @@ pub(crate) struct ConnectionOut {
     credentials: CredentialsOut,
     created_at: Time,
     updated_at: Time,
+    /// Since when its runs are held; null while they are not.
+    paused_at: Option<Time>,
+    /// Who paused it: `token:<name>`.
+    paused_by: Option<String>,
 }
 
 /// That there are credentials; never what they are.
@@ -94,6 +98,8 @@ impl From<ConnectionRow> for ConnectionOut {
             credentials: CredentialsOut { set: true },
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
+            paused_at: row.paused_at.map(Time),
+            paused_by: row.paused_by,
         }
     }
 }

@@ -69,7 +69,6 @@ fn time(time: DateTime<Utc>) -> String {
 
 /// `45 s`, `12 min`, `3 h 5 min`.
 fn duration(seconds: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "whole seconds are enough")]
     let seconds = seconds.max(0.0) as i64;
     match (seconds / 3600, seconds / 60 % 60) {
         (0, _) if seconds < 120 => format!("{seconds} s"),

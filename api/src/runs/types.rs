@@ -82,6 +82,8 @@ pub(crate) struct RunOut {
     last_activity_at: Time,
     /// Whether it is at work, waits, or is stuck; null once it has ended.
     health: Option<HealthOut>,
+    /// How far a backfill is; null before it has a plan, and in lists.
+    windows: Option<WindowsOut>,
     /// Sums over the streams.
     counts: CountsOut,
     /// Streams in the order they are synced.
@@ -95,6 +97,14 @@ pub(crate) struct RunOut {
     workflow_id: String,
     /// The workflow in the Temporal UI.
     temporal_ui_url: Option<String>,
+}
+
+/// How far a backfill is.
+#[derive(Object)]
+#[oai(rename = "BackfillWindows")]
+pub(crate) struct WindowsOut {
+    pub done: i64,
+    pub total: i64,
 }
 
 /// Records dealt with. `fetched` = inserted + updated + unchanged + dead-lettered.
@@ -170,6 +180,7 @@ impl RunOut {
             paused_by: row.paused_by,
             last_activity_at: row.last_activity_at.into(),
             health,
+            windows: None,
             counts,
             progress: row.streams.0.into_iter().map(StreamOut::from).collect(),
             error: row.error.map(|error| error.0.into()),
@@ -179,6 +190,16 @@ impl RunOut {
             temporal_ui_url: state.temporal_ui_url(&row.workflow_id),
             workflow_id: row.workflow_id,
         }
+    }
+}
+
+impl RunOut {
+    pub fn is_backfill(&self) -> bool {
+        self.kind.0 == RunKind::Backfill
+    }
+
+    pub fn with_windows(self, windows: WindowsOut) -> Self {
+        Self { windows: (windows.total > 0).then_some(windows), ..self }
     }
 }
 

@@ -17,6 +17,8 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::POST, "/runs/01890000-0000-7000-8000-000000000001/cancel"),
     (Method::POST, "/runs/01890000-0000-7000-8000-000000000001/retry"),
     (Method::GET, "/runs/01890000-0000-7000-8000-000000000001/events"),
+    (Method::GET, "/events"),
+    (Method::GET, "/connections/01890000-0000-7000-8000-000000000001/streams"),
     (Method::GET, "/team/kpi"),
     (Method::GET, "/team/kpi/history"),
     (Method::GET, "/team/kpi/risks"),

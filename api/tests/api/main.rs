@@ -1,9 +1,11 @@
 //! The service over a real Postgres and a mocked Temporal: one file per resource, and the rules that hold for all of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod audit;
 mod auth;
 mod common;
 mod connections;
+mod dead_letters;
 mod events;
 mod kpi;
 mod lists;

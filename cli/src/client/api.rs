@@ -48,6 +48,16 @@ impl ApiClient {
         self.with_body(Method::POST, path, body).await
     }
 
+    /// A POST that is one request however often it is sent with the same `key`.
+    pub async fn post_once(&self, path: &str, body: &Value, key: Option<&str>) -> CliResult<Value> {
+        let request = self.request(Method::POST, path)?.timeout(TIMEOUT).json(body);
+        self.send(match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        })
+        .await
+    }
+
     pub async fn patch(&self, path: &str, body: &Value) -> CliResult<Value> {
         self.with_body(Method::PATCH, path, Some(body)).await
     }

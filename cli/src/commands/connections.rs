@@ -1,4 +1,4 @@
-//! `ovia connections`: add, list, show, test, remove.
+//! `ovia connections`: add, list, show, test, pause, resume, remove.
 //!
 //! A source's token is read from a variable, from stdin or at a prompt, never from the command line, where other users of the machine
 //! and the shell's history would see it.
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     listing::{Listing, Paging},
-    reference,
+    reference, runs_control,
 };
 use crate::{
     app::Global,
@@ -32,6 +32,10 @@ pub enum ConnectionsCommand {
     Streams(ConnectionArg),
     /// Check that the source answers and accepts the credentials.
     Test(ConnectionArg),
+    /// Stop a connection's runs for now, scheduled ones included.
+    Pause(ConnectionArg),
+    /// Let a paused connection's runs go on.
+    Resume(ConnectionArg),
     /// Remove a connection.
     Remove(ConnectionArg),
 }
@@ -104,6 +108,8 @@ pub async fn run(global: &Global, command: &ConnectionsCommand) -> CliResult {
         ConnectionsCommand::Show(arg) => show(&reference::connection(&client, &arg.connection).await?, global.json),
         ConnectionsCommand::Streams(arg) => streams(&client, &arg.connection, global.json).await,
         ConnectionsCommand::Test(arg) => test(&client, &arg.connection, global.json).await,
+        ConnectionsCommand::Pause(arg) => runs_control::connection(&client, &arg.connection, "pause", global.json).await,
+        ConnectionsCommand::Resume(arg) => runs_control::connection(&client, &arg.connection, "resume", global.json).await,
         ConnectionsCommand::Remove(arg) => remove(&client, &arg.connection, global.json).await,
     }
 }
@@ -143,6 +149,8 @@ fn show(connection: &Value, json: bool) -> CliResult {
         ("settings", text(connection, "/settings")),
         ("created", short_time(connection, "/created_at")),
         ("updated", short_time(connection, "/updated_at")),
+        ("paused", short_time(connection, "/paused_at")),
+        ("paused by", text(connection, "/paused_by")),
     ]))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod audit;
+pub mod backfill;
 pub mod census;
 pub mod connections;
 pub mod connectors;
@@ -21,6 +22,7 @@ pub mod people;
 mod reference;
 pub mod replay;
 pub mod runs;
+mod runs_control;
 pub mod schedule;
 pub mod sync;
 mod watching;

@@ -1,11 +1,11 @@
-//! `ovia runs`: list, show, watch, cancel, retry, start.
+//! `ovia runs`: list, show, watch, start; what acts on a run is in `runs_control`.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{
     listing::{Listing, Paging, filters},
-    reference, watching,
+    reference, runs_control, watching,
 };
 use crate::{
     app::Global,
@@ -24,8 +24,12 @@ pub enum RunsCommand {
     Watch(RunArg),
     /// Ask a run to stop; what it has stored stays.
     Cancel(RunArg),
-    /// Start a run that failed, or was cancelled, again.
-    Retry(RunArg),
+    /// Stop a run for now: it keeps its place and frees the connection.
+    Pause(RunArg),
+    /// Let a paused run go on.
+    Resume(RunArg),
+    /// Start a run that has ended again, from where it stopped.
+    Retry(runs_control::RetryArgs),
     /// Start a matching run or a KPI rollup by itself.
     Start(StartArgs),
 }
@@ -107,8 +111,10 @@ pub async fn run(global: &Global, command: &RunsCommand) -> CliResult {
         }
         RunsCommand::Show(arg) => show(&client.get(&format!("runs/{}", reference::run_id(&arg.run)?), &[]).await?, global.json),
         RunsCommand::Watch(arg) => watch(global, &arg.run).await,
-        RunsCommand::Cancel(arg) => show(&client.post(&format!("runs/{}/cancel", reference::run_id(&arg.run)?), None).await?, global.json),
-        RunsCommand::Retry(arg) => show(&client.post(&format!("runs/{}/retry", reference::run_id(&arg.run)?), None).await?, global.json),
+        RunsCommand::Cancel(arg) => runs_control::act(&client, &arg.run, "cancel", global.json).await,
+        RunsCommand::Pause(arg) => runs_control::act(&client, &arg.run, "pause", global.json).await,
+        RunsCommand::Resume(arg) => runs_control::act(&client, &arg.run, "resume", global.json).await,
+        RunsCommand::Retry(args) => runs_control::retry(&client, args, global.json).await,
         RunsCommand::Start(args) => start(global, args).await,
     }
 }
@@ -150,6 +156,8 @@ pub fn show(run: &Value, json: bool) -> CliResult {
         ("health", health(run)),
         ("last activity", short_time(run, "/last_activity_at")),
         ("waiting until", short_time(run, "/waiting_until")),
+        ("paused by", text(run, "/paused_by")),
+        ("windows", windows(run)),
         ("connection", text(run, "/connection_name")),
         ("asked for by", text(run, "/requested_by")),
         ("created", short_time(run, "/created_at")),
@@ -173,6 +181,14 @@ fn health(run: &Value) -> String {
     match text(run, "/health/state") {
         state if state.is_empty() => state,
         state => format!("{state}: {}", text(run, "/health/message")),
+    }
+}
+
+/// `3 of 12 done`, of a backfill that has its plan.
+fn windows(run: &Value) -> String {
+    match (number(run, "/windows/done"), number(run, "/windows/total")) {
+        (_, total) if total.is_empty() => total,
+        (done, total) => format!("{done} of {total} done"),
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Settings {
     pub worker_activities: u32,
     /// No scheduled or background work, of whatever organisation.
     pub kill_switch: bool,
+    /// Pins runs to workers of this build.
+    pub worker_build: Option<String>,
     pub metrics_listen: Option<SocketAddr>,
     pub organisation: String,
     pub log: String,
@@ -81,6 +83,7 @@ impl Settings {
             temporal: if everything { layers.checked("Temporal's settings", temporal()) } else { None },
             worker_activities: layers.number("worker_activities", 1, 1000),
             kill_switch: layers.flag("kill_switch"),
+            worker_build: layers.text("worker_build").filter(|build| !build.is_empty()),
             metrics_listen: layers.address("metrics_listen"),
             organisation: layers.text("organisation").unwrap_or_default(),
             log: layers.parsed("log", "a log level", |text| crate::logging::filter(text).ok().map(|_| text.to_owned())).unwrap_or_default(),

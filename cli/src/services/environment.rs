@@ -157,6 +157,7 @@ fn parts(engines: &Engines, files: &LocalFiles, settings: &Settings) -> CliResul
         organisation: settings.organisation.clone(),
         worker_activities: settings.worker_activities,
         kill_switch: settings.kill_switch,
+        worker_build: None,
     })
 }
 

@@ -24,6 +24,7 @@ pub struct Parts {
     pub organisation: String,
     pub worker_activities: u32,
     pub kill_switch: bool,
+    pub worker_build: Option<String>,
 }
 
 impl Parts {
@@ -41,6 +42,7 @@ impl Parts {
             organisation: settings.organisation,
             worker_activities: settings.worker_activities,
             kill_switch: settings.kill_switch,
+            worker_build: settings.worker_build,
         })
     }
 

@@ -32,6 +32,7 @@ pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationTo
         engine,
         max_activities: parts.worker_activities as usize,
         reconcile_every: Some(RECONCILE_EVERY),
+        build: parts.worker_build,
         metrics: Some(metrics.core_meter()),
     };
     if parts.kill_switch {

@@ -97,10 +97,10 @@ impl Lists<'_> {
             Ok(listing) => listing,
             Err(error) => return unless_not_offered(error, request.stream, &requests),
         };
-        let Some(rows) = rows(&listing) else { return Ok(unsound("a row has no id", &requests)) };
+        let Some(rows) = rows(&listing, request.stream) else { return Ok(unsound("a row has no id", &requests)) };
         let mut external_ids: Vec<String> = rows.iter().map(|(id, _)| plan.external_id(id)).collect();
         if let (GROUPS, Some(scope), true) = (request.stream, scope, starting) {
-            match self.one(scope, &requests).await.map(|own| self::rows(&own)) {
+            match self.one(scope, &requests).await.map(|own| self::rows(&own, GROUPS)) {
                 Ok(Some(own)) => external_ids.extend(own.into_iter().map(|(id, _)| id)),
                 Ok(None) => return Ok(unsound("the group has no id", &requests)),
                 Err(error) => return unless_not_offered(error, request.stream, &requests),
@@ -211,13 +211,13 @@ impl CensusCursor {
 }
 
 /// Id and creation time of every row; `None` if a row has no id.
-fn rows(listing: &Listing) -> Option<Vec<(String, Key)>> {
-    listing.rows.iter().map(|raw| row(raw)).collect()
+fn rows(listing: &Listing, stream: &str) -> Option<Vec<(String, Key)>> {
+    listing.rows.iter().map(|raw| row(raw, stream)).collect()
 }
 
-fn row(raw: &RawValue) -> Option<(String, Key)> {
+fn row(raw: &RawValue, stream: &str) -> Option<(String, Key)> {
     let row: IdRow = parse_row(raw.get()).ok()?;
-    let id = row.id.map(|id| id.0).or(row.tag_name)?;
+    let id = if stream == "releases" { row.tag_name? } else { row.id?.0 };
     let created: Option<DateTime<Utc>> = row.created_at.as_ref().and_then(Value::as_str).and_then(parse_time);
     Some((id, created.map_or(Key::Absent, Key::At)))
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::cursor::Position;
+use super::walk::whole_second_after;
 use crate::http::{Authorization, HttpClient, HttpError, RequestCount, link_next, server_time};
 use crate::{ConnectorConfig, ConnectorError};
 
@@ -128,8 +129,7 @@ pub fn append_window(url: &mut Url, filter: &str, from: Option<DateTime<Utc>>, t
         pairs.append_pair(&format!("{filter}_after"), &text(from));
     }
     if let Some(to) = to {
-        let seconds = to.timestamp() + i64::from(to.timestamp_subsec_nanos() > 0);
-        pairs.append_pair(&format!("{filter}_before"), &text(DateTime::from_timestamp(seconds, 0).unwrap_or(to)));
+        pairs.append_pair(&format!("{filter}_before"), &text(whole_second_after(to)));
     }
 }
 

@@ -103,7 +103,12 @@ pub fn advance_overlap(overlap: &Overlap, facts: &PageFacts<'_>, per_page: Optio
 
 /// After a page of a time window.
 pub fn advance_window(window: &Window, facts: &PageFacts<'_>) -> Step {
-    let is_last = ends(window, facts);
+    // A window's end is the list's: the source was asked for nothing behind it.
+    let is_last = match facts.next {
+        Next::End => true,
+        Next::Unsaid => facts.rows.is_empty(),
+        _ => false,
+    };
     if let Some(then) = &window.then {
         return if window.page > 1 { turn(window, window.page - 1, Some(then.clone())) } else { settle(window, then.clone()) };
     }
@@ -117,17 +122,6 @@ pub fn advance_window(window: &Window, facts: &PageFacts<'_>) -> Step {
         None => return turn(window, window.page + 1, None),
     };
     if window.page > 1 { turn(window, window.page - 1, Some(then)) } else { settle(window, then) }
-}
-
-/// Whether there is nothing more in the window: the list is over, or it has come to rows that lie behind the window's end (a source that
-/// cuts the filter's fraction off, or does not know the filter).
-fn ends(window: &Window, facts: &PageFacts<'_>) -> bool {
-    let is_behind = |to: DateTime<Utc>| facts.rows.iter().any(|(_, key)| matches!(key, Key::At(at) if *at >= to));
-    match facts.next {
-        Next::End => true,
-        Next::Unsaid if facts.rows.is_empty() => true,
-        _ => window.to.is_some_and(is_behind) && !window.unordered && is_ordered(window, facts.rows),
-    }
 }
 
 fn turn(window: &Window, page: u32, then: Option<Then>) -> Step {
@@ -170,14 +164,22 @@ pub fn newest(rows: &[(&str, Key)]) -> Option<DateTime<Utc>> {
     times.max()
 }
 
-/// Whether the source filtered and sorted as asked. A second of tolerance: it may cut the filter's fraction off.
+/// Whether the source filtered and sorted as asked. At the beginning a second of tolerance: it may cut the filter's fraction off. One that
+/// shows rows behind the end it was asked for is not trusted with the order either.
 fn is_ordered(window: &Window, rows: &[(&str, Key)]) -> bool {
     let readable: Vec<Key> = rows.iter().map(|(_, key)| *key).filter(|key| *key != Key::Unreadable).collect();
-    let filtered = match (window.from, readable.first()) {
+    let begins = match (window.from, readable.first()) {
         (Some(from), Some(Key::At(first))) => *first >= from - TimeDelta::seconds(1),
         _ => true,
     };
-    filtered && readable.is_sorted()
+    let ends = window.to.is_none_or(|to| newest(rows).is_none_or(|newest| newest <= whole_second_after(to)));
+    begins && ends && readable.is_sorted()
+}
+
+/// `time` rounded up: what a window's end is asked for as.
+pub fn whole_second_after(time: DateTime<Utc>) -> DateTime<Utc> {
+    let seconds = time.timestamp() + i64::from(time.timestamp_subsec_nanos() > 0);
+    DateTime::from_timestamp(seconds, 0).unwrap_or(time)
 }
 
 #[cfg(test)]

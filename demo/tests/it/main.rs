@@ -10,4 +10,5 @@ mod determinism;
 mod edits;
 mod faults;
 mod paging;
+mod removals;
 mod truth;

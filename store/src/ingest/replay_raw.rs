@@ -1,5 +1,8 @@
 //! Raw records read again. Their hashes have not changed and nothing about them is written: only the domain rows that the code now makes
 //! of them. Without `apply` the transaction's writes are taken back before it ends, and only the comparison stays.
+//!
+//! Several streams write the same row: an account is in a list of members and has details of its own. So what later streams say about a
+//! batch's rows is written behind it, before the rows are compared: what one changes and another changes back is no difference.
 
 use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCounts, RunId, Source};
 use sqlx::PgConnection;
@@ -31,6 +34,8 @@ pub struct RawCommit<'a> {
     /// The last external id of the batch: the next one starts behind it.
     pub last_id: &'a str,
     pub records: &'a [Record],
+    /// Of later streams, in their order: what they say about the same rows.
+    pub followers: &'a [Record],
     /// Those that cannot be read.
     pub unreadable: Vec<DeadLetter>,
     pub apply: bool,
@@ -46,15 +51,18 @@ impl Store {
         let before = rows_of(&mut tx, scope, commit.records).await?;
         sqlx::query("savepoint replay_batch").execute(&mut *tx).await?;
         let stored = entities_store(&mut tx, scope, commit.records).await?;
+        // one that Postgres refuses is told of when it is its stream's turn
+        entities_store(&mut tx, scope, commit.followers).await?;
         let after = rows_of(&mut tx, scope, commit.records).await?;
         let difference = Difference::between(&before, &after);
+        if !commit.apply || difference.is_empty() {
+            sqlx::query("rollback to savepoint replay_batch").execute(&mut *tx).await?;
+        }
         let mut letters = commit.unreadable;
         letters.extend(stored.refused);
         if commit.apply {
             dead_letters::dead_letters_insert_in_txn(&mut tx, &scope.into(), commit.stream, None, &letters).await?;
             detail_queue::detail_enqueue_in_txn(&mut tx, scope.org, scope.connection, false, &stored.discovered).await?;
-        } else {
-            sqlx::query("rollback to savepoint replay_batch").execute(&mut *tx).await?;
         }
         leases::lease_check_in_txn(&mut tx, scope.org, scope.connection, scope.run, commit.fence).await?;
         let counts = counts_of(commit.records, &letters, &difference);

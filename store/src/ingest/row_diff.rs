@@ -70,6 +70,10 @@ impl Difference {
         difference
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty()
+    }
+
     fn row(&mut self, table: &'static str, id: &str, before: Option<&Value>, after: &Value) {
         let diff = self.tables.entry(table).or_default();
         let fields = fields_differing(before, after);

@@ -77,6 +77,16 @@ pub(super) async fn open_runs(store: &Store) -> anyhow::Result<Vec<String>> {
     texts(store, &format!("select kind || ' ' || id || ' ' || status from runs where status in {OPEN} order by created_at")).await
 }
 
+/// Records stored, windows walked, and runs that are open.
+pub(super) async fn progress(store: &Store) -> anyhow::Result<String> {
+    let sql = format!(
+        "select (select count(*) from raw_records) || ' records, ' || (select count(done_at) || ' of ' || count(*) from backfill_windows)
+             || ' windows, ' || (select count(*) from detail_queue) || ' details queued; '
+             || coalesce((select string_agg(kind || ' ' || status, ', ') from runs where status in {OPEN}), 'no run') || ' open'"
+    );
+    Ok(texts(store, &sql).await?.join(""))
+}
+
 /// Runs by kind and status.
 pub(super) async fn runs_by_status(store: &Store) -> anyhow::Result<BTreeMap<String, i64>> {
     let rows = sqlx::query("select kind || ' ' || status, count(*) from runs group by 1 order by 1").fetch_all(store.pool()).await?;

@@ -2,6 +2,7 @@
 
 use std::{net::TcpListener, path::Path, time::Duration};
 
+use nix::sys::signal::Signal;
 use ovia_store::Sealer;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -54,6 +55,8 @@ pub(super) struct Cluster {
     states: [State; 5],
     /// By part, in the order of `Part::ALL`.
     pub kills: [u32; 5],
+    pub freezes: u32,
+    frozen: Vec<(Part, Instant)>,
 }
 
 impl Cluster {
@@ -82,7 +85,15 @@ impl Cluster {
         ];
         let now = Instant::now();
         let dead = State::Dead { until: now };
-        Self { engines, api_address, services, states: [State::Up, State::Up, dead, dead, dead], kills: [0; 5] }
+        Self {
+            engines,
+            api_address,
+            services,
+            states: [State::Up, State::Up, dead, dead, dead],
+            kills: [0; 5],
+            freezes: 0,
+            frozen: Vec::new(),
+        }
     }
 
     pub fn is_alive(&self, part: Part) -> bool {
@@ -90,7 +101,7 @@ impl Cluster {
     }
 
     pub fn is_up(&self) -> bool {
-        self.states.iter().all(|state| *state == State::Up)
+        self.frozen.is_empty() && self.states.iter().all(|state| *state == State::Up)
     }
 
     /// SIGKILL; it is started again after `rest`. False if it had ended by itself.
@@ -106,8 +117,26 @@ impl Cluster {
         true
     }
 
-    /// Starts what is due. Comes back soon, ready or not.
+    /// SIGSTOP, until `length` is over. Workers only; false if this one does not run.
+    pub fn freeze(&mut self, part: Part, length: Duration) -> bool {
+        let frozen = self.service(part).signal(Signal::SIGSTOP);
+        if frozen {
+            self.freezes += 1;
+            self.frozen.push((part, Instant::now() + length));
+        }
+        frozen
+    }
+
+    /// Starts and wakes what is due. Comes back soon, ready or not.
     pub async fn tick(&mut self) {
+        for (part, until) in std::mem::take(&mut self.frozen) {
+            if until > Instant::now() {
+                self.frozen.push((part, until));
+            } else {
+                // it may have been killed, and be another one by now
+                self.service(part).signal(Signal::SIGCONT);
+            }
+        }
         for part in Part::ALL {
             let due = match self.states[part as usize] {
                 State::Dead { until } => until <= Instant::now(),

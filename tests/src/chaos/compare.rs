@@ -13,16 +13,9 @@ use crate::state::{TABLES, same};
 
 /// What a connection without details does not fill.
 const DETAIL_TABLES: [&str; 5] = ["identities", "merge_request_notes", "merge_request_approvals", "merge_request_commits", "jobs"];
-const DETAIL_COLUMNS: [&str; 9] = [
-    "additions",
-    "deletions",
-    "changed_files",
-    "size_is_partial",
-    "started_at",
-    "finished_at",
-    "duration_seconds",
-    "queued_seconds",
-    "coverage",
+const DETAIL_COLUMNS: [(&str, &[&str]); 2] = [
+    ("merge_requests", &["additions", "deletions", "changed_files", "size_is_partial"]),
+    ("pipelines", &["started_at", "finished_at", "duration_seconds", "queued_seconds", "coverage", "identity_external_id"]),
 ];
 /// Streams whose rows are the records of a list, and their tables.
 const LISTS: [(&str, &str); 6] = [
@@ -59,8 +52,8 @@ impl Wanted {
         self.tables.values().map(BTreeMap::len).sum()
     }
 
-    fn is_known(&self, column: &str) -> bool {
-        self.details || !DETAIL_COLUMNS.contains(&column)
+    fn is_known(&self, table: &str, column: &str) -> bool {
+        self.details || !DETAIL_COLUMNS.iter().any(|(other, columns)| *other == table && columns.contains(&column))
     }
 }
 
@@ -77,7 +70,7 @@ pub(super) async fn differences(store: &Store, connection: Uuid, wanted: &Wanted
         if !extra.is_empty() {
             differences.push(format!("{table}: {} that the source has not, as {:?}", extra.len(), &extra[..extra.len().min(TOLD)]));
         }
-        let wrong = want.iter().filter_map(|(key, want)| wrong(wanted, key, got.get(key)?, want));
+        let wrong = want.iter().filter_map(|(key, want)| wrong(wanted, table, key, got.get(key)?, want));
         let wrong: Vec<String> = wrong.collect();
         if !wrong.is_empty() {
             differences.push(format!("{table}: {} wrong, as {}", wrong.len(), wrong[..wrong.len().min(TOLD)].join("; ")));
@@ -87,8 +80,8 @@ pub(super) async fn differences(store: &Store, connection: Uuid, wanted: &Wanted
     Ok(differences)
 }
 
-fn wrong(wanted: &Wanted, key: &str, got: &Value, want: &Value) -> Option<String> {
-    let columns = want.as_object()?.iter().filter(|(column, _)| wanted.is_known(column));
+fn wrong(wanted: &Wanted, table: &str, key: &str, got: &Value, want: &Value) -> Option<String> {
+    let columns = want.as_object()?.iter().filter(|(column, _)| wanted.is_known(table, column));
     columns
         .filter(|(column, want)| !same(&got[column.as_str()], want))
         .map(|(column, want)| format!("{key} {column}: stored {}, truth {want}", got[column]))

@@ -1,6 +1,6 @@
 //! How much chaos.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// What a chaos run does.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct ChaosOptions {
     pub chaos: Duration,
     /// SIGKILLs within that time, over all processes.
     pub kills: u32,
+    /// Times a worker is frozen (SIGSTOP) for longer than Temporal waits for it.
+    pub freezes: u32,
     /// Records the backfills have to fetch, about.
     pub records: usize,
     /// Between the live syncs of a connection.
@@ -19,6 +21,8 @@ pub struct ChaosOptions {
     pub settle: Duration,
     /// Says what it does on stderr.
     pub talk: bool,
+    /// Where the services' logs are kept; a folder that goes with a clean run, if not given.
+    pub logs: Option<PathBuf>,
 }
 
 impl ChaosOptions {
@@ -28,10 +32,12 @@ impl ChaosOptions {
             seed,
             chaos: Duration::from_secs(360),
             kills: 55,
+            freezes: 6,
             records: 100_000,
             sync_every: Duration::from_secs(20),
             settle: Duration::from_secs(210),
             talk: true,
+            logs: None,
         }
     }
 
@@ -41,10 +47,12 @@ impl ChaosOptions {
             seed,
             chaos: Duration::from_secs(30),
             kills: 8,
+            freezes: 1,
             records: 3_000,
             sync_every: Duration::from_secs(5),
             settle: Duration::from_secs(120),
             talk: false,
+            logs: None,
         }
     }
 }

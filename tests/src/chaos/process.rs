@@ -7,6 +7,11 @@ use std::{
     time::Instant,
 };
 
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
 use crate::worker::ovia_binary;
 
 /// A process that ends by itself after this long had begun to work.
@@ -53,6 +58,12 @@ impl Service {
         }
         self.running = None;
         false
+    }
+
+    /// SIGSTOP, or SIGCONT. False where it does not run.
+    pub fn signal(&mut self, signal: Signal) -> bool {
+        let Some((child, _)) = &self.running else { return false };
+        kill(Pid::from_raw(child.id() as i32), signal).is_ok()
     }
 
     /// SIGKILL.

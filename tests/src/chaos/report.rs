@@ -15,6 +15,8 @@ pub struct ChaosReport {
     /// SIGKILLs by process.
     pub kills: BTreeMap<&'static str, u32>,
     pub kills_total: u32,
+    /// Times a worker was frozen for longer than Temporal waits for it.
+    pub freezes: u32,
     /// Services that could not start because an engine was away, and were started again.
     pub starts_failed: u32,
     /// By kind and status, as `sync succeeded`.
@@ -49,6 +51,7 @@ impl fmt::Display for ChaosReport {
         line("seed", self.seed.to_string())?;
         line("seconds", format!("{:.0} ({:.0} of chaos, {:.0} to settle)", self.seconds, self.chaos_seconds, self.settle_seconds))?;
         line("kills", format!("{}: {}", self.kills_total, list(&self.kills)))?;
+        line("frozen workers", self.freezes.to_string())?;
         line("failed starts", format!("{} (an engine was away)", self.starts_failed))?;
         line("runs", list(&self.runs))?;
         line("API answers", list(&self.answers))?;

@@ -11,11 +11,14 @@ use ovia_store::Store;
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    ChaosOptions, ChaosReport,
+    ChaosOptions, ChaosReport, books,
     cluster::{Cluster, Part},
     dice::Dice,
     source::Source,
@@ -27,6 +30,9 @@ use super::{
 const TICK: Duration = Duration::from_millis(100);
 /// A killed process rests at most so long.
 const REST_MAX: Duration = Duration::from_secs(2);
+/// A frozen worker wakes after between so long: Temporal gives a slice up after five seconds without a heartbeat.
+const FROZEN: (Duration, Duration) = (Duration::from_secs(6), Duration::from_secs(10));
+pub(super) const TELL_EVERY: Duration = Duration::from_secs(15);
 /// Between the changes of a source, on average. A change of the wide one costs it seconds of work.
 const CHANGE_EVERY: Duration = Duration::from_secs(4);
 const READY: Duration = Duration::from_secs(60);
@@ -51,9 +57,11 @@ pub(super) struct Scene {
 /// A whole chaos run. Nothing that it started is left when it returns, panics or is dropped.
 pub async fn chaos(options: ChaosOptions) -> anyhow::Result<ChaosReport> {
     let began = Instant::now();
-    let logs = TempDir::with_prefix("ovia-chaos-")?;
-    let (mut scene, watching) = prepare(&options, logs.path()).await?;
-    scene.say(&format!("everything is up; chaos begins (logs in {})", logs.path().display()));
+    let own = TempDir::with_prefix("ovia-chaos-")?;
+    let logs = options.logs.clone().unwrap_or_else(|| own.path().to_owned());
+    std::fs::create_dir_all(&logs)?;
+    let (mut scene, watching) = prepare(&options, &logs).await?;
+    scene.say(&format!("everything is up; chaos begins (logs in {})", logs.display()));
     let chaos_began = Instant::now();
     let (stop, stopped) = watch::channel(false);
     let mut dice = Dice::new(options.seed);
@@ -85,11 +93,18 @@ pub async fn chaos(options: ChaosOptions) -> anyhow::Result<ChaosReport> {
     let settling = Instant::now();
     let settled = settle(&mut scene, Instant::now() + options.settle).await;
     let settle_seconds = settling.elapsed().as_secs_f64();
-    let verdict = judge(&mut scene, settled, logs.path()).await;
+    let verdict = judge(&mut scene, settled, &logs).await;
     drop(watching);
     let report = report(&scene, verdict, changed);
     let report = ChaosReport { seconds: began.elapsed().as_secs_f64(), chaos_seconds, settle_seconds, ..report };
-    Ok(if report.is_clean() { report } else { ChaosReport { logs: Some(logs.keep()), ..report } })
+    Ok(if report.is_clean() {
+        report
+    } else {
+        if options.logs.is_none() {
+            let _kept = own.keep();
+        }
+        ChaosReport { logs: Some(logs), ..report }
+    })
 }
 
 /// Everything up, both sources connected, both backfills started.
@@ -127,6 +142,8 @@ async fn wreak(scene: &mut Scene, dice: &mut Dice) {
     let options = scene.options.clone();
     let began = Instant::now();
     let mut moments = dice.moments(options.kills, options.chaos).into_iter().peekable();
+    let mut freezes = dice.moments(options.freezes, options.chaos).into_iter().peekable();
+    let mut told = Instant::now();
     while began.elapsed() < options.chaos || moments.peek().is_some() {
         if moments.peek().is_some_and(|moment| *moment <= began.elapsed()) {
             let alive: Vec<Part> = Part::ALL.into_iter().filter(|part| scene.cluster.is_alive(*part)).collect();
@@ -137,6 +154,19 @@ async fn wreak(scene: &mut Scene, dice: &mut Dice) {
                 moments.next();
                 scene.say(&format!("{:>5.1} s: killed {}", began.elapsed().as_secs_f64(), victim.name()));
             }
+        }
+        if freezes.peek().is_some_and(|moment| *moment <= began.elapsed()) {
+            let (victim, length) = (dice.pick(&[Part::WorkerOne, Part::WorkerTwo]), dice.duration(FROZEN.0, FROZEN.1));
+            if let Some(victim) = victim
+                && scene.cluster.freeze(victim, length)
+            {
+                freezes.next();
+                scene.say(&format!("{:>5.1} s: froze {} for {:.1} s", began.elapsed().as_secs_f64(), victim.name(), length.as_secs_f64()));
+            }
+        }
+        if told.elapsed() > TELL_EVERY {
+            told = Instant::now();
+            scene.tell_progress().await;
         }
         scene.cluster.tick().await;
         sleep(TICK).await;
@@ -151,6 +181,7 @@ fn report(scene: &Scene, verdict: Verdict, changes: u32) -> ChaosReport {
         seed: scene.options.seed,
         kills_total: kills.values().sum(),
         kills,
+        freezes: scene.cluster.freezes,
         starts_failed: scene.cluster.ends().0,
         runs: verdict.runs,
         answers: scene.api.answers(),
@@ -173,6 +204,15 @@ fn report(scene: &Scene, verdict: Verdict, changes: u32) -> ChaosReport {
 }
 
 impl Scene {
+    /// How far things are, if Postgres answers at once.
+    pub async fn tell_progress(&self) {
+        if self.options.talk
+            && let Ok(Ok(progress)) = timeout(TICK * 5, books::progress(&self.store)).await
+        {
+            self.say(&progress);
+        }
+    }
+
     pub fn say(&self, text: &str) {
         if self.options.talk {
             eprintln!("chaos: {text}");

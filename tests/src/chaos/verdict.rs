@@ -14,7 +14,7 @@ use super::{
     books,
     cluster::TASK_QUEUE,
     compare::{Wanted, cursors_ahead, differences},
-    run::{Connected, Scene},
+    run::{Connected, Scene, TELL_EVERY},
 };
 use crate::app::temporal_config;
 
@@ -63,7 +63,12 @@ pub(super) async fn settle(scene: &mut Scene, deadline: Instant) -> Vec<String> 
 
 /// Waits until no run is open and everything is up.
 async fn runs_end(scene: &mut Scene, deadline: Instant) -> Option<String> {
+    let mut told = Instant::now();
     loop {
+        if told.elapsed() > TELL_EVERY {
+            told = Instant::now();
+            scene.tell_progress().await;
+        }
         scene.cluster.tick().await;
         let open = if scene.cluster.is_up() { books::open_runs(&scene.store).await.ok() } else { None };
         if open.as_ref().is_some_and(Vec::is_empty) {
