@@ -13,7 +13,7 @@ CARGO_TARGET_DIR ?= target
 # Flags for `make demo` and `make dev`: make demo ARGS='--exit --json'
 ARGS ?=
 
-.PHONY: help setup demo dev test check bench openapi sqlx-prepare fmt clean-data
+.PHONY: help setup demo dev test check bench chaos openapi sqlx-prepare fmt clean-data
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | while IFS=$$'\t' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
@@ -37,6 +37,10 @@ test: ## Run every test on real engines
 
 check: ## What CI runs
 	@.ci/run
+
+chaos: ## Kill everything at random for six minutes and compare the end state with the truth (ARGS='--seed 7 --minutes 2 --kills 20 --json')
+	@scripts/setup
+	@scripts/chaos $(ARGS)
 
 bench: ## Measure the sync against plain loops
 	@scripts/setup

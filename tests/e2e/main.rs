@@ -8,6 +8,7 @@ mod cancel;
 mod cancel_latency;
 mod cancel_org_runs;
 mod census;
+mod chaos;
 mod crash;
 mod dead_letters;
 mod demo;

@@ -239,6 +239,9 @@ async fn the_reconciler_is_scheduled_again_when_it_is_lost() {
     app.engine.reconcile_ensure(2).await.unwrap();
     let reconcile = app.engine.client().get_schedule_handle(format!("ovia/{}/reconcile", app.task_queue));
     eventually("the reconciler", 30, async || reconcile.describe(Default::default()).await.is_ok().then_some(())).await;
+    // it is looked at all the time, and written only when it has to be
+    passes(&app, 2).await;
+    assert!(reconcile.describe(Default::default()).await.unwrap().update_time().is_none());
     reconcile.delete(DeleteScheduleOptions::default()).await.unwrap();
     eventually("the reconciler again", 30, async || reconcile.describe(Default::default()).await.is_ok().then_some(())).await;
     app.engine.ready().await.unwrap();

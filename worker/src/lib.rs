@@ -43,6 +43,9 @@ pub enum WorkerError {
 
 /// Throttle of heartbeats. Cancellation travels back with them, and has to arrive within seconds.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a workflow's next task waits for the worker that has it in memory, before any other takes it: a dead worker must not hold up
+/// a cancellation.
+const STICKY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long running slices may finish their page at shutdown before they are cancelled.
 const GRACE: Duration = Duration::from_secs(2);
 /// Between looks whether the reconciler is still scheduled: a Temporal that lost its data has lost it too.
@@ -85,6 +88,7 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .max_heartbeat_throttle_interval(HEARTBEAT_INTERVAL)
         .default_heartbeat_throttle_interval(HEARTBEAT_INTERVAL)
         .graceful_shutdown_period(GRACE)
+        .sticky_queue_schedule_to_start_timeout(STICKY_TIMEOUT)
         .deployment_options(deployment(config.build))
         .tuner(tuner(config.max_activities))
         .register_workflow::<SyncWorkflow>()

@@ -10,7 +10,7 @@ use temporalio_common::RetryPolicy;
 use temporalio_sdk::{ActivityCancellationType, ActivityOptions, WorkflowCancellationToken};
 
 /// Heartbeats older than this mean the worker is gone; the next attempt starts then.
-pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Attempts at long work. Enough for workers that are killed again and again, not for work that kills every worker.
 const ATTEMPTS_MAX: u32 = 50;

@@ -64,5 +64,5 @@ fn overrides(args: &RetryArgs) -> Option<Value> {
     if let (Some(from), Some(to)) = (&args.from, &args.to) {
         body.insert("window".into(), json!({"from": from, "to": to}));
     }
-    (!body.is_empty()).then(|| Value::Object(body))
+    (!body.is_empty()).then_some(Value::Object(body))
 }

@@ -105,7 +105,7 @@ pub(super) async fn page_store_in_txn(
         ..RunCounts::default()
     };
     records_store(tx, scope, origin, page.records, &mut counts, turn).await?;
-    turn.to_books().await?;
+    turn.enter_books().await?;
     leases::lease_check_in_txn(tx, page.org_id, page.connection_id, page.run_id, page.fence).await?;
     dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), origin.stream, origin.partition, page.dead_letters).await?;
     detail_queue::detail_finish_in_txn(tx, page.org_id, page.connection_id, page.finished).await?;
@@ -198,7 +198,7 @@ async fn set_store(
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let changed = raw::raw_upsert(tx, scope, origin, set, &mut counts).await?;
-    turn.to_entities().await;
+    turn.enter_entities().await;
     let discovered = entities::entities_upsert(tx, scope, &changed).await?;
     let details: Vec<&DetailRequest> = changed.iter().flat_map(|record| &record.details).chain(discovered).collect();
     detail_queue::detail_enqueue_in_txn(tx, scope.org, scope.connection, scope.background, &details).await?;

@@ -45,7 +45,7 @@ impl Stages {
 
 impl Turn<'_> {
     /// Waits until the page before has written its domain rows. Does nothing for a page that is there already.
-    pub async fn to_entities(&mut self) {
+    pub async fn enter_entities(&mut self) {
         if self.at == Stage::Raw {
             self.held = self.stages.entities.lock().await;
             self.at = Stage::Entities;
@@ -53,8 +53,8 @@ impl Turn<'_> {
     }
 
     /// Waits until the page before is committed.
-    pub async fn to_books(&mut self) -> Result<(), StoreError> {
-        self.to_entities().await;
+    pub async fn enter_books(&mut self) -> Result<(), StoreError> {
+        self.enter_entities().await;
         self.held = self.stages.books.lock().await;
         self.at = Stage::Books;
         if self.stages.broken.load(Ordering::Acquire) {

@@ -21,6 +21,8 @@ pub struct ChaosOptions {
     pub settle: Duration,
     /// Says what it does on stderr.
     pub talk: bool,
+    /// Statements that spoil the end state: for seeing that it is noticed.
+    pub sabotage: Option<&'static str>,
     /// Where the services' logs are kept; a folder that goes with a clean run, if not given.
     pub logs: Option<PathBuf>,
 }
@@ -37,6 +39,7 @@ impl ChaosOptions {
             sync_every: Duration::from_secs(20),
             settle: Duration::from_secs(210),
             talk: true,
+            sabotage: None,
             logs: None,
         }
     }
@@ -52,6 +55,7 @@ impl ChaosOptions {
             sync_every: Duration::from_secs(5),
             settle: Duration::from_secs(120),
             talk: false,
+            sabotage: None,
             logs: None,
         }
     }

@@ -93,18 +93,20 @@ pub async fn chaos(options: ChaosOptions) -> anyhow::Result<ChaosReport> {
     let settling = Instant::now();
     let settled = settle(&mut scene, Instant::now() + options.settle).await;
     let settle_seconds = settling.elapsed().as_secs_f64();
+    if let Some(statements) = options.sabotage {
+        sqlx::raw_sql(statements).execute(scene.store.pool()).await?;
+    }
     let verdict = judge(&mut scene, settled, &logs).await;
     drop(watching);
     let report = report(&scene, verdict, changed);
     let report = ChaosReport { seconds: began.elapsed().as_secs_f64(), chaos_seconds, settle_seconds, ..report };
-    Ok(if report.is_clean() {
-        report
-    } else {
-        if options.logs.is_none() {
-            let _kept = own.keep();
-        }
-        ChaosReport { logs: Some(logs), ..report }
-    })
+    if report.is_clean() || options.sabotage.is_some() {
+        return Ok(report);
+    }
+    if options.logs.is_none() {
+        let _kept = own.keep();
+    }
+    Ok(ChaosReport { logs: Some(logs), ..report })
 }
 
 /// Everything up, both sources connected, both backfills started.

@@ -39,7 +39,7 @@ impl Source {
         };
         // four lists of every project in every window, and a page per hundred rows
         let requests = (records as u64 / 100 + 4 * WINDOWS * PROJECTS as u64).max(1);
-        Self::new("wide", options.seed, size, false, now, options.chaos * 2 / 5 / requests as u32)
+        Self::new("wide", options.seed, size, false, now, options.chaos / 8 / requests as u32)
     }
 
     /// Some hundred merge requests and pipelines, with all that belongs to them.
@@ -52,7 +52,7 @@ impl Source {
         };
         let requests = (4 * size.merge_requests + 3 * size.pipelines) as u32;
         // eight in flight
-        Self::new("deep", options.seed + 1, size, true, now, options.chaos * 8 / 5 / requests)
+        Self::new("deep", options.seed + 1, size, true, now, options.chaos * 2 / 3 / requests)
     }
 
     fn new(name: &'static str, seed: u64, size: CompanySize, details: bool, now: DateTime<Utc>, pace: Duration) -> Self {

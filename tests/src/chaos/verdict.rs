@@ -101,7 +101,7 @@ pub(super) async fn judge(scene: &mut Scene, settled: Vec<String>, logs: &Path) 
     for (name, times) in scene.cluster.ends().1 {
         verdict.violations.push(format!("{name} ended by itself {times} times while it was working"));
     }
-    if !verdict.violations.is_empty()
+    if (!verdict.violations.is_empty() || scene.options.logs.is_some())
         && let Err(error) = books_keep(&scene.store, logs).await
     {
         verdict.violations.push(format!("the books could not be kept: {error:#}"));
