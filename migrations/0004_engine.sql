@@ -183,6 +183,8 @@ update dead_letters set status = 'replayed' where resolved_at is not null;
 create index dead_letters_open on dead_letters (org_id, connection_id, stream, id) where status = 'open';
 -- whether a newer letter is about the same item
 create index dead_letters_by_item on dead_letters (connection_id, stream, external_id);
+-- what retention looks for
+create index dead_letters_resolved on dead_letters (org_id, resolved_at) where resolved_at is not null;
 
 -- which partition's list a record came from: what vanished is looked for partition by partition, and raw records can be read again
 alter table raw_records

@@ -15,7 +15,7 @@ use ovia_connectors::{Connector, ConnectorError};
 use ovia_domain::{ConnectionId, OrgId, RunError, RunId, RunKind, Source, StreamKind, StreamSpec};
 use ovia_store::{
     Store, StoreError,
-    leases::IngestClass,
+    leases::{IngestClass, LEASE_RENEWAL},
     run_control::{Hold, RunControl},
 };
 use ovia_workflows::types::SliceOutcome;
@@ -256,9 +256,24 @@ impl<'a> Slice<'a> {
         due
     }
 
-    /// Waits for `future` with heartbeats going out, and stops waiting when the activity is cancelled.
+    /// Waits for `future` with heartbeats going out and the lease renewed; stops waiting when the activity is cancelled or the lease lost.
     pub async fn with_pulse<T>(&self, future: impl Future<Output = T>) -> Result<T, Stop> {
-        pulse::with_pulse(self.ctx, future).await.ok_or(Stop::Cancelled)
+        tokio::select! {
+            biased;
+            done = pulse::with_pulse(self.ctx, future) => done.ok_or(Stop::Cancelled),
+            lost = self.lease_lost() => Err(lost),
+        }
+    }
+
+    /// Renews the lease, as a page commit would, until it is lost. A Postgres that does not answer is left to the next commit.
+    async fn lease_lost(&self) -> Stop {
+        let RunOf { org_id, run_id, connection_id } = self.run;
+        loop {
+            tokio::time::sleep(LEASE_RENEWAL).await;
+            if let Err(StoreError::Fenced) = self.store.lease_renew(org_id, connection_id, run_id, self.fence).await {
+                return Stop::Store(StoreError::Fenced);
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub async fn sync_begin(activities: &Activities, input: SyncInput) -> Result<Syn
         Err(error) => return Ok(SyncPlan::Refused { error }),
     };
     let specs = connector.streams();
+    activities.store.streams_describe(input.org_id, input.connection_id, &specs).await.map_err(failure::store)?;
     let control = activities.store.run_control(input.org_id, input.run_id).await.map_err(failure::store)?;
     let Some(control) = control else { return Ok(SyncPlan::Cancelled) };
     let streams = match wanted(&specs, &control.params) {

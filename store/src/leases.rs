@@ -13,6 +13,8 @@ use crate::{Store, StoreError};
 
 /// How long a lease lasts without a commit or a renewal.
 pub const LEASE_TTL: Duration = Duration::from_secs(60);
+/// How often an attempt that waits for its source renews it.
+pub const LEASE_RENEWAL: Duration = Duration::from_secs(15);
 
 /// Who goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,23 @@ impl Store {
             own.execute(&self.pool).await?;
         }
         Err(StoreError::LeaseBusy)
+    }
+
+    /// Keeps the lease while no page commits; `Fenced` if another attempt has taken it.
+    pub async fn lease_renew(&self, org: OrgId, connection: ConnectionId, run: RunId, fence: i64) -> Result<(), StoreError> {
+        let renewed = sqlx::query!(
+            r#"update connection_leases set expires_at = now() + make_interval(secs => $5)
+               where org_id = $1 and connection_id = $2 and run_id = $3 and fence = $4"#,
+            org.0,
+            connection.0,
+            run.0,
+            fence,
+            LEASE_TTL.as_secs_f64(),
+        );
+        match renewed.execute(&self.pool).await?.rows_affected() {
+            0 => Err(StoreError::Fenced),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a live run waits for the lease `run` holds.

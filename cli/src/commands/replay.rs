@@ -42,14 +42,17 @@ pub async fn run(global: &Global, args: &ReplayArgs) -> CliResult {
     let From::Raw = args.from;
     let client = target(global)?;
     let connection = reference::connection(&client, &args.connection).await?;
-    let found = replay(&client, &text(&connection, "/id"), args, false, global.json).await?;
-    let changes = changes(&found);
-    let mut applied = Value::Null;
+    let id = text(&connection, "/id");
+    let found = replay(&client, &id, args, false, global.json).await?;
     if !global.json {
         print(&report(&found))?;
     }
+    acceptable(&found)?;
+    let changes = changes(&found);
+    let mut applied = Value::Null;
     if args.apply && changes > 0 && (args.yes || confirmed(changes)?) {
-        applied = replay(&client, &text(&connection, "/id"), args, true, global.json).await?;
+        applied = replay(&client, &id, args, true, global.json).await?;
+        acceptable(&applied)?;
     }
     if global.json {
         return print_json(&json!({"dry_run": found, "applied": applied}));
@@ -69,11 +72,14 @@ async fn replay(client: &ApiClient, connection: &str, args: &ReplayArgs, apply: 
         body["streams"] = json!(args.streams);
     }
     let run = client.post(&format!("connections/{connection}/replay"), Some(&body)).await?;
-    let run = watching::watch_until_interrupted(client, &text(&run, "/id"), RunProgress::new(json), |_| Ok(())).await?;
-    // records that cannot be read degrade the run; they are in the report
-    match watching::verdict(&run) {
+    watching::watch_until_interrupted(client, &text(&run, "/id"), RunProgress::new(json), |_| Ok(())).await
+}
+
+/// A run that failed is an error; a few records that cannot be read are in the report.
+fn acceptable(run: &Value) -> CliResult {
+    match watching::verdict(run) {
         Err(error) if error.exit != Exit::Degraded => Err(error),
-        _ => Ok(run),
+        _ => Ok(()),
     }
 }
 
