@@ -106,7 +106,8 @@ impl<'a> Slice<'a> {
             Err(outcome) => return Ok(Err(outcome)),
         };
         let class = IngestClass::of(control.kind);
-        let budget_class = if control.background { BudgetClass::Background } else { BudgetClass::Live };
+        // a scheduled sync is a live one: it is what the reserve is kept for
+        let budget_class = if class == IngestClass::Live { BudgetClass::Live } else { BudgetClass::Background };
         let connector = match connector::open_with(activities, run.org_id, run.connection_id, budget_class, &control.params).await? {
             Ok(connector) => connector,
             Err(error) => return Ok(Err(SliceOutcome::Failed { error })),

@@ -27,6 +27,9 @@ pub struct Cursor {
 pub struct Walk {
     pub phase: Phase,
     pub position: Position,
+    /// Rows asked for a page: what the position's page number counts in.
+    #[serde(default)]
+    pub page_size: u32,
     /// The newest time seen in the walk.
     pub newest: Option<DateTime<Utc>>,
     /// The source's clock when the walk began.
@@ -35,6 +38,22 @@ pub struct Walk {
     pub last: Option<String>,
     /// Empty pages in a row.
     pub empties: u32,
+}
+
+impl Walk {
+    /// The walk with pages of another size. The page numbers of a size mean nothing in another: those of the list or of its window are
+    /// read again from the first. Positions that bring their own size go on.
+    pub fn with_page_size(self, page_size: u32) -> Self {
+        if self.page_size == page_size {
+            return self;
+        }
+        let position = match self.position {
+            Position::Page(_) => Position::Page(1),
+            Position::Window(window) => Position::Window(Window { page: 1, then: None, ..window }),
+            own_size @ (Position::Overlap(_) | Position::Query(_)) => own_size,
+        };
+        Self { position, page_size, last: None, empties: 0, ..self }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,13 +155,28 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn walk(position: Position) -> Walk {
+        Walk { phase: Phase::Open, position, page_size: 20, newest: None, began: None, last: Some("x".into()), empties: 1 }
+    }
+
     #[test]
     fn a_cursor_survives_storage() {
         let window = Window { from: Some(at("2026-01-02T03:04:05.678Z")), page: 2, then: Some(Then::Finish), ..Window::default() };
-        let walk =
-            Walk { phase: Phase::Open, position: Position::Window(window), newest: None, began: None, last: Some("x".into()), empties: 1 };
-        let cursor = Cursor { walk: Some(walk), ..Cursor::default() };
+        let cursor = Cursor { walk: Some(walk(Position::Window(window))), ..Cursor::default() };
         assert_eq!(Cursor::read(Some(&cursor.to_value())), cursor);
+    }
+
+    #[test]
+    fn a_page_number_is_not_used_with_another_page_size() {
+        let at_page = |position: Position| walk(position).with_page_size(100);
+        let again = |position: Position| Walk { position, page_size: 100, last: None, empties: 0, ..walk(Position::Page(2)) };
+        assert_eq!(at_page(Position::Page(7)), again(Position::Page(1)));
+        let window = Window { from: Some(at("2026-01-02T03:04:05Z")), page: 1, seen: vec!["4".into()], ..Window::default() };
+        let turned = Window { page: 3, then: Some(Then::Finish), ..window.clone() };
+        assert_eq!(at_page(Position::Window(turned)), again(Position::Window(window)));
+        let query = Position::Query("per_page=20&id_after=7".into());
+        assert_eq!(at_page(query.clone()), again(query));
+        assert_eq!(walk(Position::Page(7)).with_page_size(20), walk(Position::Page(7)));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct Lists<'a> {
 impl Lists<'_> {
     /// One page of a list below a project. A project that is gone, or does not offer the list, is no failure.
     pub async fn project_list(&self, list: &ProjectList, project: &str, stored: Stored<'_>) -> Result<Page, ConnectorError> {
-        let pull = Pull::open(list.name, stored, |cursor| self.start(list.mode, cursor, stored.window));
+        let pull = Pull::open(list.name, stored, self.settings.page_size, |cursor| self.start(list.mode, cursor, stored.window));
         if pull.is_over() || list.mode == Mode::KeysetOnce && pull.is_incremental() {
             return Ok(pull.nothing());
         }
@@ -80,7 +80,7 @@ impl Lists<'_> {
         partition: &str,
         stored: Option<&Value>,
     ) -> Result<Page, ConnectorError> {
-        let pull = Pull::open(stream, Stored { cursor: stored, window: None }, |_| Position::Page(1));
+        let pull = Pull::open(stream, Stored { cursor: stored, window: None }, self.settings.page_size, |_| Position::Page(1));
         if let (GROUPS, Scope::Project(_)) = (stream, scope) {
             return Ok(pull.nothing());
         }

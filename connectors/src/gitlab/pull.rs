@@ -42,10 +42,10 @@ pub struct PageHead {
 
 impl Pull {
     /// Reads the cursor; without a walk in progress, `start` says where a new one begins.
-    pub fn open(stream: &str, request: Stored<'_>, start: impl FnOnce(&Cursor) -> Position) -> Self {
+    pub fn open(stream: &str, request: Stored<'_>, page_size: u32, start: impl FnOnce(&Cursor) -> Position) -> Self {
         let cursor = Cursor::read(request.cursor);
         let starting = cursor.walk.is_none();
-        let walk = cursor.walk.clone().unwrap_or_else(|| new_phase(Phase::Main, start(&cursor), None));
+        let walk = cursor.walk.clone().unwrap_or_else(|| new_phase(Phase::Main, start(&cursor), page_size)).with_page_size(page_size);
         Self { cursor, walk, starting, window: request.window, requests: RequestCount::to(stream) }
     }
 
@@ -122,7 +122,10 @@ impl Pull {
                 empties: if rows.keys.is_empty() { self.walk.empties + 1 } else { 0 },
                 ..self.walk.clone()
             }),
-            Step::Done => phase_after(&self.walk).map(|(phase, position)| new_phase(phase, position, Some(&self.walk))),
+            Step::Done => phase_after(&self.walk).map(|(phase, position)| {
+                let Walk { newest, began, page_size, .. } = self.walk;
+                Walk { newest, began, ..new_phase(phase, position, page_size) }
+            }),
         }
     }
 
@@ -157,9 +160,8 @@ impl Pull {
     }
 }
 
-fn new_phase(phase: Phase, position: Position, before: Option<&Walk>) -> Walk {
-    let (newest, began) = before.map_or((None, None), |walk| (walk.newest, walk.began));
-    Walk { phase, position, newest, began, last: None, empties: 0 }
+fn new_phase(phase: Phase, position: Position, page_size: u32) -> Walk {
+    Walk { phase, position, page_size, newest: None, began: None, last: None, empties: 0 }
 }
 
 /// Up to when an ascending walk has seen everything.

@@ -65,6 +65,27 @@ async fn a_short_page_is_not_the_last() {
 }
 
 #[tokio::test]
+async fn another_page_size_in_mid_walk_skips_nothing() {
+    // all of one time, so that the walk has to turn pages
+    let server = server_with(ISSUES, Table::new((1..=65).map(|id| issue(id, 5)).collect(), Headers::All)).await;
+    for (first, then) in [(10, 25), (25, 10)] {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut cursor: Option<Value> = None;
+        for _ in 0..2 {
+            let connector = open_with(&server.uri(), small(first));
+            let page =
+                connector.pull(PullRequest { stream: "issues", partition: "7", cursor: cursor.as_ref(), window: None }).await.unwrap();
+            seen.extend(page.records.into_iter().map(|record| record.external_id));
+            assert!(!page.done);
+            cursor = Some(page.cursor);
+        }
+        let walked = walk(&open_with(&server.uri(), small(then)), "issues", "7", cursor).await.unwrap();
+        seen.extend(walked.records.into_iter().map(|record| record.external_id));
+        assert_eq!(seen.len(), 65, "pages of {first}, then of {then}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_last_keyset_page_leads_to_an_empty_one() {
     let server = server_with("/api/v4/projects/7/jobs", Table::new((1..=4).map(job).collect(), Headers::Keyset)).await;
     let connector = open_with(&server.uri(), small(2));

@@ -9,7 +9,7 @@ use super::{
     counters, entities, raw,
     stages::{Stages, Turn},
 };
-use crate::{Store, StoreError, dead_letters, detail_queue, leases};
+use crate::{Store, StoreError, dead_letters, detail_queue, leases, run_log::event_announce};
 
 /// One page of a list stream, or one batch of a detail stream, ready to be stored.
 #[derive(Debug)]
@@ -84,7 +84,15 @@ impl Store {
         let counts = page_store_in_txn(&mut tx, page, partition, &mut turn).await?;
         tx.commit().await?;
         turn.leave();
+        self.page_announce(page.org_id, page.run_id).await;
         Ok(counts)
+    }
+
+    /// Announces the event of a page that is stored. Not being able to is no reason to say that it is not.
+    pub(super) async fn page_announce(&self, org: OrgId, run: RunId) {
+        if let Err(error) = event_announce(&self.pool, org, run).await {
+            tracing::debug!(%error, "a page was not announced");
+        }
     }
 }
 

@@ -110,5 +110,6 @@ pub(super) async fn run_stream_add(
         },
         "total_hint": totals.total_hint,
     });
-    run_log::event_insert_in_txn(tx, scope.org, scope.run, "page_committed", data).await
+    // announced after the commit: pages of many connections are committed side by side
+    run_log::event_write_in_txn(tx, scope.org, scope.run, "page_committed", data).await
 }

@@ -86,6 +86,7 @@ impl Store {
         result.cursor = Some(ReplayCursor { stream: batch.stream.to_owned(), after: commit.last_id.to_string() });
         result_set(&mut tx, batch.org_id, batch.run_id, &result).await?;
         tx.commit().await?;
+        self.page_announce(commit.org_id, commit.run_id).await;
         Ok(result)
     }
 }
