@@ -130,7 +130,7 @@ impl Census<'_> {
         let Some(state) = store.census_pending(org_id, run_id, spec.name, &[String::new()]).await?.pop() else {
             return Ok(Walked::Complete);
         };
-        let scopes = self.slice.connector.scopes();
+        let scopes = self.slice.connector.scopes_of(spec.name);
         if !state.compared {
             let partitions = store.census_pending(org_id, run_id, spec.name, &scopes).await?;
             let walked = self.each(spec, partitions, |state| self.list(spec, state)).await?;
@@ -196,7 +196,7 @@ impl Census<'_> {
             return Err(Stop::Source(down));
         }
         let unit = CensusUnit { stream: spec.name, partition };
-        let given_up = self.problem(unit, &failure::source(error), hopeless).await?;
+        let given_up = self.problem(unit, &failure::source(error, self.slice.source()), hopeless).await?;
         if given_up {
             self.slice.store.census_unit_done(&self.attempt, unit, None).await?;
         }

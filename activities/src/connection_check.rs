@@ -8,7 +8,7 @@ use crate::{Activities, budget::BudgetClass, connector, failure};
 pub async fn connection_check(activities: &Activities, input: ConnectionRef) -> Result<ConnectionCheck, ActivityError> {
     let mut check = ConnectionCheck { ok: false, account: None, version: None, warnings: Vec::new(), error: None };
     let checked = match connector::open(activities, input.org_id, input.connection_id, BudgetClass::Live).await? {
-        Ok(connector) => connector.check().await.map_err(|error| failure::source(&error)),
+        Ok(connector) => connector.check().await.map_err(|error| failure::source(&error, connector.source())),
         Err(error) => Err(error),
     };
     match checked {

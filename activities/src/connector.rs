@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ovia_connectors::{Connector, ConnectorConfig, connector_open};
+use ovia_connectors::{Connector, ConnectorConfig, Credentials, connector_open};
 use ovia_domain::{BaseUrl, ConnectionId, ErrorCode, OrgId, RunError, Source};
 use ovia_store::StoreError;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub async fn open_with(
     let Some(sealer) = &activities.sealer else {
         return Ok(Err(no_key("The worker has no sealing key, so it cannot open the connection's credentials.".into())));
     };
-    let (row, token) = match activities.store.connection_open_secret(org, connection, sealer).await {
+    let (row, sealed) = match activities.store.connection_open_secret(org, connection, sealer).await {
         Ok(Some(opened)) => opened,
         Ok(None) => return Ok(Err(gone())),
         Err(StoreError::Seal(reason)) => return Ok(Err(no_key(format!("The connection's credentials cannot be opened: {reason}.")))),
@@ -44,19 +44,20 @@ pub async fn open_with(
     let Some(source) = Source::parse(&row.source) else {
         return Ok(Err(misconfigured(format!("This worker does not know the source `{}`; it is older than the API.", row.source))));
     };
-    let key = sealer.fingerprint(&place(&base_url), &token);
+    let credentials = Credentials::parse(&sealed);
+    let key = sealer.fingerprint(&place(source, &base_url), &credentials.canonical());
     activities.store.connection_budget_set(org, connection, &key).await.map_err(failure::store)?;
     let budget = activities.budgets.open(&activities.store, &key, org, class);
     let config = ConnectorConfig {
         source,
         base_url,
-        token,
+        credentials,
         settings: settings_with(row.settings, params),
         allow_private_addresses: activities.allow_private_addresses,
         retry: activities.retry,
         budget: Arc::new(budget),
     };
-    Ok(connector_open(config).map(Arc::from).map_err(|error| failure::source(&error)))
+    Ok(connector_open(config).map(Arc::from).map_err(|error| failure::source(&error, source)))
 }
 
 fn settings_with(mut settings: Value, params: &Value) -> Value {
@@ -66,10 +67,14 @@ fn settings_with(mut settings: Value, params: &Value) -> Value {
     settings
 }
 
-/// Host and port: what a credential's limit is bound to.
-fn place(base_url: &BaseUrl) -> String {
+/// What a credential's limit is bound to: host and port, and with Atlassian the product and the site, which the path may name.
+fn place(source: Source, base_url: &BaseUrl) -> String {
     let url = base_url.as_url();
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+    let host = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+    match source {
+        Source::Gitlab => host,
+        Source::Jira | Source::Confluence => format!("{source}:{host}{}", url.path().trim_end_matches('/')),
+    }
 }
 
 fn gone() -> RunError {

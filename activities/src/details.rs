@@ -45,7 +45,7 @@ type Failure = (DetailRequest, ConnectorError);
 
 /// Works through one reading of the queue.
 async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
-    let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), requests);
+    let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), stream, requests);
     let mut failing: Vec<Failure> = Vec::new();
     let mut in_a_row = 0;
     loop {
@@ -182,22 +182,46 @@ fn dead_letter(request: &DetailRequest, error: &ConnectorError) -> DeadLetter {
 }
 
 /// Makes the requests in a task of its own, as many in flight as the connector allows, so that they go on while a batch commits.
-fn fetch(connector: Arc<dyn Connector>, requests: Vec<DetailRequest>) -> (mpsc::Receiver<Answer>, AbortOnDropHandle<()>) {
+fn fetch(connector: Arc<dyn Connector>, stream: &str, requests: Vec<DetailRequest>) -> (mpsc::Receiver<Answer>, AbortOnDropHandle<()>) {
     let (sender, receiver) = mpsc::channel(BATCH);
     let in_flight = connector.max_in_flight().max(1);
+    let together = connector.detail_batch(stream).max(1);
     let task = tokio::spawn(async move {
-        let connector = &connector;
-        let mut answers = stream::iter(requests)
-            .map(|request| async move {
-                let answer = connector.pull_detail(&request).await;
-                (request, answer)
-            })
-            .buffer_unordered(in_flight);
-        while let Some(answer) = answers.next().await {
-            if sender.send(answer).await.is_err() {
-                return;
+        let connector = &*connector;
+        let groups: Vec<Vec<DetailRequest>> = requests.chunks(together).map(<[DetailRequest]>::to_vec).collect();
+        let mut answers = stream::iter(groups).map(|group| ask(connector, group)).buffer_unordered(in_flight);
+        while let Some(group) = answers.next().await {
+            for answer in group {
+                if sender.send(answer).await.is_err() {
+                    return;
+                }
             }
         }
     });
     (receiver, AbortOnDropHandle::new(task))
 }
+
+/// Asks about several items at once. Where the source refuses that, one of them may be why: they are halved until it is alone.
+async fn ask(connector: &dyn Connector, group: Vec<DetailRequest>) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(group.len());
+    let mut waiting = vec![group];
+    while let Some(mut group) = waiting.pop() {
+        match connector.pull_details(&group).await {
+            Ok(details) if details.len() == group.len() => answers.extend(group.into_iter().zip(details.into_iter().map(Ok))),
+            Err(ConnectorError::Refused { .. }) if group.len() > 1 => {
+                let rest = group.split_off(group.len() / 2);
+                waiting.extend([rest, group]);
+            }
+            Err(error) => answers.extend(group.into_iter().map(|request| (request, Err(error.clone())))),
+            Ok(details) => {
+                let message = format!("{} answers to {} questions", details.len(), group.len());
+                let error = ConnectorError::Unreachable { request: String::new(), message };
+                answers.extend(group.into_iter().map(|request| (request, Err(error.clone()))));
+            }
+        }
+    }
+    answers
+}
+
+#[cfg(test)]
+mod tests;

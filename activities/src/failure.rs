@@ -1,7 +1,7 @@
 //! Sorting failures: a value for the workflow, or an error for Temporal's retries.
 
 use ovia_connectors::ConnectorError;
-use ovia_domain::RunError;
+use ovia_domain::{RunError, Source};
 use ovia_store::StoreError;
 use temporalio_common::error::ApplicationFailure;
 use temporalio_sdk::activities::ActivityError;
@@ -26,11 +26,11 @@ fn is_transient(error: &StoreError) -> bool {
 }
 
 /// A connector's failure as users see it.
-pub fn source(error: &ConnectorError) -> RunError {
+pub fn source(error: &ConnectorError, source: Source) -> RunError {
     RunError {
         code: error.code(),
         message: sentence(&error.to_string()),
-        hint: error.hint().to_owned(),
+        hint: error.hint(source).to_owned(),
         request: error.request().map(str::to_owned),
     }
 }

@@ -41,7 +41,7 @@ struct Walk<'a> {
 pub async fn walk(slice: &Slice<'_>, stream: &str, partitioning: Partitioning, window: Option<&PlannedWindow>) -> Result<Walked, Stop> {
     let RunOf { org_id, run_id, connection_id } = slice.run;
     let partitions = match partitioning {
-        Partitioning::Configured => slice.connector.scopes(),
+        Partitioning::Configured => slice.connector.scopes_of(stream),
         Partitioning::PerRecordOf(parent) => slice.store.raw_ids(org_id, connection_id, parent).await?,
     };
     let pending = match window {
@@ -94,7 +94,7 @@ impl Failed {
             return Err(Stop::Source(error));
         }
         let RunOf { org_id, run_id, .. } = slice.run;
-        let run_error = failure::source(&error);
+        let run_error = failure::source(&error, slice.source());
         let note = slice.store.run_problem_note(org_id, run_id, walk.stream, partition, &run_error, hopeless, GIVE_UP_AFTER);
         if !note.await? {
             self.again = Some(error);

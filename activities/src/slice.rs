@@ -187,7 +187,7 @@ impl<'a> Slice<'a> {
             self.lease_release().await?;
             return Ok(SliceOutcome::Waiting { pages, until: *until, wait_ms: wait.as_millis() as u64 + 1 });
         }
-        let run_error = failure::source(error);
+        let run_error = failure::source(error, self.source());
         if !error.is_retryable() {
             return Ok(SliceOutcome::Failed { error: run_error });
         }

@@ -18,6 +18,7 @@ use crate::{
     state::ApiState,
 };
 
+mod credentials;
 mod parse;
 mod types;
 

@@ -8,17 +8,18 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, Record, Source, StreamSpec, TimeWindow};
-use secrecy::SecretString;
 use serde_json::{Value, value::RawValue};
 
+use crate::confluence::Confluence;
+use crate::credentials::Credentials;
 use crate::gitlab::Gitlab;
+use crate::jira::Jira;
 
 /// Everything needed to talk to a source. Made inside an activity, never stored or serialised.
 pub struct ConnectorConfig {
     pub source: Source,
     pub base_url: BaseUrl,
-    /// `credentials.token`.
-    pub token: SecretString,
+    pub credentials: Credentials,
     /// `settings`, as stored.
     pub settings: Value,
     /// Whether the host may resolve to a private or loopback address.
@@ -197,6 +198,11 @@ pub trait Connector: Send + Sync {
     /// Partitions of streams that are `Partitioning::Configured`.
     fn scopes(&self) -> Vec<String>;
 
+    /// The partitions of one such stream: not every stream has a part in every scope.
+    fn scopes_of(&self, _stream: &str) -> Vec<String> {
+        self.scopes()
+    }
+
     /// Requests that may be in flight at once.
     fn max_in_flight(&self) -> usize;
 
@@ -228,17 +234,33 @@ pub trait Connector: Send + Sync {
 
     /// One queued item of a detail stream.
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError>;
+
+    /// Queued items of this detail stream that one call of `pull_details` may take.
+    fn detail_batch(&self, _stream: &str) -> usize {
+        1
+    }
+
+    /// Queued items of one detail stream, at most `detail_batch` of them, answered in their order. An error is about all of them.
+    async fn pull_details(&self, requests: &[DetailRequest]) -> Result<Vec<Detail>, ConnectorError> {
+        let mut details = Vec::with_capacity(requests.len());
+        for request in requests {
+            details.push(self.pull_detail(request).await?);
+        }
+        Ok(details)
+    }
 }
 
 /// Opens the connector for `config.source`.
 pub fn connector_open(config: ConnectorConfig) -> Result<Box<dyn Connector>, ConnectorError> {
     match config.source {
         Source::Gitlab => Ok(Box::new(Gitlab::open(config)?)),
+        Source::Confluence => Ok(Box::new(Confluence::open(config)?)),
+        Source::Jira => Ok(Box::new(Jira::open(config)?)),
     }
 }
 
 /// Why a pull brought nothing. `request` is `GET https://host/path?query` without credentials.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectorError {
     /// Not before `until`; nothing else of this connection should be sent before it either.
     #[error("the source asked to wait until {until}")]
@@ -281,19 +303,40 @@ impl ConnectorError {
     }
 
     /// What a person should do next.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::RateLimited { .. } => "Nothing to do: the run goes on by itself.",
-            Self::Unauthenticated { .. } => "Reconnect: create a new token with scope read_api and set it with PATCH /connections/{id}.",
-            Self::Forbidden { .. } => "Give the token's account access (Reporter or more) and the scope read_api, then retry the run.",
-            Self::NotFound { .. } => "Check the spelling in the connection's settings and that the token's account is a member.",
-            Self::Refused { .. } => {
+    pub fn hint(&self, source: Source) -> &'static str {
+        match (self, source) {
+            (Self::RateLimited { .. }, _) => "Nothing to do: the run goes on by itself.",
+            (Self::Unauthenticated { .. }, Source::Gitlab) => {
+                "Reconnect: create a new token with scope read_api and set it with PATCH /connections/{id}."
+            }
+            (Self::Unauthenticated { .. }, Source::Jira | Source::Confluence) => {
+                "Reconnect: create a new API token and set it, with its account's email, with PATCH /connections/{id}. Tokens end after a year \
+                 at most; one with scopes needs the base URL https://api.atlassian.com/ex/{product}/{cloudId}."
+            }
+            (Self::Forbidden { .. }, Source::Gitlab) => {
+                "Give the token's account access (Reporter or more) and the scope read_api, then retry the run."
+            }
+            (Self::Forbidden { .. }, Source::Jira) => {
+                "Give the account Browse projects, and Browse users and groups; a token with scopes needs read:jira-work and read:jira-user. \
+                 Then retry the run."
+            }
+            (Self::Forbidden { .. }, Source::Confluence) => {
+                "Let the account view the spaces, and browse users and groups; a token with scopes needs to read spaces, pages, comments and \
+                 users. Then retry the run."
+            }
+            (Self::NotFound { .. }, Source::Gitlab) => {
+                "Check the spelling in the connection's settings and that the token's account is a member."
+            }
+            (Self::NotFound { .. }, Source::Jira | Source::Confluence) => {
+                "Check the keys in the connection's settings and that the account may see them."
+            }
+            (Self::Refused { .. }, _) => {
                 "This looks like a request the server does not understand; check that the base URL is the source's and its version."
             }
-            Self::Unreachable { .. } => {
+            (Self::Unreachable { .. }, _) => {
                 "Check that the base URL answers from this machine; then retry the run, which goes on where it stopped."
             }
-            Self::Configuration { .. } => "Change the connection's settings with PATCH /connections/{id}.",
+            (Self::Configuration { .. }, _) => "Change the connection's settings with PATCH /connections/{id}.",
         }
     }
 

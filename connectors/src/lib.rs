@@ -1,10 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod atlassian;
+pub mod confluence;
 pub mod contract;
+pub mod credentials;
 pub mod gitlab;
 pub mod http;
+pub mod jira;
+mod lenient;
 
 pub use contract::{
     Budget, Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence,
     PullRequest, RateObservation, RetryLimits, Unlimited, connector_open,
 };
+pub use credentials::Credentials;

@@ -6,6 +6,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::{documents::*, work_items::*};
+
 type Time = DateTime<Utc>;
 
 /// One domain row, or a part of one.
@@ -33,6 +35,22 @@ pub enum Entity {
     Environment(Environment),
     Deployment(Deployment),
     Release(Release),
+    WorkItem(WorkItem),
+    WorkItemChange(WorkItemChange),
+    WorkItemLink(WorkItemLink),
+    Worklog(Worklog),
+    Version(Version),
+    Board(Board),
+    Sprint(Sprint),
+    WorkItemStatus(WorkItemStatus),
+    WorkItemField(WorkItemField),
+    Space(Space),
+    Document(Document),
+    /// Label column of a document row.
+    DocumentLabels(DocumentLabels),
+    DocumentVersion(DocumentVersion),
+    DocumentComment(DocumentComment),
+    References(References),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,6 +118,10 @@ pub struct Project {
     pub visibility: Option<String>,
     pub forked_from_external_id: Option<String>,
     pub namespace_external_id: Option<String>,
+    /// What keys of its work items begin with: `WEB`.
+    pub key: Option<String>,
+    /// Keys it had before.
+    pub former_keys: Vec<String>,
     pub url: Option<String>,
     pub created_at: Option<Time>,
     pub last_activity_at: Option<Time>,
@@ -324,50 +346,32 @@ pub struct Release {
     pub url: Option<String>,
 }
 
+/// Answers `$what` of whichever row it is, as `$row`, with the name of its table as `$table`.
+macro_rules! of_row {
+    ($entity:expr, |$table:ident, $row:ident| $what:expr) => {
+        of_row!(@match $entity, $table, $row, $what,
+            Identity "identities", IdentityRef "identities", Membership "memberships", Group "groups", Project "projects", Issue "issues",
+            MergeRequest "merge_requests", MergeRequestNote "merge_request_notes", MergeRequestApproval "merge_request_approvals",
+            MergeRequestCommit "merge_request_commits", MergeRequestSize "merge_requests", Pipeline "pipelines",
+            PipelineTimes "pipelines", Job "jobs", Environment "environments", Deployment "deployments", Release "releases",
+            WorkItem "work_items", WorkItemChange "work_item_changes", WorkItemLink "work_item_links", Worklog "worklogs",
+            Version "versions", Board "boards", Sprint "sprints", WorkItemStatus "work_item_statuses", WorkItemField "work_item_fields",
+            Space "spaces", Document "documents", DocumentLabels "documents", DocumentVersion "document_versions", DocumentComment "document_comments",
+            References "references_found")
+    };
+    (@match $entity:expr, $table:ident, $row:ident, $what:expr, $($variant:ident $name:literal),*) => {
+        match $entity { $(Self::$variant($row) => { let $table = $name; $what })* }
+    };
+}
+
 impl Entity {
     /// The table the entity is stored in and its key there.
     pub fn table_and_key(&self) -> (&'static str, &str) {
-        match self {
-            Self::Identity(row) => ("identities", &row.external_id),
-            Self::IdentityRef(row) => ("identities", &row.external_id),
-            Self::Membership(row) => ("memberships", &row.external_id),
-            Self::Group(row) => ("groups", &row.external_id),
-            Self::Project(row) => ("projects", &row.external_id),
-            Self::Issue(row) => ("issues", &row.external_id),
-            Self::MergeRequest(row) => ("merge_requests", &row.external_id),
-            Self::MergeRequestNote(row) => ("merge_request_notes", &row.external_id),
-            Self::MergeRequestApproval(row) => ("merge_request_approvals", &row.external_id),
-            Self::MergeRequestCommit(row) => ("merge_request_commits", &row.external_id),
-            Self::MergeRequestSize(row) => ("merge_requests", &row.external_id),
-            Self::Pipeline(row) => ("pipelines", &row.external_id),
-            Self::PipelineTimes(row) => ("pipelines", &row.external_id),
-            Self::Job(row) => ("jobs", &row.external_id),
-            Self::Environment(row) => ("environments", &row.external_id),
-            Self::Deployment(row) => ("deployments", &row.external_id),
-            Self::Release(row) => ("releases", &row.external_id),
-        }
+        of_row!(self, |table, row| (table, row.external_id.as_str()))
     }
 
     /// The row's JSON object, without the variant's name.
     pub fn to_json(&self) -> serde_json::Result<String> {
-        match self {
-            Self::Identity(row) => serde_json::to_string(row),
-            Self::IdentityRef(row) => serde_json::to_string(row),
-            Self::Membership(row) => serde_json::to_string(row),
-            Self::Group(row) => serde_json::to_string(row),
-            Self::Project(row) => serde_json::to_string(row),
-            Self::Issue(row) => serde_json::to_string(row),
-            Self::MergeRequest(row) => serde_json::to_string(row),
-            Self::MergeRequestNote(row) => serde_json::to_string(row),
-            Self::MergeRequestApproval(row) => serde_json::to_string(row),
-            Self::MergeRequestCommit(row) => serde_json::to_string(row),
-            Self::MergeRequestSize(row) => serde_json::to_string(row),
-            Self::Pipeline(row) => serde_json::to_string(row),
-            Self::PipelineTimes(row) => serde_json::to_string(row),
-            Self::Job(row) => serde_json::to_string(row),
-            Self::Environment(row) => serde_json::to_string(row),
-            Self::Deployment(row) => serde_json::to_string(row),
-            Self::Release(row) => serde_json::to_string(row),
-        }
+        of_row!(self, |_table, row| serde_json::to_string(row))
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod base_url;
+pub mod documents;
 pub mod entities;
 pub mod error_code;
 pub mod ids;
@@ -12,8 +13,11 @@ pub mod settings;
 pub mod source;
 pub mod stream;
 pub mod window;
+pub mod work_items;
+pub mod work_keys;
 
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use documents::*;
 pub use entities::*;
 pub use error_code::ErrorCode;
 pub use ids::{ConnectionId, IdentityId, OrgId, PersonId, RunId, ScheduleId};
@@ -21,7 +25,9 @@ pub use metric::{Direction, MetricDefinition, MetricKey};
 pub use record::{DeadLetter, DetailRequest, Record};
 pub use run::{RunCounts, RunError, RunKind, RunStatus};
 pub use schedule::{Overlap, Schedule, When};
-pub use settings::{GitlabSettings, SettingsError};
+pub use settings::{ConfluenceSettings, GitlabSettings, JiraSettings, SettingsError};
 pub use source::{FieldSpec, Source, SourceDescriptor};
 pub use stream::{Partitioning, StreamKind, StreamSpec};
 pub use window::TimeWindow;
+pub use work_items::*;
+pub use work_keys::work_item_keys;

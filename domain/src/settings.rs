@@ -1,8 +1,15 @@
 //! A connection's settings, parsed from JSON once. Unknown fields are refused, so that a typo is not silently ignored.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+mod confluence;
+mod gitlab;
+mod jira;
+
+pub use confluence::ConfluenceSettings;
+pub use gitlab::{GitlabAuth, GitlabSettings};
+pub use jira::JiraSettings;
 
 #[derive(Debug, thiserror::Error)]
 #[error("settings.{field}: {message}")]
@@ -12,126 +19,41 @@ pub struct SettingsError {
     pub message: String,
 }
 
-/// How a GitLab token is sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GitlabAuth {
-    /// `PRIVATE-TOKEN: …`, for personal, group and project access tokens.
-    #[default]
-    PrivateToken,
-    /// `Authorization: Bearer …`, for OAuth tokens (access tokens work too).
-    Bearer,
-}
-
-/// Settings of a GitLab connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GitlabSettings {
-    /// Full paths or ids; trimmed, not empty, no duplicates.
-    pub groups: Vec<String>,
-    pub projects: Vec<String>,
-    pub auth: GitlabAuth,
-    pub details: bool,
-    pub since: Option<DateTime<Utc>>,
-    pub page_size: u32,
-    pub max_in_flight: u32,
-}
-
-impl Default for GitlabSettings {
-    fn default() -> Self {
-        Self {
-            groups: Vec::new(),
-            projects: Vec::new(),
-            auth: GitlabAuth::default(),
-            details: true,
-            since: None,
-            page_size: 100,
-            max_in_flight: 8,
-        }
+impl SettingsError {
+    fn new(field: &str, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
     }
 }
 
-impl GitlabSettings {
-    /// Parses and checks `settings` of a connection. Ids may be given as JSON numbers.
-    pub fn parse(value: &Value) -> Result<Self, SettingsError> {
-        let mut value = value.clone();
-        if value.is_null() {
-            value = Value::Object(serde_json::Map::new());
-        }
-        for field in ["groups", "projects"] {
-            if let Some(items) = value.get_mut(field).and_then(Value::as_array_mut) {
-                for item in items {
-                    if item.is_u64() {
-                        *item = Value::String(item.to_string());
-                    }
+/// The settings as they stand in JSON; `null` means none are given. In the lists named by `texts`, ids may be given as numbers.
+fn parsed<T: DeserializeOwned>(value: &Value, texts: &[&str]) -> Result<T, SettingsError> {
+    let mut value = value.clone();
+    if value.is_null() {
+        value = Value::Object(serde_json::Map::new());
+    }
+    for field in texts {
+        if let Some(items) = value.get_mut(field).and_then(Value::as_array_mut) {
+            for item in items {
+                if item.is_u64() {
+                    *item = Value::String(item.to_string());
                 }
             }
         }
-        // serde would take an array for the fields in order
-        if !value.is_object() {
-            return Err(SettingsError { field: String::new(), message: "an object is expected".into() });
-        }
-        let mut settings: Self = serde_path_to_error::deserialize(value).map_err(|error| {
-            let (path, message) = (error.path().to_string(), error.inner().to_string());
-            let field = if path == "." { message.split('`').nth(1).unwrap_or("").to_owned() } else { path };
-            SettingsError { field, message }
-        })?;
-        settings.groups = normalised_scope("groups", &settings.groups)?;
-        settings.projects = normalised_scope("projects", &settings.projects)?;
-        if settings.groups.is_empty() && settings.projects.is_empty() {
-            return Err(SettingsError { field: "projects".into(), message: "name at least one group or project".into() });
-        }
-        check_range("page_size", settings.page_size, 1, 100)?;
-        check_range("max_in_flight", settings.max_in_flight, 1, 32)?;
-        Ok(settings)
     }
-}
-
-fn normalised_scope(field: &str, items: &[String]) -> Result<Vec<String>, SettingsError> {
-    let mut out: Vec<String> = Vec::new();
-    for item in items {
-        let path = item.trim().trim_matches('/');
-        if path.is_empty() || path.chars().any(|c| c.is_whitespace() || c.is_control()) || path.contains("..") || path.contains("://") {
-            return Err(SettingsError { field: field.into(), message: format!("`{item}` is not a path like `group/name`, nor an id") });
-        }
-        if !out.iter().any(|seen| seen == path) {
-            out.push(path.to_owned());
-        }
+    // serde would take an array for the fields in order
+    if !value.is_object() {
+        return Err(SettingsError::new("", "an object is expected"));
     }
-    Ok(out)
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        let field = if path == "." { message.split('`').nth(1).unwrap_or("").to_owned() } else { path };
+        SettingsError { field, message }
+    })
 }
 
 fn check_range(field: &str, value: u32, min: u32, max: u32) -> Result<(), SettingsError> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
-    Err(SettingsError { field: field.into(), message: format!("{value} is not between {min} and {max}") })
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn trims_paths_and_takes_numeric_ids() {
-        let settings = GitlabSettings::parse(&json!({"projects": [" a/b/ ", 42, "a/b"]})).unwrap();
-        assert_eq!(settings.projects, ["a/b", "42"]);
-        assert!(settings.details);
-    }
-
-    #[test]
-    fn names_the_offending_field() {
-        let field = |value| GitlabSettings::parse(&value).unwrap_err().field;
-        assert_eq!(field(json!({"project": ["a"]})), "project");
-        assert_eq!(field(json!({})), "projects");
-        assert_eq!(field(json!(null)), "projects");
-        assert_eq!(field(json!({"projects": [" "]})), "projects");
-        assert_eq!(field(json!({"projects": ["a"], "page_size": 101})), "page_size");
-        assert_eq!(field(json!({"groups": ["https://gitlab.com/a"]})), "groups");
-        assert_eq!(field(json!({"projects": [7, 1.5]})), "projects[1]");
-        assert_eq!(field(json!({"projects": ["a"], "auth": "basic"})), "auth");
-        assert_eq!(field(json!([["a"]])), "");
-    }
+    Err(SettingsError::new(field, format!("{value} is not between {min} and {max}")))
 }

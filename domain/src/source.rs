@@ -4,19 +4,29 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod atlassian;
+mod gitlab;
+
+use atlassian::{CONFLUENCE, JIRA};
+use gitlab::GITLAB;
+
 /// A kind of source system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Gitlab,
+    Jira,
+    Confluence,
 }
 
 impl Source {
-    pub const ALL: [Source; 1] = [Source::Gitlab];
+    pub const ALL: [Source; 3] = [Source::Gitlab, Source::Jira, Source::Confluence];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gitlab => "gitlab",
+            Self::Jira => "jira",
+            Self::Confluence => "confluence",
         }
     }
 
@@ -27,6 +37,8 @@ impl Source {
     pub fn descriptor(self) -> &'static SourceDescriptor {
         match self {
             Self::Gitlab => &GITLAB,
+            Self::Jira => &JIRA,
+            Self::Confluence => &CONFLUENCE,
         }
     }
 }
@@ -46,6 +58,8 @@ pub struct SourceDescriptor {
     pub base_url_example: &'static str,
     /// Fields of `credentials`.
     pub credentials: &'static [FieldSpec],
+    /// Which of those fields are enough, each alternative by itself.
+    pub credential_sets: &'static [&'static [&'static str]],
     /// Fields of `settings`.
     pub settings: &'static [FieldSpec],
     pub docs_url: &'static str,
@@ -55,75 +69,9 @@ pub struct SourceDescriptor {
 #[derive(Debug)]
 pub struct FieldSpec {
     pub name: &'static str,
-    /// JSON type: `string`, `boolean`, `integer`, `array of strings`.
+    /// JSON type: `string`, `boolean`, `integer`, `array of strings`, `object`.
     pub json_type: &'static str,
     pub required: bool,
     pub secret: bool,
     pub description: &'static str,
 }
-
-static GITLAB: SourceDescriptor = SourceDescriptor {
-    source: Source::Gitlab,
-    title: "GitLab",
-    description: "Groups, projects, members, issues, merge requests with reviews, pipelines, jobs, deployments and releases of GitLab.com or a self-managed GitLab.",
-    base_url_example: "https://gitlab.example.com",
-    credentials: &[FieldSpec {
-        name: "token",
-        json_type: "string",
-        required: true,
-        secret: true,
-        description: "A personal, group or project access token with scope read_api, or an OAuth access token with settings.auth = \"bearer\".",
-    }],
-    settings: &[
-        FieldSpec {
-            name: "groups",
-            json_type: "array of strings",
-            required: false,
-            secret: false,
-            description: "Full paths or ids of groups to sync, subgroups included. At least one group or project is needed.",
-        },
-        FieldSpec {
-            name: "projects",
-            json_type: "array of strings",
-            required: false,
-            secret: false,
-            description: "Full paths or ids of projects to sync.",
-        },
-        FieldSpec {
-            name: "auth",
-            json_type: "string",
-            required: false,
-            secret: false,
-            description: "How the token is sent: \"private_token\" (default) or \"bearer\".",
-        },
-        FieldSpec {
-            name: "details",
-            json_type: "boolean",
-            required: false,
-            secret: false,
-            description: "Fetch per-item details (notes, approvals, commits, sizes, pipeline durations, jobs). Default true.",
-        },
-        FieldSpec {
-            name: "since",
-            json_type: "string",
-            required: false,
-            secret: false,
-            description: "RFC 3339 time; the first sync fetches what was updated after it. Default: everything.",
-        },
-        FieldSpec {
-            name: "page_size",
-            json_type: "integer",
-            required: false,
-            secret: false,
-            description: "Rows per page, 1 to 100. Default 100.",
-        },
-        FieldSpec {
-            name: "max_in_flight",
-            json_type: "integer",
-            required: false,
-            secret: false,
-            description: "Requests in flight at once, 1 to 32. Default 8.",
-        },
-    ],
-    docs_url: "https://docs.gitlab.com/user/profile/personal_access_tokens/",
-};

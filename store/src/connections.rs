@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, OrgId, RunId, Source};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::{PageOf, PageToken, Sealer, Store, StoreError, audit::audit_in_txn, page::CursorTime, seal::Sealed};
@@ -31,8 +31,8 @@ pub struct NewConnection {
     pub name: String,
     pub base_url: String,
     pub settings: Value,
-    /// `credentials.token`.
-    pub token: SecretString,
+    /// The `credentials` object, as JSON text.
+    pub credentials: SecretString,
 }
 
 /// What to change; `None` leaves a field as it is.
@@ -41,8 +41,8 @@ pub struct ConnectionPatch {
     pub name: Option<String>,
     pub base_url: Option<String>,
     pub settings: Option<Value>,
-    /// The new token and the sealer for it.
-    pub token: Option<(SecretString, Sealer)>,
+    /// The new `credentials` object, as JSON text, and the sealer for it.
+    pub credentials: Option<(SecretString, Sealer)>,
 }
 
 /// What a delete came to.
@@ -65,7 +65,7 @@ impl Store {
     ) -> Result<ConnectionRow, StoreError> {
         let mut txn = self.pool.begin().await?;
         let id = ConnectionId::generate();
-        let sealed = token_seal(sealer, org_id, id, &new.token)?;
+        let sealed = sealer.seal(org_id, id, &new.credentials)?;
         let row = sqlx::query_as!(
             ConnectionRow,
             "insert into connections (id, org_id, source, name, base_url, settings, credentials_sealed, credentials_key_id)
@@ -125,10 +125,11 @@ impl Store {
         actor: &str,
     ) -> Result<Option<ConnectionRow>, StoreError> {
         let mut txn = self.pool.begin().await?;
-        // that there is a new token is told, never what it is
+        let credentials = patch.credentials;
+        // that there are new ones is told, never what they are
         let data =
-            json!({"name": patch.name, "base_url": patch.base_url, "settings": patch.settings, "credentials": patch.token.is_some()});
-        let sealed = patch.token.map(|(token, sealer)| token_seal(&sealer, org_id, id, &token)).transpose()?;
+            json!({"name": patch.name, "base_url": patch.base_url, "settings": patch.settings, "credentials": credentials.is_some()});
+        let sealed = credentials.map(|(credentials, sealer)| sealer.seal(org_id, id, &credentials)).transpose()?;
         let (bytes, key_id) = sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
         let row = sqlx::query_as!(
             ConnectionRow,
@@ -172,7 +173,7 @@ impl Store {
         Ok(ConnectionDeletion::Deleted)
     }
 
-    /// A connection and its token, opened. For activities only: the API never needs it.
+    /// A connection and what was sealed for it, opened: the `credentials` object as JSON text. For activities only: the API never needs it.
     pub async fn connection_open_secret(
         &self,
         org_id: OrgId,
@@ -184,7 +185,7 @@ impl Store {
             sqlx::query!("select credentials_sealed, credentials_key_id from connections where org_id = $1 and id = $2", org_id.0, id.0);
         let sealed = sealed.fetch_one(&self.pool).await?;
         let sealed = Sealed { key_id: sealed.credentials_key_id, bytes: sealed.credentials_sealed };
-        Ok(Some((row, token_open(sealer, org_id, id, &sealed)?)))
+        Ok(Some((row, sealer.open(org_id, id, &sealed)?)))
     }
 
     /// How many connections there are per source.
@@ -195,16 +196,4 @@ impl Store {
         );
         Ok(rows.fetch_all(&self.pool).await?.into_iter().map(|row| (row.source, row.count)).collect())
     }
-}
-
-fn token_seal(sealer: &Sealer, org_id: OrgId, id: ConnectionId, token: &SecretString) -> Result<Sealed, StoreError> {
-    let credentials = SecretString::from(json!({ "token": token.expose_secret() }).to_string());
-    sealer.seal(org_id, id, &credentials)
-}
-
-fn token_open(sealer: &Sealer, org_id: OrgId, id: ConnectionId, sealed: &Sealed) -> Result<SecretString, StoreError> {
-    let credentials = sealer.open(org_id, id, sealed)?;
-    let credentials: Value = serde_json::from_str(credentials.expose_secret()).map_err(|_| StoreError::Seal("they are not JSON".into()))?;
-    let token = credentials.get("token").and_then(Value::as_str);
-    Ok(SecretString::from(token.ok_or_else(|| StoreError::Seal("they hold no token".into()))?))
 }

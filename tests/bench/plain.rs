@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use ovia_connectors::{Connector, ConnectorConfig, connector_open, contract::RetryLimits, gitlab};
+use ovia_connectors::{Connector, ConnectorConfig, Credentials, connector_open, contract::RetryLimits, gitlab};
 use ovia_demo::BenchServer;
 use ovia_domain::{BaseUrl, ConnectionId, DetailRequest, OrgId, RunId, Source};
 use ovia_store::Store;
@@ -119,7 +119,7 @@ fn connector(source: &BenchServer) -> anyhow::Result<Arc<dyn Connector>> {
     let config = ConnectorConfig {
         source: Source::Gitlab,
         base_url: BaseUrl::parse(source.base_url(), true)?,
-        token: source.token().to_owned().into(),
+        credentials: Credentials::token(source.token().to_owned().into()),
         settings: json!({"projects": [source.project()]}),
         allow_private_addresses: true,
         retry: RetryLimits::default(),

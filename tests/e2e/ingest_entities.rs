@@ -71,6 +71,8 @@ async fn every_kind_of_entity_is_stored() {
             visibility: None,
             forked_from_external_id: None,
             namespace_external_id: s("2"),
+            key: None,
+            former_keys: vec![],
             url: None,
             created_at: time,
             last_activity_at: time,

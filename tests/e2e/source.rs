@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use ovia_connectors::contract::RetryLimits;
-use ovia_connectors::{CensusRequest, Connector, ConnectorConfig, Presence, PullRequest, Unlimited, connector_open};
+use ovia_connectors::{CensusRequest, Connector, ConnectorConfig, Credentials, Presence, PullRequest, Unlimited, connector_open};
 use ovia_demo::{CompanySize, DemoServer, FaultKind, FaultRule, Faults};
 use ovia_domain::{BaseUrl, Source, TimeWindow};
 use serde_json::Value;
@@ -19,7 +19,7 @@ fn open(demo: &DemoServer) -> Box<dyn Connector> {
     let config = ConnectorConfig {
         source: Source::Gitlab,
         base_url: BaseUrl::parse(demo.base_url(), true).unwrap(),
-        token: demo::TOKEN.to_owned().into(),
+        credentials: Credentials::token(demo::TOKEN.to_owned().into()),
         settings: demo::settings(demo),
         allow_private_addresses: true,
         retry: RetryLimits::default(),

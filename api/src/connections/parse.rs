@@ -1,18 +1,17 @@
 //! From what a user typed to what the store takes: each field becomes its domain type once, here, and a refusal names the field.
 
-use ovia_domain::{BaseUrl, GitlabSettings, Source};
+use ovia_domain::{BaseUrl, ConfluenceSettings, GitlabSettings, JiraSettings, Source};
 use ovia_store::{
     StoreError,
     connections::{ConnectionPatch as StorePatch, ConnectionRow, NewConnection},
 };
-use secrecy::SecretString;
 use serde_json::Value;
 
-use super::types::{ConnectionIn, ConnectionPatch, CredentialsIn};
+use super::credentials::credentials;
+use super::types::{ConnectionIn, ConnectionPatch};
 use crate::{problem::Problem, state::ApiState};
 
 const MAX_NAME_CHARS: usize = 100;
-const MAX_TOKEN_BYTES: usize = 4096;
 const MAX_URL_BYTES: usize = 2048;
 
 pub(super) fn new_connection(body: ConnectionIn, allow_private: bool) -> Result<NewConnection, Problem> {
@@ -22,7 +21,7 @@ pub(super) fn new_connection(body: ConnectionIn, allow_private: bool) -> Result<
         name: name(&body.name)?,
         base_url: base_url(&body.base_url, allow_private)?,
         settings: settings(source, &body.settings)?,
-        token: token(body.credentials)?,
+        credentials: credentials(source, body.credentials)?,
     })
 }
 
@@ -37,15 +36,15 @@ pub(super) fn patch(body: ConnectionPatch, current: &ConnectionRow, state: &ApiS
     if moved.is_some() && body.credentials.is_none() {
         return Err(Problem::field("credentials", "they have to be given again when base_url changes"));
     }
-    let token = match body.credentials {
-        Some(credentials) => Some((token(credentials)?, state.sealer()?.clone())),
+    let credentials = match body.credentials {
+        Some(given) => Some((credentials(source, given)?, state.sealer()?.clone())),
         None => None,
     };
     Ok(StorePatch {
         name: body.name.as_deref().map(name).transpose()?,
         base_url: moved,
         settings: body.settings.as_ref().map(|value| settings(source, value)).transpose()?,
-        token,
+        credentials,
     })
 }
 
@@ -82,28 +81,12 @@ fn base_url(text: &str, allow_private: bool) -> Result<String, Problem> {
 fn settings(source: Source, value: &Value) -> Result<Value, Problem> {
     let parsed = match source {
         Source::Gitlab => GitlabSettings::parse(value).map(serde_json::to_value),
+        Source::Jira => JiraSettings::parse(value).map(serde_json::to_value),
+        Source::Confluence => ConfluenceSettings::parse(value).map(serde_json::to_value),
     };
     let parsed = parsed.map_err(|error| {
         let field = if error.field.is_empty() { "settings".into() } else { format!("settings.{}", error.field) };
         Problem::field(field, error.message)
     })?;
     parsed.map_err(|error| Problem::internal(error.to_string()))
-}
-
-/// Refusals never repeat the token.
-fn token(credentials: CredentialsIn) -> Result<SecretString, Problem> {
-    let token = credentials.token.trim();
-    if token.is_empty() {
-        return Err(Problem::field("credentials.token", "it is empty"));
-    }
-    if token.len() > MAX_TOKEN_BYTES {
-        return Err(Problem::field("credentials.token", format!("it is longer than {MAX_TOKEN_BYTES} bytes")));
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Problem::field(
-            "credentials.token",
-            "it holds characters that cannot be in a token: white space, control or non-ASCII ones",
-        ));
-    }
-    Ok(SecretString::from(token))
 }

@@ -17,7 +17,7 @@ pub(crate) struct ConnectionIn {
     pub source: Name<Source>,
     /// 1 to 100 characters, unique among the organisation's connections.
     pub name: String,
-    /// `https://gitlab.example.com`, with a path prefix if the source has one.
+    /// `https://gitlab.example.com`, `https://acme.atlassian.net`; with a path prefix if the source has one.
     pub base_url: String,
     pub credentials: CredentialsIn,
     /// What to sync; the fields depend on the source, GET /connectors lists them.
@@ -39,12 +39,27 @@ pub(crate) struct ConnectionPatch {
     pub settings: Option<Value>,
 }
 
-/// Write only.
-#[derive(Object, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Write only. Which fields are needed depends on the source; GET /connectors lists them.
+#[derive(Default, Object, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 #[oai(rename = "Credentials", write_only_all)]
 pub(crate) struct CredentialsIn {
-    pub token: String,
+    /// GitLab: an access token.
+    pub token: Option<String>,
+    /// Jira, Confluence: whose `api_token` it is.
+    pub email: Option<String>,
+    /// Jira, Confluence: an API token, with `email`.
+    pub api_token: Option<String>,
+    /// Jira, Confluence: an OAuth access token, instead of `email` and `api_token`.
+    pub access_token: Option<String>,
+}
+
+impl CredentialsIn {
+    /// Those that were given, by name.
+    pub fn given(self) -> Vec<(&'static str, String)> {
+        let all = [("token", self.token), ("email", self.email), ("api_token", self.api_token), ("access_token", self.access_token)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 /// One configured source.

@@ -45,10 +45,10 @@ async fn credentials_are_sealed_opened_and_forgotten() {
     let sealer = api.config.sealer.clone().unwrap();
     let open =
         async || api.db.store.connection_open_secret(api.org, key, &sealer).await.unwrap().map(|found| found.1.expose_secret().to_owned());
-    assert_eq!(open().await.as_deref(), Some(SECRET));
+    assert_eq!(open().await, Some(json!({"token": SECRET}).to_string()));
     let patched = api.send(Method::PATCH, &format!("/connections/{id}"), &json!({"credentials": {"token": " next "}})).await;
     assert_eq!(patched.status, 200);
-    assert_eq!(open().await.as_deref(), Some("next"));
+    assert_eq!(open().await, Some(json!({"token": "next"}).to_string()));
     assert!(api.db.store.connection_open_secret(api.other_org, key, &sealer).await.unwrap().is_none());
     Answer::of(api.request(Method::DELETE, &format!("/connections/{id}"))).await;
     assert_eq!(open().await, None);
@@ -118,6 +118,46 @@ async fn what_is_wrong_with_a_connection_is_named() {
         assert!(answer.names_field(field).len() > 5, "{field}");
     }
     assert!(api.get("/connections").await.items().is_empty());
+}
+
+#[tokio::test]
+async fn each_source_takes_its_own_credentials_and_settings() {
+    let api = TestApi::start().await;
+    let body = |source: &str, credentials: Value| {
+        let settings = if source == "jira" { json!({"project_keys": [" web "]}) } else { json!({}) };
+        json!({"source": source, "name": format!("{source} one"), "base_url": "https://acme.atlassian.net", "credentials": credentials, "settings": settings})
+    };
+    let refused = [
+        ("jira", json!({}), "credentials.email"),
+        ("jira", json!({"token": SECRET}), "credentials.token"),
+        ("jira", json!({"email": "ada@acme.example"}), "credentials.api_token"),
+        ("jira", json!({"api_token": SECRET}), "credentials.email"),
+        ("jira", json!({"email": "ada", "api_token": SECRET}), "credentials.email"),
+        ("jira", json!({"email": "ada@acme.example", "api_token": "a b"}), "credentials.api_token"),
+        ("jira", json!({"email": "ada@acme.example", "api_token": SECRET, "access_token": SECRET}), "credentials.access_token"),
+        ("confluence", json!({"access_token": " "}), "credentials.access_token"),
+        ("gitlab", json!({"api_token": SECRET}), "credentials.api_token"),
+    ];
+    for (source, credentials, field) in refused {
+        let answer = api.send(Method::POST, "/connections", &body(source, credentials)).await;
+        assert!(answer.names_field(field).len() > 5, "{field}");
+        assert!(!answer.text.contains(SECRET));
+    }
+    let mut no_keys = body("jira", json!({"access_token": SECRET}));
+    no_keys["settings"] = json!({"project_keys": ["WEB", ""]});
+    api.send(Method::POST, "/connections", &no_keys).await.names_field("settings.project_keys[1]");
+    let basic = json!({"email": " ada@acme.example ", "api_token": SECRET});
+    let made = api.send(Method::POST, "/connections", &body("jira", basic)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let made = made.json();
+    assert_eq!(made["settings"]["project_keys"], json!(["WEB"]));
+    let sealer = api.config.sealer.clone().unwrap();
+    let key: ConnectionId = made["id"].as_str().unwrap().parse().unwrap();
+    let sealed = api.db.store.connection_open_secret(api.org, key, &sealer).await.unwrap().unwrap().1;
+    let opened: Value = serde_json::from_str(sealed.expose_secret()).unwrap();
+    assert_eq!(opened, json!({"email": "ada@acme.example", "api_token": SECRET}));
+    let bearer = api.send(Method::POST, "/connections", &body("confluence", json!({"access_token": SECRET}))).await;
+    assert_eq!(bearer.status, 201, "{}", bearer.text);
 }
 
 #[tokio::test]

@@ -59,7 +59,8 @@ impl GitlabClient {
             GitlabAuth::Bearer => Authorization::Bearer,
         };
         let budget = Arc::clone(&config.budget);
-        let http = HttpClient::new(&config.token, authorization, config.retry, max_in_flight, config.allow_private_addresses, budget)?;
+        let token = config.credentials.get("token").cloned().unwrap_or_default();
+        let http = HttpClient::new(&token, authorization, config.retry, max_in_flight, config.allow_private_addresses, budget)?;
         Ok(Self { http, base })
     }
 

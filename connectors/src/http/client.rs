@@ -1,4 +1,4 @@
-//! The GET every connector sends.
+//! The GET every connector sends, and the POST where a source takes long questions in a body. Both only read, so both can be repeated.
 //!
 //! A try counts as failed until its body is read whole and parses as the JSON that was asked for: a proxy's HTML page, a cut body
 //! and a `200` with an error object look the same to a caller, and all are worth another try. So parsing happens inside the retry.
@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use backon::Retryable;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::Utc;
+use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -17,10 +19,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::rate_limit::{Gate, after, observation};
+use super::redact::request_text_of;
 use super::redirect::{MAX_REDIRECTS, Redirect, redirect};
 use super::resolver::{PublicOnly, refused_host};
 use super::retry::{Failure, backoff, delay};
-use super::{HttpError, redacted, request_text};
+use super::{HttpError, redacted};
 use crate::ConnectorError;
 use crate::contract::{Budget, RateObservation, RetryLimits};
 
@@ -35,12 +38,28 @@ const MIN_WAIT: Duration = Duration::from_millis(10);
 const MAX_INLINE_WAITS: u32 = 5;
 
 /// How the token is sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Authorization {
     /// As the value of this header.
     Header(&'static str),
     /// `Authorization: Bearer …`.
     Bearer,
+    /// `Authorization: Basic …`, as the password of this user.
+    Basic(SecretString),
+}
+
+/// One request.
+struct Call {
+    method: Method,
+    url: Url,
+    /// JSON.
+    body: Option<Vec<u8>>,
+}
+
+impl Call {
+    fn text(&self) -> String {
+        request_text_of(self.method.as_str(), &self.url)
+    }
 }
 
 /// Requests sent for one pull, retries and redirects included.
@@ -68,11 +87,12 @@ pub struct Answer<T> {
     pub headers: HeaderMap,
 }
 
-/// Sends authorised GETs to one origin.
+/// Sends authorised requests to one origin.
 pub struct HttpClient {
     inner: reqwest::Client,
     auth: (HeaderName, HeaderValue),
-    token: SecretString,
+    /// Never to be seen in a text: the token, and what it looks like in the header.
+    secrets: Vec<SecretString>,
     limits: RetryLimits,
     in_flight: Semaphore,
     gate: Gate,
@@ -110,14 +130,28 @@ impl HttpClient {
             field: "base_url".into(),
             message: format!("the HTTP client cannot be set up on this machine: {}", causes(&error.without_url())),
         })?;
-        let auth = auth_header(token, authorization)?;
+        let (name, value, secrets) = auth_header(token, authorization)?;
         let in_flight = Semaphore::new(max_in_flight.max(1));
-        Ok(Self { inner, auth, token: token.clone(), limits, in_flight, gate: Gate::default(), budget })
+        Ok(Self { inner, auth: (name, value), secrets, limits, in_flight, gate: Gate::default(), budget })
     }
 
     /// GETs `url`, retrying within the limits, and parses the body. Every request sent is counted in `requests`.
     pub async fn get<T: DeserializeOwned>(&self, url: &Url, requests: &RequestCount) -> Result<Answer<T>, HttpError> {
-        let tried = (|| self.attempt::<T>(url, requests))
+        self.answer(&Call { method: Method::GET, url: url.clone(), body: None }, requests).await
+    }
+
+    /// POSTs a question as JSON, in the same way. For questions only: it may be sent several times.
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        url: &Url,
+        question: &serde_json::Value,
+        requests: &RequestCount,
+    ) -> Result<Answer<T>, HttpError> {
+        self.answer(&Call { method: Method::POST, url: url.clone(), body: Some(question.to_string().into_bytes()) }, requests).await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, call: &Call, requests: &RequestCount) -> Result<Answer<T>, HttpError> {
+        let tried = (|| self.attempt::<T>(call, requests))
             .retry(backoff(&self.limits))
             .when(|failure| failure.retryable)
             .adjust(|failure, planned| delay(failure, planned, &self.limits))
@@ -127,14 +161,14 @@ impl HttpClient {
             .await;
         match tried {
             Ok(answer) => Ok(answer),
-            Err(failure) => Err(self.give_up(url, failure, &requests.endpoint).await),
+            Err(failure) => Err(self.give_up(call, failure, &requests.endpoint).await),
         }
     }
 
-    async fn give_up(&self, url: &Url, failure: Failure, endpoint: &str) -> HttpError {
+    async fn give_up(&self, call: &Call, failure: Failure, endpoint: &str) -> HttpError {
         match (failure.wait, failure.error) {
             (Some(wait), _) if failure.retryable && wait > self.limits.max_inline_wait => {
-                HttpError::Wait { until: after(Utc::now(), wait), request: request_text(url) }
+                HttpError::Wait { until: after(Utc::now(), wait), request: call.text() }
             }
             // Limited again and again without a word for how long: the other workers should hear of the pause that is assumed.
             (None, HttpError::Wait { until, request }) if failure.retryable => {
@@ -146,30 +180,30 @@ impl HttpClient {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, url: &Url, requests: &RequestCount) -> Result<Answer<T>, Failure> {
-        let mut url = url.clone();
+    async fn attempt<T: DeserializeOwned>(&self, call: &Call, requests: &RequestCount) -> Result<Answer<T>, Failure> {
+        let mut call = Call { method: call.method.clone(), url: call.url.clone(), body: call.body.clone() };
         for _ in 0..=MAX_REDIRECTS {
-            let _permit = self.admitted(&url, &requests.endpoint).await?;
-            let mut response = self.send(&url, requests).await?;
+            let _permit = self.admitted(&call, &requests.endpoint).await?;
+            let mut response = self.send(&call, requests).await?;
             let status = response.status();
             let headers = std::mem::take(response.headers_mut());
             self.observe(status.as_u16(), &headers, &requests.endpoint).await;
-            match redirect(&url, status.as_u16(), &headers) {
-                None => return self.read(&url, response, headers).await,
-                Some(Redirect::Follow(target)) => url = target,
-                Some(broken) => return Err(not_followed(&url, status.as_u16(), &broken)),
+            match redirect(&call.url, status.as_u16(), &headers) {
+                None => return self.read(&call, response, headers).await,
+                Some(Redirect::Follow(target)) => call.url = target,
+                Some(broken) => return Err(not_followed(&call, status.as_u16(), &broken)),
             }
         }
         let message = format!("the source redirects more than {MAX_REDIRECTS} times");
-        Err(Failure::fatal(HttpError::Redirect { status: 302, request: request_text(&url), message }))
+        Err(Failure::fatal(HttpError::Redirect { status: 302, request: call.text(), message }))
     }
 
     /// Waits for a free slot, for the rate limit's gate and for the budget. A wait that is longer than a client should sleep, at once or
     /// in sum, is handed on: it must not hold a worker.
-    async fn admitted(&self, url: &Url, endpoint: &str) -> Result<SemaphorePermit<'_>, Failure> {
+    async fn admitted(&self, call: &Call, endpoint: &str) -> Result<SemaphorePermit<'_>, Failure> {
         let began = Instant::now();
         loop {
-            let permit = self.in_flight.acquire().await.map_err(|_| Failure::unusable(url, "the client is closed"))?;
+            let permit = self.in_flight.acquire().await.map_err(|_| Failure::unusable(call.text(), "the client is closed"))?;
             // Asked with the slot in hand: both may have closed while this request stood in the queue.
             let until = match self.gate.closed(endpoint) {
                 Some(until) => until,
@@ -181,7 +215,7 @@ impl HttpClient {
             drop(permit);
             let left = (until - Utc::now()).to_std().unwrap_or_default();
             if left > self.limits.max_inline_wait || began.elapsed() > MAX_INLINE_WAITS * self.limits.max_inline_wait {
-                return Err(Failure::fatal(HttpError::Wait { until, request: request_text(url) }));
+                return Err(Failure::fatal(HttpError::Wait { until, request: call.text() }));
             }
             tokio::time::sleep(left.max(MIN_WAIT)).await;
         }
@@ -196,19 +230,23 @@ impl HttpClient {
         self.budget.observe(endpoint, &observed).await;
     }
 
-    async fn send(&self, url: &Url, requests: &RequestCount) -> Result<reqwest::Response, Failure> {
+    async fn send(&self, call: &Call, requests: &RequestCount) -> Result<reqwest::Response, Failure> {
         requests.sent.fetch_add(1, Ordering::Relaxed);
         let (name, value) = &self.auth;
-        let sent = self.inner.get(url.clone()).header(name, value).send().await;
+        let mut request = self.inner.request(call.method.clone(), call.url.clone()).header(name, value);
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body.clone());
+        }
+        let sent = request.send().await;
         sent.map_err(|error| match refused_host(&error) {
             Some(host) => Failure::fatal(HttpError::PrivateAddress { host }),
-            None => Failure::unusable(url, self.without_secrets(&causes(&error.without_url()))),
+            None => Failure::unusable(call.text(), self.without_secrets(&causes(&error.without_url()))),
         })
     }
 
     async fn read<T: DeserializeOwned>(
         &self,
-        url: &Url,
+        call: &Call,
         mut response: reqwest::Response,
         headers: HeaderMap,
     ) -> Result<Answer<T>, Failure> {
@@ -217,38 +255,48 @@ impl HttpClient {
             // An error whose body cannot be read is still that error.
             let body = body_of(&mut response, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
             let body = self.without_secrets(&String::from_utf8_lossy(&body));
-            return Err(Failure::status(url, status.as_u16(), &headers, body.as_bytes()));
+            return Err(Failure::status(call.text(), status.as_u16(), &headers, body.as_bytes()));
         }
         let body = match body_of(&mut response, MAX_BODY_BYTES).await {
             Ok(body) => body,
             // The next try would be as long.
             Err(BodyError::TooLong) => {
-                return Err(Failure { retryable: false, ..Failure::unusable(url, "the answer is longer than 64 MiB") });
+                return Err(Failure { retryable: false, ..Failure::unusable(call.text(), "the answer is longer than 64 MiB") });
             }
             Err(BodyError::Transport(error)) => {
                 return Err(Failure::unusable(
-                    url,
+                    call.text(),
                     self.without_secrets(&format!("the answer broke off: {}", causes(&error.without_url()))),
                 ));
             }
         };
         match serde_json::from_slice(&body) {
             Ok(body) => Ok(Answer { body, headers }),
-            Err(error) => Err(Failure::unusable(url, not_the_json(status.as_u16(), &headers, body.len(), &error))),
+            Err(error) => Err(Failure::unusable(call.text(), not_the_json(status.as_u16(), &headers, body.len(), &error))),
         }
     }
 
     /// `text` without this client's token and other visible secrets.
     fn without_secrets(&self, text: &str) -> String {
-        redacted(&text.replace(self.token.expose_secret().trim(), "[redacted]")).into_owned()
+        let hide = |text: String, secret: &SecretString| text.replace(secret.expose_secret(), "[redacted]");
+        redacted(&self.secrets.iter().fold(text.to_owned(), hide)).into_owned()
     }
 }
 
-fn auth_header(token: &SecretString, authorization: Authorization) -> Result<(HeaderName, HeaderValue), ConnectorError> {
+type AuthHeader = (HeaderName, HeaderValue, Vec<SecretString>);
+
+fn auth_header(token: &SecretString, authorization: Authorization) -> Result<AuthHeader, ConnectorError> {
     let token = token.expose_secret().trim();
+    let mut secrets = vec![SecretString::from(token)];
     let (name, value) = match authorization {
         Authorization::Header(name) => (HeaderName::from_static(name), HeaderValue::try_from(token)),
         Authorization::Bearer => (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}"))),
+        Authorization::Basic(user) => {
+            let encoded = STANDARD.encode(format!("{}:{token}", user.expose_secret().trim()));
+            let value = HeaderValue::try_from(format!("Basic {encoded}"));
+            secrets.push(encoded.into());
+            (AUTHORIZATION, value)
+        }
     };
     let unusable = || ConnectorError::Configuration {
         field: "credentials.token".into(),
@@ -259,18 +307,18 @@ fn auth_header(token: &SecretString, authorization: Authorization) -> Result<(He
         return Err(unusable());
     }
     value.set_sensitive(true);
-    Ok((name, value))
+    Ok((name, value, secrets))
 }
 
 /// A redirect that credentials cannot go along with.
-fn not_followed(url: &Url, status: u16, redirect: &Redirect) -> Failure {
+fn not_followed(call: &Call, status: u16, redirect: &Redirect) -> Failure {
     let message = match redirect {
         Redirect::Foreign(origin) => format!(
             "the source redirects to {origin}; credentials are sent to the base URL's host only, so set that as base URL if it is right"
         ),
         _ => "the source redirects to nowhere".to_owned(),
     };
-    Failure::fatal(HttpError::Redirect { status, request: request_text(url), message })
+    Failure::fatal(HttpError::Redirect { status, request: call.text(), message })
 }
 
 enum BodyError {

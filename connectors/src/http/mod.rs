@@ -1,4 +1,4 @@
-//! HTTP plumbing every source shares: one GET that answers JSON, or says precisely why not.
+//! HTTP plumbing every source shares: one GET, or a POST that only reads, that answers JSON or says precisely why not.
 //!
 //! Sources differ in paths, paging headers and payloads; timeouts, retries, rate limits, redirects, the address check and the
 //! hiding of secrets do not, so no source gets to write them again.
@@ -16,4 +16,4 @@ pub use client::{Answer, Authorization, HttpClient, RequestCount};
 pub use error::HttpError;
 pub use link::{link_next, query_without_secrets};
 pub use rate_limit::server_time;
-pub use redact::{redacted, request_text};
+pub use redact::{redacted, request_text, request_text_of};

@@ -37,8 +37,9 @@ impl Gate {
 /// What an answer says about the source's limits; `None` if it says nothing.
 pub fn observation(status: u16, headers: &HeaderMap) -> Option<RateObservation> {
     let now = Utc::now();
-    let remaining = number(headers, "remaining");
-    let reset_at = until_reset(headers).map(|wait| after(now, wait));
+    let points = points(headers);
+    let remaining = number(headers, "remaining").or(points.and_then(|points| points.0));
+    let reset_at = until_reset(headers).or(points.and_then(|points| points.1)).map(|wait| after(now, wait));
     let used_up = if remaining.is_some_and(|remaining| remaining <= 0) { reset_at.filter(|reset| *reset > now) } else { None };
     // On a success, `Retry-After` is about something else.
     let asked = if status >= 300 { retry_after(headers).map(|wait| after(now, wait)) } else { None };
@@ -52,6 +53,19 @@ pub fn observation(status: u16, headers: &HeaderMap) -> Option<RateObservation> 
 fn is_burst(headers: &HeaderMap) -> bool {
     let reasons = ["ratelimit-reason", "x-ratelimit-reason"].iter().filter_map(|name| headers.get(*name)?.to_str().ok());
     reasons.into_iter().any(|reason| reason.contains("burst") || reason.contains("per-issue"))
+}
+
+/// `Beta-RateLimit: "global-app-quota";r=120;t=600`: what is left of Atlassian's hourly points, and how long they have to last. `r` is
+/// only there when most are used up.
+fn points(headers: &HeaderMap) -> Option<(Option<i64>, Option<Duration>)> {
+    let text = headers.get("beta-ratelimit")?.to_str().ok()?;
+    let number = |name: &str| {
+        let parameters = text.split([';', ',']).filter_map(|parameter| parameter.split_once('='));
+        parameters.into_iter().find(|(key, _)| key.trim().eq_ignore_ascii_case(name)).and_then(|(_, value)| value.trim().parse().ok())
+    };
+    let left: Option<i64> = number("r");
+    let reset = number("t").and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    Some((left, reset))
 }
 
 /// `RateLimit-{name}` or `X-RateLimit-{name}`.
@@ -100,7 +114,8 @@ pub fn until_reset(headers: &HeaderMap) -> Option<Duration> {
         };
     }
     let to_the_minute = || NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%MZ").ok().map(|at| at.and_utc());
-    let at = DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()).or_else(to_the_minute)?;
+    let with_offset = || DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M%#z").ok().map(|at| at.to_utc());
+    let at = DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()).or_else(to_the_minute).or_else(with_offset)?;
     Some(time_until(at, headers))
 }
 
@@ -159,6 +174,19 @@ mod tests {
         let quota = observation(429, &headers(&[("retry-after", "30"), ("ratelimit-reason", "jira-quota-tenant-based")])).unwrap();
         assert!(!quota.endpoint_only);
         assert_eq!(observation(200, &headers(&[("retry-after", "30")])), None, "on a success it is about something else");
+    }
+
+    #[test]
+    fn jiras_points_and_a_gateways_429() {
+        let points = observation(200, &headers(&[("beta-ratelimit", "\"global-app-quota\";r=0;t=600")])).unwrap();
+        assert_eq!((points.remaining, seconds_left(points.not_before), points.endpoint_only), (Some(0), 600, false));
+        let left = observation(200, &headers(&[("beta-ratelimit", "\"global-app-quota\";r=120;t=600")])).unwrap();
+        assert_eq!((left.remaining, left.not_before, seconds_left(left.reset_at)), (Some(120), None, 600));
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        for reset in ["1994-11-06T08:50Z", "1994-11-06T09:50+01:00", "1994-11-06T08:50+0000"] {
+            let gateway = observation(429, &headers(&[date, ("x-ratelimit-reset", reset)])).unwrap();
+            assert_eq!((seconds_left(gateway.not_before), gateway.endpoint_only), (23, false), "{reset}");
+        }
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub fn is_secret_parameter(name: &str) -> bool {
 
 /// `GET https://host/path?query` without user info and with secret parameters hidden; at most 500 characters.
 pub fn request_text(url: &Url) -> String {
+    request_text_of("GET", url)
+}
+
+/// The same with another method.
+pub fn request_text_of(method: &str, url: &Url) -> String {
     let mut url = url.clone();
     // These setters only fail on URLs that have no host, which http(s) URLs always have.
     let _ = url.set_username("");
@@ -43,8 +48,8 @@ pub fn request_text(url: &Url) -> String {
     });
     url.set_query(None);
     let text = match query {
-        Some(query) => format!("GET {url}?{query}"),
-        None => format!("GET {url}"),
+        Some(query) => format!("{method} {url}?{query}"),
+        None => format!("{method} {url}"),
     };
     text.chars().take(500).collect()
 }

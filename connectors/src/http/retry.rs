@@ -7,10 +7,10 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 use chrono::Utc;
 use reqwest::header::HeaderMap;
-use url::Url;
+use serde_json::Value;
 
 use super::rate_limit::{after, retry_after, until_reset};
-use super::{HttpError, redacted, request_text};
+use super::{HttpError, redacted};
 use crate::contract::RetryLimits;
 
 /// A wait to assume where a source limits us without saying for how long.
@@ -31,14 +31,13 @@ impl Failure {
     }
 
     /// A failure of transport or format: worth another try, after the usual backoff.
-    pub fn unusable(url: &Url, message: impl Into<String>) -> Self {
-        let error = HttpError::Unusable { request: request_text(url), message: message.into() };
+    pub fn unusable(request: String, message: impl Into<String>) -> Self {
+        let error = HttpError::Unusable { request, message: message.into() };
         Self { error, retryable: true, wait: None }
     }
 
     /// An answer with a status that is no success. `body` is its beginning.
-    pub fn status(url: &Url, status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
-        let request = request_text(url);
+    pub fn status(request: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let wait = retry_after(headers).or_else(|| (status == 429).then(|| until_reset(headers)).flatten());
         let (error, said) = api_message(body);
         let from_api = said.is_some();
@@ -75,20 +74,32 @@ pub fn delay(failure: &Failure, planned: Option<Duration>, limits: &RetryLimits)
     }
 }
 
-/// `error` and the sentence of a JSON error body: GitLab writes `{"message":…}`, `{"error":…,"error_description":…}`, or objects in them.
+/// `error` and the sentence of a JSON error body: GitLab writes `{"message":…}`, `{"error":…,"error_description":…}`, or objects in them;
+/// Atlassian `{"errorMessages":[…],"errors":{…}}`, `{"errors":[{"title":…}]}` or `{"code":401,"message":…}`.
 fn api_message(body: &[u8]) -> (Option<String>, Option<String>) {
-    let Ok(value) = serde_json::from_slice::<serde_json::Value>(body) else {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return (None, None);
     };
-    let text = |field: &str| match value.get(field) {
-        Some(serde_json::Value::String(text)) => Some(text.clone()),
-        Some(serde_json::Value::Null) | None => None,
-        Some(other) => Some(other.to_string()),
-    };
+    let text = |field: &str| value.get(field).and_then(text_of);
     let error = text("error");
-    let sentence = [error.clone(), text("error_description"), text("message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let listed = value.get("errorMessages").and_then(Value::as_array).into_iter().flatten().filter_map(text_of);
+    let detailed = value.get("errors").into_iter().flat_map(|errors| match errors {
+        Value::Array(errors) => errors.iter().filter_map(|error| error.get("title").and_then(text_of).or_else(|| text_of(error))).collect(),
+        Value::Object(fields) => fields.iter().filter_map(|(name, error)| Some(format!("{name}: {}", text_of(error)?))).collect(),
+        _ => Vec::new(),
+    });
+    let said = [error.clone(), text("error_description"), text("message")].into_iter().flatten();
+    let sentence = said.chain(listed).chain(detailed).collect::<Vec<_>>().join(": ");
     let sentence = if sentence.is_empty() { "no message".to_owned() } else { sentence };
     (error, Some(redacted(&sentence).chars().take(300).collect()))
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Null => None,
+        other => Some(other.to_string()),
+    }
 }
 
 fn usual_name(status: u16) -> String {
@@ -103,7 +114,7 @@ mod tests {
 
     fn failure(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> Failure {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        Failure::status(&Url::parse("https://git.example/x").unwrap(), status, &headers, body.as_bytes())
+        Failure::status("GET https://git.example/x".into(), status, &headers, body.as_bytes())
     }
 
     #[test]
@@ -132,6 +143,19 @@ mod tests {
         assert!(from_api);
         let html = failure(403, &[], "<html>blocked</html>").error;
         assert!(matches!(html, HttpError::Status { from_api: false, message, .. } if message == "Forbidden"));
+    }
+
+    #[test]
+    fn atlassians_ways_of_saying_what_is_wrong() {
+        for (body, said) in [
+            (r#"{"errorMessages":["The value 'X' does not exist for the field 'project'."],"errors":{}}"#, "The value 'X' does not exist"),
+            (r#"{"errorMessages":[],"errors":{"jql":"it is too wide"}}"#, "jql: it is too wide"),
+            (r#"{"errors":[{"status":400,"code":"INVALID","title":"limit is too large","detail":null}]}"#, "limit is too large"),
+            (r#"{"code":401,"message":"Unauthorized; scope does not match"}"#, "Unauthorized; scope does not match"),
+        ] {
+            let HttpError::Status { message, from_api, .. } = failure(400, &[], body).error else { unreachable!("a status") };
+            assert!(message.starts_with(said) && from_api, "{message}");
+        }
     }
 
     #[test]

@@ -118,7 +118,7 @@ async fn a_refused_token_is_never_tried_again() {
     let server = flaky(error(401, "401 Unauthorized"), 99).await;
     let error = pull_error(&open(&server.uri()), "issues", "7").await;
     assert!(matches!(error, ConnectorError::Unauthenticated { .. }), "{error}");
-    assert!(!error.is_retryable() && error.hint().starts_with("Reconnect"));
+    assert!(!error.is_retryable() && error.hint(ovia_domain::Source::Gitlab).starts_with("Reconnect"));
     assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 

@@ -12,7 +12,12 @@ use crate::support::{TOKEN, config, open, pull_error, serve, walk};
 const ISSUES: &str = "/api/v4/projects/7/issues";
 
 fn assert_clean(error: &ConnectorError) {
-    for text in [format!("{error}"), format!("{error:?}"), error.request().unwrap_or_default().to_owned(), error.hint().to_owned()] {
+    for text in [
+        format!("{error}"),
+        format!("{error:?}"),
+        error.request().unwrap_or_default().to_owned(),
+        error.hint(ovia_domain::Source::Gitlab).to_owned(),
+    ] {
         assert!(!text.contains(TOKEN), "{text}");
     }
 }
@@ -49,7 +54,7 @@ async fn errors_about_redirects_and_dead_hosts_are_clean_too() {
 async fn a_token_that_cannot_be_sent_is_a_configuration_error_without_it() {
     for token in ["secret\nvalue", "", "  "] {
         let error = Gitlab::open(ovia_connectors::ConnectorConfig {
-            token: token.to_owned().into(),
+            credentials: ovia_connectors::Credentials::token(token.to_owned().into()),
             ..config("http://127.0.0.1:9", json!({"projects": ["a"]}))
         })
         .unwrap_err();

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use ovia_connectors::gitlab::Gitlab;
-use ovia_connectors::{Connector, ConnectorConfig, ConnectorError, PullRequest, RetryLimits};
+use ovia_connectors::{Connector, ConnectorConfig, ConnectorError, Credentials, PullRequest, RetryLimits};
 use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, Entity, Record, Source};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
@@ -30,7 +30,7 @@ pub fn config(base_url: &str, settings: Value) -> ConnectorConfig {
     ConnectorConfig {
         source: Source::Gitlab,
         base_url: BaseUrl::parse(base_url, true).unwrap(),
-        token: TOKEN.to_owned().into(),
+        credentials: Credentials::token(TOKEN.to_owned().into()),
         settings,
         allow_private_addresses: true,
         retry: limits(),

@@ -27,6 +27,7 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::atlassian::{self, Sites};
 use crate::truth::Truth;
 use dice::Dice;
 use model::{Deployment, Environment, Group, Issue, Member, MergeRequest, Person, Pipeline, Project, Release, User};
@@ -84,6 +85,8 @@ pub struct Company {
     hidden_projects: BTreeSet<u64>,
     deleted_projects: BTreeSet<u64>,
     user_index: HashMap<u64, usize>,
+    /// Its Jira and Confluence.
+    pub(crate) sites: Sites,
     truth: OnceLock<Box<Truth>>,
     edits: u64,
 }
@@ -100,7 +103,11 @@ impl Company {
         let mut projects = projects::projects(size.projects, &groups, as_of);
         let people = people::generate(&mut dice(1), size.people, &groups, &projects, as_of);
         let span = Span { start: as_of - Duration::days(365), end: as_of };
-        let merge_requests = merge_requests::generate(&mut dice(2), size.merge_requests, span, &people, &projects);
+        let full = size.merge_requests >= 1000;
+        let sites = atlassian::generate(seed, full, &people.persons, &people.users, span);
+        let mut merge_requests = merge_requests::generate(&mut dice(2), size.merge_requests, span, &people, &projects);
+        let bots = people.users.iter().filter(|user| user.bot).map(|user| user.id).collect();
+        atlassian::mentions::mention(seed, &mut merge_requests, &projects, &sites.jira, &bots);
         let issues = issues::generate(&mut dice(3), size.merge_requests / 3, span, &people, &projects);
         let mut pipelines = pipelines::generate(&mut dice(4), size.pipelines, span, &people, &projects, &merge_requests);
         let environments = deployments::environments(&projects);
@@ -130,6 +137,7 @@ impl Company {
             hidden_projects: BTreeSet::new(),
             deleted_projects: BTreeSet::new(),
             user_index,
+            sites,
             truth: OnceLock::new(),
             edits: 0,
         }

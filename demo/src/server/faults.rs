@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Effect};
+use super::{Answer, Effect, faults_atlassian};
 use crate::company::dice::mix;
 
 /// All rules at once; `Faults::default()` is none.
@@ -75,6 +75,49 @@ pub enum FaultKind {
     Slow(u64),
     /// 401, as after the token was revoked.
     Unauthorized,
+    /// 429 as Atlassian's: a reason, an ISO reset, JSON. Other servers answer it as theirs.
+    AtlassianLimit {
+        reason: LimitReason,
+        /// Seconds; without it there is only the reset.
+        retry_after: Option<u64>,
+        /// Seconds until `X-RateLimit-Reset`.
+        reset_after: Option<u64>,
+    },
+    /// 400: the page token is not known any more.
+    RefuseToken,
+    /// A page names the token it was asked with as the next one.
+    RepeatToken,
+    /// A page without rows that is not the last.
+    EmptyPage,
+}
+
+/// What a 429 of Atlassian says it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitReason {
+    /// This endpoint only.
+    Burst,
+    QuotaGlobal,
+    QuotaTenant,
+    /// Seen, and in no document.
+    Cost,
+    /// From the gateway in front: no reason at all.
+    Gateway,
+}
+
+/// Whose words a fault is told in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Gitlab,
+    Jira,
+    Confluence,
+}
+
+/// What a fault does to an answer that was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rewrite {
+    RepeatToken,
+    EmptyPage,
 }
 
 impl FaultRule {
@@ -115,6 +158,7 @@ pub(crate) enum Injected {
     Answer(Answer),
     Delay(Duration),
     Effect(Effect),
+    Rewrite(Rewrite),
 }
 
 #[derive(Default)]
@@ -135,7 +179,7 @@ impl Injector {
     }
 
     /// The faults for the next request to a route.
-    pub(crate) fn next(&mut self, template: &str, path: &str) -> Vec<Injected> {
+    pub(crate) fn next(&mut self, dialect: Dialect, template: &str, path: &str) -> Vec<Injected> {
         let mut injected = Vec::new();
         let marked = format!("{template}$");
         for (index, (rule, (seen, fired))) in self.faults.rules.iter().zip(&mut self.counts).enumerate() {
@@ -156,14 +200,18 @@ impl Injector {
             };
             if due && rule.times.is_none_or(|times| *fired < times) {
                 *fired += 1;
-                injected.push(inject(rule.fault));
+                injected.push(match dialect {
+                    Dialect::Gitlab => inject(rule.fault),
+                    _ => faults_atlassian::inject(dialect, rule.fault, template),
+                });
             }
         }
         injected
     }
 }
 
-fn inject(fault: FaultKind) -> Injected {
+/// GitLab's.
+pub(super) fn inject(fault: FaultKind) -> Injected {
     match fault {
         FaultKind::RateLimited { retry_after, as_http_date } => {
             let answer = Answer::text(429, "text/plain", "Retry later\n");
@@ -196,6 +244,10 @@ fn inject(fault: FaultKind) -> Injected {
         )),
         FaultKind::Slow(millis) => Injected::Delay(Duration::from_millis(millis)),
         FaultKind::Unauthorized => Injected::Answer(Answer::message(401, "401 Unauthorized")),
+        FaultKind::AtlassianLimit { retry_after, .. } => inject(FaultKind::RateLimited { retry_after, as_http_date: false }),
+        FaultKind::RefuseToken => Injected::Answer(Answer::error(400, "cursor is invalid")),
+        FaultKind::RepeatToken => Injected::Rewrite(Rewrite::RepeatToken),
+        FaultKind::EmptyPage => Injected::Rewrite(Rewrite::EmptyPage),
     }
 }
 
@@ -205,7 +257,7 @@ mod tests {
 
     fn fired(rule: FaultRule, requests: usize) -> Vec<bool> {
         let mut injector = Injector::new(rule.into());
-        (0..requests).map(|_| !injector.next("/projects/:id/issues", "/api/v4/projects/7/issues").is_empty()).collect()
+        (0..requests).map(|_| !injector.next(Dialect::Gitlab, "/projects/:id/issues", "/api/v4/projects/7/issues").is_empty()).collect()
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod auth;
 mod call;
 mod control;
 mod faults;
+mod faults_atlassian;
 mod keyset;
 mod list;
 mod listen;
@@ -31,7 +32,9 @@ use crate::truth::Truth;
 pub(crate) use answer::{Answer, Effect, Reply};
 pub(crate) use auth::is_authorised;
 pub(crate) use call::Call;
-pub use faults::{FaultKind, FaultRule, Faults, When};
+pub(crate) use faults::{Dialect, Injected, Injector, Rewrite};
+pub use faults::{FaultKind, FaultRule, Faults, LimitReason, When};
+pub(crate) use faults_atlassian::{confluence_error, error as site_error, iso, jira_error, limited, unauthorised};
 pub(crate) use listen::{Handler, Listening, listen};
 pub(crate) use paging::Paging;
 pub(crate) use query::{PageQuery, choice, time};
@@ -275,7 +278,7 @@ impl State {
         if let Some(answer) = reading.refusal() {
             return Reply::plain(answer);
         }
-        let injected = self.faults.lock().unwrap_or_else(PoisonError::into_inner).next(template, &call.path);
+        let injected = self.faults.lock().unwrap_or_else(PoisonError::into_inner).next(Dialect::Gitlab, template, &call.path);
         self.counter.faults(injected.len());
         let (mut delay, mut effect) = (Duration::ZERO, Effect::None);
         for fault in injected {
@@ -283,6 +286,8 @@ impl State {
                 faults::Injected::Answer(answer) => return Reply::plain(answer).after(delay),
                 faults::Injected::Delay(more) => delay += more,
                 faults::Injected::Effect(found) => effect = found,
+                // Page tokens are not GitLab's.
+                faults::Injected::Rewrite(_) => {}
             }
         }
         let mut answer = match found {

@@ -34,3 +34,29 @@ async fn another_process_can_read_and_steer() {
     assert_eq!(bad.status(), 400);
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn another_process_can_steer_the_atlassian_sites_too() {
+    use ovia_demo::{ConfluenceServer, JiraServer, SiteOptions};
+    let company = small();
+    let jira = JiraServer::start(&company, SiteOptions::default()).unwrap();
+    let confluence = ConfluenceServer::start(&company, SiteOptions::default()).unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let change = json!({"kind": "delete_issues", "count": 2, "at": as_of()});
+    let url = |path: &str| format!("{}/_demo/{path}", jira.base_url());
+    let changed: Value = http.post(url("changes")).body(change.to_string()).send().await.unwrap().json().await.unwrap();
+    for id in changed["external_ids"].as_array().unwrap() {
+        assert!(!jira.truth().work_items.contains_key(id.as_str().unwrap()));
+    }
+    let items: Value = http.get(url("truth?part=work_items")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(items, serde_json::to_value(jira.truth().work_items).unwrap());
+    let unknown = json!({"kind": "explode", "count": 2});
+    assert_eq!(http.post(url("changes")).body(unknown.to_string()).send().await.unwrap().status(), 400);
+    let url = confluence.base_url().replace("/wiki", "/_demo/changes");
+    let change = json!({"kind": "trash_pages", "count": 1});
+    let changed: Value = http.post(url).body(change.to_string()).send().await.unwrap().json().await.unwrap();
+    assert_eq!(confluence.truth().documents[changed["external_ids"][0].as_str().unwrap()].status, "trashed");
+    jira.shutdown().await;
+    confluence.shutdown().await;
+}

@@ -30,6 +30,8 @@ pub fn project(_: &RowContext<'_>, json: &str) -> Result<Normalised, RowError> {
         visibility: project.visibility,
         forked_from_external_id: project.forked_from_project.and_then(|origin| origin.id).map(|id| id.0),
         namespace_external_id: project.namespace.and_then(|namespace| namespace.id).map(|id| id.0),
+        key: None,
+        former_keys: Vec::new(),
         url: project.web_url,
         created_at: project.created_at,
         last_activity_at: project.last_activity_at,

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::lenient::{number, or_default, text, time};
 use super::project::Reference;
 use super::{Id, User};
+use crate::lenient::{number, or_default, text, time};
 
 /// A row of the pipeline list. `source` and `ref` are words with other meanings here, hence renamed.
 #[derive(Debug, Deserialize)]

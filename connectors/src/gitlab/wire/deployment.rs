@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::lenient::{or_default, required_time, text, time};
 use super::project::Reference;
 use super::{Id, User};
+use crate::lenient::{or_default, required_time, text, time};
 
 #[derive(Debug, Deserialize)]
 pub struct Environment {

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
-use super::lenient::{date, or_default, required_time, text, time};
 use super::{Id, User};
+use crate::lenient::{date, or_default, required_time, text, time};
 
 #[derive(Debug, Deserialize)]
 pub struct Issue {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::issue::Milestone;
-use super::lenient::{or_default, required_time, text, time};
 use super::{Id, User};
+use crate::lenient::{or_default, required_time, text, time};
 
 #[derive(Debug, Deserialize)]
 pub struct MergeRequest {

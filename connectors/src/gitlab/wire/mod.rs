@@ -5,7 +5,6 @@
 mod ci;
 mod deployment;
 mod issue;
-mod lenient;
 mod merge_request;
 mod project;
 mod user;
@@ -13,7 +12,8 @@ mod user;
 pub use ci::{Job, Pipeline, PipelineDetail};
 pub use deployment::{Deployment, Environment, Release};
 pub use issue::Issue;
-pub use lenient::{Id, parse_row, parse_time};
 pub use merge_request::{Approvals, Commit, Diff, MergeRequest, Note};
 pub use project::{Group, Project};
 pub use user::{Member, PersonalAccessToken, User, Version};
+
+pub use crate::lenient::{Id, parse_row, parse_time};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::Id;
-use super::lenient::{or_default, text, time};
+use crate::lenient::{or_default, text, time};
 
 #[derive(Debug, Deserialize)]
 pub struct Group {

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
 use super::Id;
-use super::lenient::{date, or_default, text, time};
+use crate::lenient::{date, or_default, text, time};
 
 /// An account wherever one appears. Only `/users/:id` has `bot` for certain, and e-mails as far as the token may see them.
 #[derive(Debug, Deserialize)]

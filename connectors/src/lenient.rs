@@ -1,4 +1,4 @@
-//! Deserialisers that forgive what GitLab versions disagree on: ids as text, numbers as text, times in two forms, `null` lists.
+//! Deserialisers that forgive what versions of sources disagree on: ids as text, numbers as text, times in two forms, `null` lists.
 
 use std::fmt;
 

@@ -1,0 +1,119 @@
+//! Whether one item is still there, and if not, whether it was deleted or the account lost sight of it.
+//!
+//! Jira says the same of both. So what the item belongs to is asked too: a deletion is certain only where the account still sees that. In
+//! doubt an item counts as not visible.
+
+use serde_json::{Value, json};
+
+use super::client::BulkIssues;
+use super::lists::{Lists, no_stream};
+use super::streams::{BOARDS, FIELDS, GROUP_MEMBERS, GROUPS, ISSUES, PROJECTS, SPRINTS, STATUSES, USERS, VERSIONS};
+use crate::ConnectorError;
+use crate::contract::Presence;
+use crate::http::{HttpError, RequestCount};
+
+/// What a GET found.
+enum Look {
+    Found(Value),
+    /// 404, said by Jira itself.
+    Missing,
+    /// 403, said by Jira itself.
+    Refused,
+}
+
+impl Lists<'_> {
+    /// Looks for one item of a list stream.
+    pub async fn presence(&self, stream: &str, partition: &str, id: &str) -> Result<Presence, ConnectorError> {
+        let requests = RequestCount::to("presence");
+        match stream {
+            ISSUES => self.issue_presence(partition, id, &requests).await,
+            PROJECTS => self.project_presence(id, &requests).await,
+            USERS => self.item(&["api", "3", "user"], &[("accountId", id)], &requests).await,
+            VERSIONS => match self.look(&["api", "3", "version", id], &[], &requests).await? {
+                Look::Found(_) => Ok(Presence::Present),
+                Look::Missing if self.sees_project(partition, &requests).await? => Ok(Presence::Deleted),
+                _ => Ok(Presence::NotVisible),
+            },
+            BOARDS => self.item(&["agile", "1.0", "board", id], &[], &requests).await,
+            SPRINTS => self.item(&["agile", "1.0", "sprint", id], &[], &requests).await,
+            STATUSES => self.item(&["api", "3", "status", id], &[], &requests).await,
+            FIELDS | GROUPS | GROUP_MEMBERS => self.listed(stream, partition, id, &requests).await,
+            other => Err(no_stream(format!("there is no stream `{other}` with a partition `{partition}`"))),
+        }
+    }
+
+    /// Wherever it was moved, its id is the same.
+    async fn issue_presence(&self, project: &str, id: &str, requests: &RequestCount) -> Result<Presence, ConnectorError> {
+        let url = self.client.api(&["issue", "bulkfetch"], &[]);
+        let body = json!({"issueIdsOrKeys": [id], "fields": ["project"]});
+        let found = match self.client.ask::<BulkIssues>(&url, &body, requests).await {
+            Ok(answer) => answer.body.issues.iter().any(|issue| issue.get("id").is_some_and(|found| is(found, id))),
+            Err(HttpError::Status { status: 404, from_api: true, .. }) => false,
+            Err(HttpError::Status { status: 403, from_api: true, .. }) => return Ok(Presence::NotVisible),
+            Err(error) => return Err(error.into()),
+        };
+        if found {
+            return Ok(Presence::Present);
+        }
+        Ok(if self.sees_project(project, requests).await? { Presence::Deleted } else { Presence::NotVisible })
+    }
+
+    /// A project that is gone answers as one that is hidden, so nothing can be known of it; one in the trash says so.
+    async fn project_presence(&self, id: &str, requests: &RequestCount) -> Result<Presence, ConnectorError> {
+        Ok(match self.look(&["api", "3", "project", id], &[], requests).await? {
+            Look::Found(project) if project.get("deleted") == Some(&Value::Bool(true)) => Presence::Deleted,
+            Look::Found(_) => Presence::Present,
+            Look::Missing | Look::Refused => Presence::NotVisible,
+        })
+    }
+
+    pub async fn sees_project(&self, project: &str, requests: &RequestCount) -> Result<bool, ConnectorError> {
+        Ok(matches!(self.look(&["api", "3", "project", project], &[], requests).await?, Look::Found(_)))
+    }
+
+    /// An item of the site.
+    async fn item(&self, segments: &[&str], query: &[(&str, &str)], requests: &RequestCount) -> Result<Presence, ConnectorError> {
+        Ok(match self.look(segments, query, requests).await? {
+            Look::Found(_) => Presence::Present,
+            Look::Missing => Presence::Deleted,
+            Look::Refused => Presence::NotVisible,
+        })
+    }
+
+    /// What has no address of its own is looked for in its list, read to the end.
+    async fn listed(&self, stream: &str, partition: &str, id: &str, requests: &RequestCount) -> Result<Presence, ConnectorError> {
+        let mut start = Some(0);
+        while let Some(from) = start {
+            let page = self.ids(stream, partition, from, requests).await?;
+            if page.ids.iter().any(|found| found == id) {
+                return Ok(Presence::Present);
+            }
+            if page.not_available.is_some() {
+                return Ok(Presence::NotVisible);
+            }
+            start = page.next;
+        }
+        Ok(Presence::Deleted)
+    }
+
+    async fn look(&self, segments: &[&str], query: &[(&str, &str)], requests: &RequestCount) -> Result<Look, ConnectorError> {
+        match self.client.get::<Value>(&self.client.url(segments, query), requests).await {
+            Ok(answer) => Ok(Look::Found(answer.body)),
+            Err(HttpError::Status { status: 404, from_api: true, .. }) => Ok(Look::Missing),
+            // a proxy that has lost its way must not make data look deleted
+            Err(HttpError::Status { status: 404, request, .. }) => {
+                Err(ConnectorError::Unreachable { request, message: "a 404 that is not the API's own".into() })
+            }
+            Err(HttpError::Status { status: 403, from_api: true, .. }) => Ok(Look::Refused),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn is(found: &Value, id: &str) -> bool {
+    match found {
+        Value::String(found) => found == id,
+        Value::Number(found) => found.to_string() == id,
+        _ => false,
+    }
+}
