@@ -292,7 +292,8 @@ impl ConnectorError {
         }
     }
 
-    /// What a person should do next.(&self) -> &'static str {
+    /// What a person should do next.
+    pub fn hint(&self) -> &'static str {
         match self {
             Self::RateLimited { .. } => "Nothing to do: the run goes on by itself.",
             Self::Unauthenticated { .. } => "Reconnect: create a new token with scope read_api and set it with PATCH /connections/{id}.",

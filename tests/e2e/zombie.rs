@@ -33,7 +33,8 @@ fn counted(run: &Value) -> Vec<String> {
 }
 
 /// Transactions that have begun.
-const OPEN: &str = "select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
+const OPEN: &str =
+    "select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
 
 /// A worker of its own log whose way to Temporal can be cut and whose way to Postgres can be held, in the middle of a sync.
 struct Scene {
