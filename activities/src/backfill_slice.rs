@@ -58,7 +58,7 @@ async fn plan_ensure(slice: &Slice<'_>) -> Result<Result<(), RunError>, Stop> {
     }
     let windows = plan(&params, &windowed);
     let streams: Vec<&str> = prerequisites(&specs).chain(windowed).chain(detail_streams(&specs)).map(|stream| stream.name).collect();
-    match slice.store.run_begin(org_id, run_id, &streams).await? {
+    match slice.store.run_begin(org_id, run_id, &streams, &[]).await? {
         RunBegun::Running => {}
         RunBegun::Paused => return Err(Stop::Paused),
         RunBegun::Stop => return Err(Stop::Cancelled),

@@ -67,7 +67,7 @@ async fn begin_and_walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
     let RunOf { org_id, run_id, connection_id } = slice.run;
     let streams: Vec<StreamSpec> = slice.connector.streams().into_iter().filter(is_listed).collect();
     let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-    match slice.store.run_begin(org_id, run_id, &names).await? {
+    match slice.store.run_begin(org_id, run_id, &names, &[]).await? {
         RunBegun::Running => {}
         RunBegun::Stop => return Err(Stop::Cancelled),
         RunBegun::Paused => return Err(Stop::Paused),

@@ -178,7 +178,7 @@ impl Batch {
 
 fn dead_letter(request: &DetailRequest, error: &ConnectorError) -> DeadLetter {
     let payload = serde_json::json!({"detail_request": request}).to_string();
-    DeadLetter { external_id: Some(request.external_id.clone()), partition: None, payload, reason: error.to_string() }
+    DeadLetter { external_id: Some(request.external_id.clone()), partition: None, payload, reason: error.reason() }
 }
 
 /// Makes the requests in a task of its own, as many in flight as the connector allows, so that they go on while a batch commits.

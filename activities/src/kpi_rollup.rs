@@ -19,7 +19,7 @@ use crate::{Activities, failure, pulse};
 
 pub async fn kpi_rollup(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
     let store = &activities.store;
-    if store.run_begin(input.org_id, input.run_id, &[]).await.map_err(failure::store)? == RunBegun::Stop {
+    if store.run_begin(input.org_id, input.run_id, &[], &[]).await.map_err(failure::store)? == RunBegun::Stop {
         return Ok(StepOutcome::Cancelled);
     }
     let Some(rolled) = pulse::with_pulse(ctx, rollup(store, input.org_id, input.run_id)).await else {

@@ -10,7 +10,6 @@ mod failure;
 mod kpi_rollup;
 mod list;
 mod match_identities;
-mod pull_slice;
 mod pulse;
 mod reconcile;
 mod replay;
@@ -18,7 +17,7 @@ mod retention;
 mod run_finish;
 mod scheduled;
 mod slice;
-mod sync_begin;
+mod sync_slice;
 
 use std::sync::Arc;
 
@@ -30,7 +29,7 @@ use ovia_workflows::{
     reconcile::{ReconcileInput, Reconciled},
     scheduled::ScheduledPlan,
     schedules::ScheduledInput,
-    types::{ConnectionRef, ConnectionRun, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
+    types::{ConnectionRef, ConnectionRun, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -53,14 +52,9 @@ pub struct Activities {
 
 #[activities]
 impl Activities {
-    #[activity(definition = definitions::SyncBegin)]
-    pub async fn sync_begin(self: Arc<Self>, _ctx: ActivityContext, input: SyncInput) -> Result<SyncPlan, ActivityError> {
-        sync_begin::sync_begin(&self, input).await
-    }
-
-    #[activity(definition = definitions::PullSlice)]
-    pub async fn pull_slice(self: Arc<Self>, ctx: ActivityContext, input: PullSlice) -> Result<SliceOutcome, ActivityError> {
-        pull_slice::pull_slice(&self, &ctx, input).await
+    #[activity(definition = definitions::SyncSlice)]
+    pub async fn sync_slice(self: Arc<Self>, ctx: ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
+        sync_slice::sync_slice(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::BackfillSlice)]

@@ -4,7 +4,10 @@
 //! A partition the source will not serve must not hold up the others: it is noted, the others are walked, and it is tried again after a
 //! pause; after a few rounds it is given up, and the run ends `degraded`. Where nothing works at all, the run fails.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::Arc,
+};
 
 use futures::{StreamExt, stream::FuturesOrdered};
 use ovia_connectors::{Connector, ConnectorError, Page, PullRequest};
@@ -27,7 +30,7 @@ use crate::{
 /// Pages fetched ahead of the one that commits.
 const PAGES_AHEAD: usize = 1;
 /// Pages on their way into Postgres at once.
-const PAGES_COMMITTING: usize = 2;
+const PAGES_COMMITTING: usize = 3;
 /// Rounds after which a partition is given up.
 const GIVE_UP_AFTER: i32 = 4;
 
@@ -116,19 +119,20 @@ impl Failed {
     }
 }
 
-/// Fetches pages ahead, and stores two at a time.
+/// Fetches pages ahead, and stores a few at a time.
 async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingPartition) -> Result<Walked, Stop> {
     let partition = pending.partition.clone();
     let (mut pages, _fetching) = fetch(slice, walk, pending);
     let stages = Stages::default();
     let mut commits = FuturesOrdered::new();
     let mut next: Option<Page> = None;
-    let mut last_ids = HashSet::new();
+    // the ids of each page on its way
+    let mut storing: VecDeque<HashSet<String>> = VecDeque::new();
     let mut fetching = true;
     let mut ended = Ok(Walked::Complete);
     loop {
-        if let Some(page) = next.take_if(|page| commits.is_empty() || commits.len() < PAGES_COMMITTING && disjoint(page, &last_ids)) {
-            last_ids = page.records.iter().map(|record| record.external_id.clone()).collect();
+        if let Some(page) = next.take_if(|page| storing.len() < PAGES_COMMITTING && disjoint(page, &storing)) {
+            storing.push_back(page.records.iter().map(|record| record.external_id.clone()).collect());
             commits.push_back(store(slice, walk, &partition, page, &stages));
         }
         // commits first: a page has entered the stages before the next one is looked at
@@ -143,6 +147,7 @@ async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingParti
         match slice.with_pulse(step).await? {
             Step::Stored(stored) => {
                 let done = stored?;
+                storing.pop_front();
                 if let (Some(stop), false, true) = (slice.page_stored().await?, done, ended.is_ok()) {
                     ended = Ok(stop);
                     fetching = false;
@@ -166,9 +171,9 @@ enum Step {
     Ended,
 }
 
-/// Whether a page holds none of the records of the page being stored; where it does (a list that moved), it waits for that one.
-fn disjoint(page: &Page, ids: &HashSet<String>) -> bool {
-    page.records.iter().all(|record| !ids.contains(&record.external_id))
+/// Whether a page holds none of the records of the pages being stored; where it does (a list that moved), it waits for those.
+fn disjoint(page: &Page, storing: &VecDeque<HashSet<String>>) -> bool {
+    page.records.iter().all(|record| storing.iter().all(|ids| !ids.contains(&record.external_id)))
 }
 
 /// Commits a page. Answers whether it was the last.

@@ -15,7 +15,7 @@ use crate::{Activities, failure, pulse};
 
 pub async fn match_identities(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
     let store = &activities.store;
-    if store.run_begin(input.org_id, input.run_id, &[]).await.map_err(failure::store)? == RunBegun::Stop {
+    if store.run_begin(input.org_id, input.run_id, &[], &[]).await.map_err(failure::store)? == RunBegun::Stop {
         return Ok(StepOutcome::Cancelled);
     }
     let Some(matched) = pulse::with_pulse(ctx, matching(activities, &input)).await else {

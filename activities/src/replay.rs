@@ -42,7 +42,7 @@ async fn walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
     if !slice.store.run_is_planned(org_id, run_id).await? {
         let streams = streams(slice, &params).await?;
         let names: Vec<&str> = streams.iter().map(String::as_str).collect();
-        match slice.store.run_begin(org_id, run_id, &names).await? {
+        match slice.store.run_begin(org_id, run_id, &names, &[]).await? {
             RunBegun::Running => {}
             RunBegun::Stop => return Err(Stop::Cancelled),
             RunBegun::Paused => return Err(Stop::Paused),

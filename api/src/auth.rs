@@ -2,6 +2,8 @@
 //!
 //! The caller is every handler's first argument, so that nobody learns from a validation error what they may not see.
 
+use std::time::Duration;
+
 use ovia_domain::OrgId;
 use poem::Request;
 use poem_openapi::{SecurityScheme, auth::Bearer};
@@ -16,6 +18,19 @@ pub(crate) struct Caller(ovia_store::tokens::Caller);
 impl Caller {
     pub fn org_id(&self) -> OrgId {
         self.0.org_id
+    }
+
+    /// Ends when the caller's token has been revoked; looks every `every`. A Postgres that does not answer says nothing about the token.
+    pub fn revoked(&self, state: &ApiState, every: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let (store, org, token) = (state.config.store.clone(), self.0.org_id, self.0.token_id);
+        async move {
+            loop {
+                tokio::time::sleep(every).await;
+                if matches!(store.token_is_good(org, token).await, Ok(false)) {
+                    return;
+                }
+            }
+        }
     }
 
     /// As `runs.requested_by` has it: `token:first`.

@@ -23,7 +23,7 @@ impl EventsApi {
     /// The events of all the organisation's runs, as `/runs/{id}/events` has them, in one order of rising ids. Without `Last-Event-ID`
     /// or `after` it tells what happens from now on, and begins with an event `stream_opened` whose id is where that is. `after=0`
     /// begins at the oldest event that is kept. Send the last id you saw to go on from there: none is missed or repeated, whichever
-    /// server answers. The stream ends only when the server stops.
+    /// server answers. The stream ends only when the server stops or the token is revoked.
     #[oai(path = "/events", method = "get", operation_id = "events")]
     async fn events(
         &self,
@@ -37,11 +37,11 @@ impl EventsApi {
     ) -> Result<Events, Problem> {
         let scope = EventScope::Org(caller.org_id());
         Ok(match last_event_id.0.or(after.0) {
-            Some(last) => events(&self.0, scope, last, None),
+            Some(last) => events(&self.0, &caller, scope, last, None),
             None => {
                 let end = self.0.live.end(scope).await?;
                 // without it a client that is cut off before the first event would not know where to go on
-                events(&self.0, scope, end, Some(end))
+                events(&self.0, &caller, scope, end, Some(end))
             }
         })
     }

@@ -31,6 +31,9 @@ use crate::{
     time::Time,
 };
 
+/// Heartbeats between looks whether the token of an open stream is still good.
+const LOOK_AT_TOKEN: u32 = 3;
+
 /// One thing that happened, as `event: <kind>` with this as `data`. The kind's own fields stand beside these two.
 #[derive(Object)]
 #[oai(rename = "RunEvent")]
@@ -68,14 +71,16 @@ impl RunEventsApi {
         let (org_id, run_id) = (caller.org_id(), RunId(id.0));
         let found = self.0.config.store.run_status(org_id, run_id).await?;
         found.ok_or_else(|| Problem::not_found("run", run_id))?;
-        Ok(events(&self.0, EventScope::Run(org_id, run_id), last_event_id.0.or(after.0).unwrap_or(0), None))
+        Ok(events(&self.0, &caller, EventScope::Run(org_id, run_id), last_event_id.0.or(after.0).unwrap_or(0), None))
     }
 }
 
-/// The events of `scope` after event `last`, and those to come; first of all where they begin, if `opened` says so.
-pub(crate) fn events(state: &ApiState, scope: EventScope, last: i64, opened: Option<i64>) -> Events {
+/// The events of `scope` after event `last`, and those to come; first of all where they begin, if `opened` says so. They end when the
+/// caller's token is revoked.
+pub(crate) fn events(state: &ApiState, caller: &Caller, scope: EventScope, last: i64, opened: Option<i64>) -> Events {
     let opened = stream::iter(opened.map(LiveEvent::opened));
-    let told = opened.chain(stream::unfold(Reader::new(&state.live, scope, last), Reader::next)).map(Sent).boxed();
+    let told = opened.chain(stream::unfold(Reader::new(&state.live, scope, last), Reader::next)).map(Sent);
+    let told = told.take_until(caller.revoked(state, state.config.sse_heartbeat * LOOK_AT_TOKEN)).boxed();
     EventStream::new(told).keep_alive(state.config.sse_heartbeat).to_event(Sent::into_event)
 }
 

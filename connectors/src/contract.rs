@@ -302,6 +302,18 @@ impl ConnectorError {
         }
     }
 
+    /// What happened without where: the same for all items it happened to, so that they can be told apart from others.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unauthenticated { .. } => "the source refused the credentials (401)".into(),
+            Self::Forbidden { message, .. } => format!("the credentials may not do this (403): {message}"),
+            Self::NotFound { .. } => "it does not exist or the token cannot see it (404)".into(),
+            Self::Refused { status, message, .. } => format!("the source refused the request ({status}): {message}"),
+            Self::Unreachable { message, .. } => format!("no usable answer from the source: {message}"),
+            Self::RateLimited { .. } | Self::Configuration { .. } => self.to_string(),
+        }
+    }
+
     /// What a person should do next.
     pub fn hint(&self, source: Source) -> &'static str {
         match (self, source) {

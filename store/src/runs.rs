@@ -52,8 +52,9 @@ impl Store {
         Ok(())
     }
 
-    /// queued → running, with `streams` as its plan.
-    pub async fn run_begin(&self, org: OrgId, run: RunId, streams: &[&str]) -> Result<RunBegun, StoreError> {
+    /// queued → running, with `streams` as its plan. Those in `complete` bring all rows with every walk: their counts can be compared
+    /// with earlier runs'.
+    pub async fn run_begin(&self, org: OrgId, run: RunId, streams: &[&str], complete: &[&str]) -> Result<RunBegun, StoreError> {
         let mut tx = self.pool.begin().await?;
         let row =
             sqlx::query!("select status from runs where org_id = $1 and id = $2 for update", org.0, run.0).fetch_optional(&mut *tx).await?;
@@ -66,32 +67,20 @@ impl Store {
             Some("paused") => return Ok(RunBegun::Paused),
             _ => return Ok(RunBegun::Stop),
         }
-        let names: Vec<String> = streams.iter().map(|&name| name.to_owned()).collect();
+        let owned = |names: &[&str]| -> Vec<String> { names.iter().map(|&name| name.to_owned()).collect() };
         sqlx::query!(
-            r#"insert into run_streams (run_id, org_id, stream, position)
-               select $1, $2, s.name, s.position from unnest($3::text[]) with ordinality as s (name, position)
+            r#"insert into run_streams (run_id, org_id, stream, position, complete)
+               select $1, $2, s.name, s.position, s.name = any($4) from unnest($3::text[]) with ordinality as s (name, position)
                on conflict do nothing"#,
             run.0,
             org.0,
-            &names,
+            &owned(streams),
+            &owned(complete),
         )
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
         Ok(RunBegun::Running)
-    }
-
-    /// Marks the streams of a run whose every walk brings all rows: their counts can be compared with earlier runs'.
-    pub async fn run_streams_complete(&self, org: OrgId, run: RunId, streams: &[&str]) -> Result<(), StoreError> {
-        let names: Vec<String> = streams.iter().map(|&name| name.to_owned()).collect();
-        let marked = sqlx::query!(
-            "update run_streams set complete = true where org_id = $1 and run_id = $2 and stream = any($3)",
-            org.0,
-            run.0,
-            &names
-        );
-        marked.execute(&self.pool).await?;
-        Ok(())
     }
 
     /// Streams the run has walked to their end.

@@ -66,6 +66,16 @@ impl Store {
         Ok(done.execute(&self.pool).await?.rows_affected() == 1)
     }
 
+    /// Whether a token that was good still is.
+    pub async fn token_is_good(&self, org_id: OrgId, token_id: Uuid) -> Result<bool, StoreError> {
+        let good = sqlx::query_scalar!(
+            r#"select exists (select from api_tokens where org_id = $1 and id = $2 and revoked_at is null) as "good!""#,
+            org_id.0,
+            token_id
+        );
+        Ok(good.fetch_one(&self.pool).await?)
+    }
+
     /// Whose token this is; `None` if it is malformed, unknown or revoked. Notes the use at most once a minute.
     pub async fn token_authenticate(&self, token: &str) -> Result<Option<Caller>, StoreError> {
         if token.strip_prefix(PREFIX).is_none_or(|rest| rest.len() != SECRET_CHARS) {

@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
         let measured = match part {
             "lists" => syncs::lists(&mut report, rows(50_000)).await,
             "details" => syncs::details(&mut report, rows(3_000)).await,
-            "noop" => noop::measure(&mut report, rows(20_000)).await,
+            "noop" => noop::measure(&mut report, rows(50_000)).await,
             "fleet" => fleet::measure(&mut report, rows(200)).await,
             "sse" => sse::measure(&mut report, rows(1_000)).await,
             _ => backfill::measure(&mut report, rows(500_000)).await,

@@ -41,7 +41,7 @@ async fn cost(ready: &Ready) -> anyhow::Result<(Cost, Value)> {
     let app = &ready.app;
     let before = postgres::done(&app.store).await?;
     let began = Instant::now();
-    let run = app.sync(&ready.connection).await;
+    let run = ovia::sync_to_its_end(app, &ready.connection).await?;
     let seconds = began.elapsed().as_secs_f64();
     anyhow::ensure!(run["status"] == "succeeded", "the sync did not succeed: {run}");
     app.follow_ups_end(run["id"].as_str().unwrap_or_default()).await;

@@ -1,13 +1,15 @@
 //! Ovia, measured from outside.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ovia_demo::BenchServer;
-use ovia_tests::{OviaProcess, TestApp, TestOptions};
-use serde_json::json;
+use ovia_tests::{OviaProcess, TestApp, TestOptions, state};
+use serde_json::{Value, json};
 use temporalio_client::{UntypedWorkflow, WorkflowDescribeOptions};
 
 use crate::system::peak_memory_mb;
+
+const LOOK: Duration = Duration::from_millis(20);
 
 pub struct Synced {
     pub rows: u64,
@@ -51,11 +53,21 @@ pub async fn check(app: &TestApp, connection: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Syncs, and looks for the end where looking costs next to nothing.
+pub async fn sync_to_its_end(app: &TestApp, connection: &str) -> anyhow::Result<Value> {
+    let run = app.sync_start(connection).await;
+    let open = format!("select count(*) from runs where id = '{run}' and ended_at is null");
+    while state::count(&app.store, &open).await > 0 {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(app.run(&run).await)
+}
+
 /// A full sync.
 pub async fn sync(source: &BenchServer, details: bool) -> anyhow::Result<Synced> {
     let Ready { app, worker, connection } = ready(source, details).await?;
     let began = Instant::now();
-    let run = app.sync(&connection).await;
+    let run = sync_to_its_end(&app, &connection).await?;
     let seconds = began.elapsed().as_secs_f64();
     anyhow::ensure!(run["status"] == "succeeded", "the sync did not succeed: {run}");
     let worker_peak_mb = peak_memory_mb(worker.id()).unwrap_or(f64::NAN);

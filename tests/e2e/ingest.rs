@@ -67,7 +67,7 @@ async fn run_new(app: &TestApp, connection: ConnectionId) -> RunId {
         workflow_id: format!("test/{run_id}"),
     };
     app.store.run_create(new).await.unwrap();
-    app.store.run_begin(app.org, run_id, &["merge_requests"]).await.unwrap();
+    app.store.run_begin(app.org, run_id, &["merge_requests"], &[]).await.unwrap();
     run_id
 }
 

@@ -183,6 +183,10 @@ async fn a_list_that_shrinks_is_told() {
     let run = app.sync(&connection).await;
     assert_eq!(run["status"], "degraded", "{run}");
     assert_eq!(message(&run), format!("releases brought {} records where it brought {before} before.", before - gone), "{run}");
-    // what was there before is still compared with
+    // what was there before is still compared with, until a census says that it was deleted
     assert_eq!(app.sync(&connection).await["status"], "degraded");
+    let (_, census) = app.http.post(&format!("/connections/{connection}/census"), json!({"max_missing_percent": 100})).await;
+    let census = app.run_end(census["id"].as_str().unwrap(), 120).await;
+    assert_eq!((&census["status"], &census["counts"]["deleted"]), (&json!("succeeded"), &json!(gone)), "{census}");
+    assert_eq!(app.sync(&connection).await["status"], "succeeded");
 }

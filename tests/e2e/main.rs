@@ -28,6 +28,7 @@ mod reconcile;
 mod recorded;
 mod relay;
 mod replay;
+mod replay_kinds;
 mod retention;
 mod schedules;
 mod secrets;

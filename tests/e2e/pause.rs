@@ -75,6 +75,24 @@ async fn a_paused_sync_writes_nothing_and_goes_on_at_once() {
 }
 
 #[tokio::test]
+async fn a_run_paused_while_it_waits_for_the_source_looks_again_when_resumed() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::small()).await;
+    let limited = demo::every(20, FaultKind::RateLimited { retry_after: Some(3_600), as_http_date: false }).times(1);
+    demo.set_faults(Faults { seed: 1, rules: vec![limited] });
+    let connection = demo::connect(&app, &demo).await;
+    let run = app.sync_start(&connection).await;
+    app.run_status(&run, "waiting", 60).await;
+    let paused = act(&app, &format!("/runs/{run}/pause")).await;
+    assert_eq!((&paused["status"], &paused["waiting_until"]), (&json!("paused"), &Value::Null), "{paused}");
+    act(&app, &format!("/runs/{run}/resume")).await;
+    // it was told an hour, and says so again instead of claiming to run
+    let waiting = app.run_status(&run, "waiting", 10).await;
+    assert!(waiting["waiting_until"].is_string(), "{waiting}");
+    cancel(&app, &run).await;
+}
+
+#[tokio::test]
 async fn a_run_paused_before_any_worker_saw_it_does_not_begin() {
     let mut app = TestApp::start_with(TestOptions { worker: false, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;

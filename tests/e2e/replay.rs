@@ -5,13 +5,17 @@
 use std::path::PathBuf;
 
 use EventType::{
-    ActivityTaskCancelRequested, ActivityTaskCompleted, ActivityTaskScheduled, ChildWorkflowExecutionStarted,
-    StartChildWorkflowExecutionInitiated, TimerFired, TimerStarted, WorkflowExecutionCancelRequested, WorkflowExecutionCanceled,
-    WorkflowExecutionCompleted, WorkflowExecutionContinuedAsNew, WorkflowExecutionFailed, WorkflowExecutionStarted,
+    ActivityTaskCancelRequested, ActivityTaskCompleted, ActivityTaskScheduled, ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionStarted, StartChildWorkflowExecutionInitiated, TimerFired, TimerStarted, WorkflowExecutionCancelRequested,
+    WorkflowExecutionCanceled, WorkflowExecutionCompleted, WorkflowExecutionContinuedAsNew, WorkflowExecutionFailed,
+    WorkflowExecutionSignaled, WorkflowExecutionStarted,
 };
 use ovia_demo::{CompanySize, DemoServer, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
-use ovia_workflows::{ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, SyncWorkflow, types::SyncTuning};
+use ovia_workflows::{
+    BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow,
+    ReplayWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, types::SyncTuning,
+};
 use serde_json::{Value, json};
 use temporalio_client::{UntypedWorkflow, WorkflowExecutionInfo, WorkflowFetchHistoryOptions, WorkflowHistory};
 use temporalio_common::protos::temporal::api::{
@@ -41,7 +45,10 @@ const fn continued(name: &'static str, outcome: Option<&'static str>, events: &'
     Shape { name, continued: true, outcome, events }
 }
 
-static SHAPES: [Shape; 10] = [
+/// What a run of slices looks like that ends well.
+const SLICES: &[EventType] = &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted];
+
+static SHAPES: [Shape; 18] = [
     shape(
         "sync-succeeded",
         Some("done"),
@@ -66,6 +73,33 @@ static SHAPES: [Shape; 10] = [
         Some("source_failed"),
         &[TimerStarted, TimerFired, TimerStarted, TimerFired, ActivityTaskCompleted, WorkflowExecutionFailed],
     ),
+    shape(
+        "sync-paused",
+        Some("paused"),
+        &[TimerStarted, WorkflowExecutionSignaled, ActivityTaskScheduled, ActivityTaskCompleted, WorkflowExecutionCompleted],
+    ),
+    shape("backfill-succeeded", Some("done"), SLICES),
+    shape(
+        "backfill-yielded",
+        Some("yielded"),
+        &[
+            ActivityTaskCompleted,
+            TimerStarted,
+            TimerFired,
+            ActivityTaskCompleted,
+            ChildWorkflowExecutionStarted,
+            WorkflowExecutionCompleted,
+        ],
+    ),
+    shape("census-succeeded", Some("done"), SLICES),
+    shape("replay-succeeded", Some("done"), SLICES),
+    shape("retention-succeeded", Some("done"), &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
+    shape(
+        "scheduled-sync",
+        Some("start"),
+        &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, ChildWorkflowExecutionCompleted, WorkflowExecutionCompleted],
+    ),
+    shape("reconcile", None, &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
     shape("matching-succeeded", Some("done"), &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted]),
     shape("kpi-rollup-succeeded", Some("done"), &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
 ];
@@ -107,11 +141,23 @@ fn replayer() -> WorkflowReplayer {
         .unwrap()
         .register_workflow::<ConnectionCheckWorkflow>()
         .unwrap()
+        .register_workflow::<BackfillWorkflow>()
+        .unwrap()
+        .register_workflow::<CensusWorkflow>()
+        .unwrap()
+        .register_workflow::<ReplayWorkflow>()
+        .unwrap()
+        .register_workflow::<RetentionWorkflow>()
+        .unwrap()
+        .register_workflow::<ScheduledWorkflow>()
+        .unwrap()
+        .register_workflow::<ReconcileWorkflow>()
+        .unwrap()
         .build();
     WorkflowReplayer::new(options).unwrap()
 }
 
-fn started(history: &History) -> &WorkflowExecutionStartedEventAttributes {
+pub fn started(history: &History) -> &WorkflowExecutionStartedEventAttributes {
     match history.events.first().and_then(|event| event.attributes.as_ref()) {
         Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => started,
         other => panic!("a history starts with {other:?}"),
@@ -150,8 +196,12 @@ async fn recorded_histories_replay() {
 }
 
 /// What this build writes, this build replays; and with UPDATE_HISTORIES it is what later builds must replay.
-async fn check(app: &TestApp, run: &Value, parts: &[&str]) {
-    let workflow_id = run["workflow_id"].as_str().unwrap();
+pub async fn check(app: &TestApp, run: &Value, parts: &[&str]) {
+    check_workflow(app, run["workflow_id"].as_str().unwrap(), parts).await;
+}
+
+/// The same of a workflow that is no run's.
+pub async fn check_workflow(app: &TestApp, workflow_id: &str, parts: &[&str]) {
     // the workflow closes a moment after its run's row
     eventually("the workflow to close", 20, || async { app.engine.run_has_ended(workflow_id).await.unwrap().then_some(()) }).await;
     let chain = chain(app, workflow_id).await;
@@ -166,7 +216,7 @@ async fn check(app: &TestApp, run: &Value, parts: &[&str]) {
 }
 
 /// The histories of a workflow's runs: the first, and those it continued as.
-async fn chain(app: &TestApp, workflow_id: &str) -> Vec<History> {
+pub async fn chain(app: &TestApp, workflow_id: &str) -> Vec<History> {
     let last = app.engine.client().get_workflow_handle::<UntypedWorkflow>(workflow_id);
     let last = last.fetch_history(WorkflowFetchHistoryOptions::default()).into_events().await.unwrap();
     let mut next = Some(started(&History { events: last }).first_execution_run_id.clone());
@@ -185,7 +235,7 @@ async fn chain(app: &TestApp, workflow_id: &str) -> Vec<History> {
 }
 
 /// An app, and a demo company of which only the lists are synced, `page_size` rows a page: short histories.
-async fn lists_only(tuning: SyncTuning, page_size: u32) -> (TestApp, DemoServer, String) {
+pub async fn lists_only(tuning: SyncTuning, page_size: u32) -> (TestApp, DemoServer, String) {
     let app = TestApp::start_with(TestOptions { tuning, ..TestOptions::default() }).await;
     let demo = demo::server(CompanySize::small()).await;
     let mut settings = demo::settings(&demo);
@@ -209,7 +259,7 @@ async fn a_sync_and_what_follows_it_replay() {
 /// A sync that continued as new twice: every one of its histories.
 #[tokio::test]
 async fn every_part_of_a_chain_replays() {
-    let tuning = SyncTuning { slice_pages: 4, slices_per_history: 5, ..SyncTuning::default() };
+    let tuning = SyncTuning { slice_pages: 4, slices_per_history: 3, ..SyncTuning::default() };
     let (app, _demo, connection) = lists_only(tuning, 30).await;
     let run = app.sync(&connection).await;
     assert_eq!(run["status"], "succeeded", "{run}");

@@ -161,7 +161,7 @@ async fn an_event_that_is_committed_late_is_told_before_later_ones() {
     assert_eq!(stream.expect().await.kind, "stream_opened");
 
     // a stream of a waiting run begins: the event is written, then the stream's row, which the test holds
-    app.store.run_begin(app.org, slow, &["issues"]).await.unwrap();
+    app.store.run_begin(app.org, slow, &["issues"], &[]).await.unwrap();
     app.store.run_wait(app.org, slow, chrono::Utc::now(), "rate limit").await.unwrap();
     stream.expect().await;
     let before = stream.expect().await.id;

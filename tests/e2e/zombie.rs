@@ -32,14 +32,19 @@ fn counted(run: &Value) -> Vec<String> {
     streams.map(|stream| format!("{} {:?}", stream["stream"], counts.map(|count| stream[count].as_i64()))).collect()
 }
 
-/// A worker of its own log whose way to Temporal can be cut, in the middle of a sync.
+/// Transactions that have begun.
+const OPEN: &str =
+    "select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
+
+/// A worker of its own log whose way to Temporal can be cut and whose way to Postgres can be held, in the middle of a sync.
 struct Scene {
     app: TestApp,
     demo: DemoServer,
     relay: Relay,
+    postgres: Relay,
     worker: OviaProcess,
-    /// Holds the worker's log for as long as it writes.
-    _folder: TempDir,
+    /// Holds the worker's log.
+    folder: TempDir,
     run: String,
 }
 
@@ -51,21 +56,24 @@ impl Scene {
         let connection = demo::connect(&app, &demo).await;
         let folder = tempfile::tempdir().unwrap();
         let relay = Relay::start(&required_env("OVIA_TEST_TEMPORAL_ADDRESS")).await;
+        let url = url::Url::parse(&app.database.url()).unwrap();
+        let server = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let postgres = Relay::start(&server).await;
         let mut env = app.process_env();
-        env.retain(|(name, _)| *name != "TEMPORAL_ADDRESS");
+        env.retain(|(name, _)| !["TEMPORAL_ADDRESS", "OVIA_DATABASE_URL"].contains(name));
         env.push(("TEMPORAL_ADDRESS", relay.address.clone()));
+        env.push(("OVIA_DATABASE_URL", url.as_str().replace(&server, &postgres.address)));
         let worker = OviaProcess::start_logging("worker", &env, &folder.path().join("log"));
         let run = app.sync_start(&connection).await;
         eventually("progress", 60, async || (raw_records(&app).await > 100).then_some(())).await;
-        Self { app, demo, relay, worker, _folder: folder, run }
+        Self { app, demo, relay, postgres, worker, folder, run }
     }
 
     /// Freezes the worker between two transactions, and has Temporal see it go.
     async fn freeze(&self) {
-        let open = "select count(*) from pg_stat_activity where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
         eventually("a moment between two transactions", 30, async || {
             signal(&self.worker, Signal::SIGSTOP);
-            let between = state::count(&self.app.store, open).await == 0;
+            let between = state::count(&self.app.store, OPEN).await == 0;
             if !between {
                 signal(&self.worker, Signal::SIGCONT);
             }
@@ -73,6 +81,29 @@ impl Scene {
         })
         .await;
         self.relay.cut();
+    }
+
+    /// Freezes the worker when the first words of a page's commit are on their way.
+    async fn freeze_in_commit(&self) {
+        eventually("a moment between two transactions", 30, async || {
+            self.postgres.hold();
+            // what had passed is through
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let between = state::count(&self.app.store, OPEN).await == 0;
+            if !between {
+                self.postgres.release();
+            }
+            between.then_some(())
+        })
+        .await;
+        // the source answers every 50 ms: a page is there to be stored
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        signal(&self.worker, Signal::SIGSTOP);
+        self.relay.cut();
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     fn wake(&self) {
@@ -119,6 +150,23 @@ async fn a_frozen_attempt_writes_nothing_when_it_wakes() {
     scene.freeze().await;
     let _other = taken_over(&scene).await;
     scene.wake();
+    scene.relay.mend();
+    let ended = scene.ends_well().await;
+    counts_are_right(&scene, &ended).await;
+}
+
+/// It was about to commit a page, and does so when it wakes: the commit is refused.
+#[tokio::test]
+async fn a_frozen_commit_is_refused() {
+    const REFUSED: &str = "another attempt took over";
+    let scene = Scene::start().await;
+    scene.freeze_in_commit().await;
+    let _other = taken_over(&scene).await;
+    assert!(!scene.log().contains(REFUSED), "{}", scene.log());
+    scene.wake();
+    scene.postgres.release();
+    // it hears nothing from Temporal: only the fence can stop it
+    eventually("the refusal", 30, async || scene.log().contains(REFUSED).then_some(())).await;
     scene.relay.mend();
     let ended = scene.ends_well().await;
     counts_are_right(&scene, &ended).await;

@@ -11,26 +11,21 @@ use crate::{
     reconcile::{ReconcileInput, Reconciled},
     scheduled::ScheduledPlan,
     schedules::ScheduledInput,
-    types::{ConnectionRef, ConnectionRun, OrgRun, PullSlice, RunFinish, RunFinished, SliceOutcome, StepOutcome, SyncInput, SyncPlan},
+    types::{ConnectionRef, ConnectionRun, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
 };
 
 pub struct OviaActivities;
 
 #[activity_definitions]
 impl OviaActivities {
-    /// Marks the run running, takes the connection's lease, lists the streams.
-    #[activity(name = "ovia.sync_begin")]
-    pub fn sync_begin(input: SyncInput) -> Result<SyncPlan, ActivityError> {
+    /// Pulls pages of a sync's streams, one stream after the other, until the slice's budget is used up or nothing is left. Marks the run
+    /// running and plans its streams first. Resumes from the cursors in Postgres.
+    #[activity(name = "ovia.sync_slice")]
+    pub fn sync_slice(input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
         unimplemented!()
     }
 
-    /// Pulls pages of one stream until it is complete or the slice's budget is used up. Resumes from the cursors in Postgres.
-    #[activity(name = "ovia.pull_slice")]
-    pub fn pull_slice(input: PullSlice) -> Result<SliceOutcome, ActivityError> {
-        unimplemented!()
-    }
-
-    /// Pulls windows of a backfill, as `pull_slice` does streams. Plans them first.
+    /// Pulls windows of a backfill, as `sync_slice` does streams. Plans them first.
     #[activity(name = "ovia.backfill_slice")]
     pub fn backfill_slice(input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
         unimplemented!()
@@ -94,7 +89,7 @@ impl OviaActivities {
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
     pub use super::ovia_activities::{
-        BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, PullSlice, Reconcile, ReplaySlice, RetentionSweep,
-        RunFinish, ScheduledBegin, SyncBegin,
+        BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep, RunFinish,
+        ScheduledBegin, SyncSlice,
     };
 }

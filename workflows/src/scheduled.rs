@@ -19,7 +19,7 @@ use crate::{
     retention::RetentionWorkflow,
     schedules::ScheduledInput,
     sync::SyncWorkflow,
-    types::{ConnectionRun, OrgRun, SyncInput, SyncTuning},
+    types::{ConnectionRun, OrgRun, SyncTuning},
 };
 
 /// What `ovia.scheduled_begin` found.
@@ -93,7 +93,7 @@ async fn run_to_its_end(
     let org_run = OrgRun { org_id, run_id, then_rollup: true };
     match (start.kind, start.connection) {
         (RunKind::Sync, Some((connection_id, source))) => {
-            let input = SyncInput { org_id, run_id, connection_id, source, tuning, resume: None };
+            let input = ConnectionRun { org_id, run_id, connection_id, source, tuning };
             child(ctx, SyncWorkflow::run, input, options).await
         }
         (RunKind::Census, Some((connection_id, source))) => {

@@ -16,8 +16,6 @@ use crate::{
 /// What a workflow of slices knows about itself; the `progress` query answers it.
 #[derive(Clone, Debug, Default, serde::Serialize)]
 pub struct Pace {
-    /// The stream being pulled, where the workflow decides that.
-    pub stream: Option<String>,
     pub slices: u32,
     pub waiting: bool,
     pub paused: bool,
@@ -41,7 +39,7 @@ pub enum End {
 
 /// What to do after a slice.
 pub enum Step {
-    /// What the slices worked on is complete.
+    /// Nothing is left to do.
     Complete,
     /// One more slice.
     Again,
@@ -92,22 +90,24 @@ pub async fn step_after<W: Paced>(
 
 async fn wait<W: Paced>(ctx: &WorkflowContext<W>, millis: u64) -> Step {
     ctx.state_mut(|state| state.pace_mut().waiting = true);
-    let result = ctx.timer(Duration::from_millis(millis.max(1))).await;
+    let step = rest(ctx, millis).await;
     ctx.state_mut(|state| state.pace_mut().waiting = false);
-    match result {
-        TimerResult::Fired => Step::Again,
-        TimerResult::Cancelled => Step::End(End::Cancelled),
-    }
+    step
 }
 
 /// Waits until someone says `resume`, and looks by itself every `look_ms`: a signal that was lost delays a run, it does not stop it.
-pub async fn pause<W: Paced>(ctx: &WorkflowContext<W>, look_ms: u64) -> Step {
-    let resumes = ctx.state_mut(|state| {
-        state.pace_mut().paused = true;
-        state.pace().resumes
-    });
-    let step = temporalio_sdk::workflows::select! {
-        result = ctx.timer(Duration::from_millis(look_ms.max(1))) => match result {
+async fn pause<W: Paced>(ctx: &WorkflowContext<W>, look_ms: u64) -> Step {
+    ctx.state_mut(|state| state.pace_mut().paused = true);
+    let step = rest(ctx, look_ms).await;
+    ctx.state_mut(|state| state.pace_mut().paused = false);
+    step
+}
+
+/// A durable timer that `resume` ends early: a run that was paused while it waited for something else is looked at when it is resumed.
+async fn rest<W: Paced>(ctx: &WorkflowContext<W>, millis: u64) -> Step {
+    let resumes = ctx.state(|state| state.pace().resumes);
+    temporalio_sdk::workflows::select! {
+        result = ctx.timer(Duration::from_millis(millis.max(1))) => match result {
             TimerResult::Fired => Step::Again,
             TimerResult::Cancelled => Step::End(End::Cancelled),
         },
@@ -115,14 +115,13 @@ pub async fn pause<W: Paced>(ctx: &WorkflowContext<W>, look_ms: u64) -> Step {
             Ok(()) => Step::Again,
             Err(_) => Step::End(End::Cancelled),
         },
-    };
-    ctx.state_mut(|state| state.pace_mut().paused = false);
-    step
+    }
 }
 
 /// Which activity a run of slices repeats.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Slice {
+    Sync,
     Backfill,
     Census,
     Replay,
@@ -145,6 +144,7 @@ pub async fn run<W: Paced + WorkflowImplementation<Run: WorkflowDefinition<Input
         ctx.state_mut(|state| state.pace_mut().slices += 1);
         let options = policies::slice(input.tuning.slice_seconds);
         let outcome = match slice {
+            Slice::Sync => ctx.execute_activity(OviaActivities::sync_slice, input.clone(), options).await,
             Slice::Backfill => ctx.execute_activity(OviaActivities::backfill_slice, input.clone(), options).await,
             Slice::Census => ctx.execute_activity(OviaActivities::census_slice, input.clone(), options).await,
             Slice::Replay => ctx.execute_activity(OviaActivities::replay_slice, input.clone(), options).await,

@@ -23,7 +23,7 @@ use crate::{
     replay::ReplayWorkflow,
     retention::RetentionWorkflow,
     sync::SyncWorkflow,
-    types::{ConnectionRef, ConnectionRun, OrgRun, SyncInput, SyncTuning},
+    types::{ConnectionRef, ConnectionRun, OrgRun, SyncTuning},
 };
 
 /// Where Temporal is and how its work is done.
@@ -164,10 +164,8 @@ impl Engine for TemporalEngine {
         // who is who may change: the figures follow, whoever asked
         let org_run = OrgRun { org_id: start.org_id, run_id: start.run_id, then_rollup: true };
         match (start.kind, start.connection) {
-            (RunKind::Sync, Some((connection_id, source))) => {
-                let input =
-                    SyncInput { org_id: start.org_id, run_id: start.run_id, connection_id, source, tuning: self.sync_tuning, resume: None };
-                started(self.client.start_workflow(SyncWorkflow::run, input, options).await)
+            (RunKind::Sync, Some(connection)) => {
+                started(self.client.start_workflow(SyncWorkflow::run, self.connection_run(start, connection), options).await)
             }
             (RunKind::Backfill, Some(connection)) => {
                 started(self.client.start_workflow(BackfillWorkflow::run, self.connection_run(start, connection), options).await)

@@ -6,27 +6,13 @@ use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, OrgId, RunError, RunId, RunKind, RunStatus, Source};
 use serde::{Deserialize, Serialize};
 
-/// Input of `ovia.sync`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SyncInput {
-    pub org_id: OrgId,
-    pub run_id: RunId,
-    pub connection_id: ConnectionId,
-    pub source: Source,
-    #[serde(default)]
-    pub tuning: SyncTuning,
-    /// Set by continue-as-new: where the previous run of the chain stopped.
-    #[serde(default)]
-    pub resume: Option<SyncResume>,
-}
-
 /// Durations and sizes that tests shrink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SyncTuning {
     /// Pages (or batches of details) in one activity.
     pub slice_pages: u32,
-    /// Seconds after which an activity hands over to the next.
+    /// Seconds after which an activity hands over to the next: how long an organisation may have to wait for a place that another has.
     pub slice_seconds: u32,
     /// Activities after which the workflow continues as new.
     pub slices_per_history: u32,
@@ -43,7 +29,7 @@ impl Default for SyncTuning {
     fn default() -> Self {
         Self {
             slice_pages: 500,
-            slice_seconds: 20,
+            slice_seconds: 5,
             slices_per_history: 200,
             source_failures_max: 5,
             source_retry_first_ms: 2_000,
@@ -53,40 +39,7 @@ impl Default for SyncTuning {
     }
 }
 
-/// State carried over a continue-as-new.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct SyncResume {
-    pub streams: Vec<String>,
-    /// Index of the stream to go on with.
-    pub next_stream: usize,
-}
-
-/// What `ovia.sync_begin` found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "outcome")]
-pub enum SyncPlan {
-    /// Pull these streams, in this order.
-    Streams { streams: Vec<String> },
-    /// The run cannot start.
-    Refused { error: RunError },
-    /// The run was cancelled before it started.
-    Cancelled,
-    /// The run was paused before it started.
-    Paused,
-}
-
-/// Input of `ovia.pull_slice`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PullSlice {
-    pub org_id: OrgId,
-    pub run_id: RunId,
-    pub connection_id: ConnectionId,
-    pub stream: String,
-    pub max_pages: u32,
-    pub max_seconds: u32,
-}
-
-/// Input of `ovia.backfill`, `ovia.census` and `ovia.replay`, and of the activity each repeats until it answers `Done`.
+/// Input of `ovia.sync`, `ovia.backfill`, `ovia.census` and `ovia.replay`, and of the activity each repeats until it answers `Done`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectionRun {
     pub org_id: OrgId,
@@ -101,7 +54,7 @@ pub struct ConnectionRun {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub enum SliceOutcome {
-    /// The stream is complete for this run.
+    /// Nothing is left to do.
     Done { pages: u32 },
     /// The slice's budget is used up; more to do.
     More { pages: u32 },

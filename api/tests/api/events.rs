@@ -106,6 +106,23 @@ async fn a_run_that_ended_without_a_last_event_ends_the_stream() {
 }
 
 #[tokio::test]
+async fn streams_end_when_their_token_is_revoked() {
+    let api = TestApi::start().await;
+    let run = queued_run(&api).await;
+    for path in [format!("/runs/{run}/events"), "/events?after=0".to_owned()] {
+        let token = api.db.store.token_create(api.org, "short").await.unwrap();
+        let token = secrecy::ExposeSecret::expose_secret(&token).to_owned();
+        let answer = api.client.get(&path).header("authorization", format!("Bearer {token}")).send().await.0;
+        let mut body = answer.into_body().into_bytes_stream();
+        let first = tokio::time::timeout(Duration::from_secs(10), body.next()).await.unwrap().unwrap().unwrap();
+        assert!(std::str::from_utf8(&first).unwrap().contains("run_queued"));
+        api.db.sql("update api_tokens set revoked_at = now() where name = 'short'").await;
+        let rest = tokio::time::timeout(Duration::from_secs(10), body.collect::<Vec<_>>()).await;
+        assert!(rest.is_ok(), "{path} goes on without a token");
+    }
+}
+
+#[tokio::test]
 async fn streams_end_when_the_server_stops() {
     let api = TestApi::start().await;
     let run = queued_run(&api).await;

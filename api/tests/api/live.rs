@@ -136,7 +136,7 @@ async fn a_stream_that_runs_has_a_pace_and_an_end_in_sight() {
     let connection = api.connection("acme").await;
     let run = api.post(&format!("/connections/{connection}/sync")).await.json()["id"].as_str().unwrap().to_owned();
     let id = run.parse().unwrap();
-    api.db.store.run_begin(api.org, id, &["issues", "jobs"]).await.unwrap();
+    api.db.store.run_begin(api.org, id, &["issues", "jobs"], &[]).await.unwrap();
     api.db
         .sql(&format!(
             "update run_streams set status = 'running', started_at = now() - interval '10 seconds', fetched = 300, total_hint = 1300

@@ -34,7 +34,7 @@ async fn progress_and_errors_are_shown() {
     let api = TestApi::start().await;
     let connection = api.connection("acme").await;
     let run = id(&api.post(&format!("/connections/{connection}/sync")).await.json());
-    api.db.store.run_begin(api.org, run.parse().unwrap(), &["projects", "issues", "jobs"]).await.unwrap();
+    api.db.store.run_begin(api.org, run.parse().unwrap(), &["projects", "issues", "jobs"], &[]).await.unwrap();
     api.db
         .sql(&format!(
             "update run_streams set status = 'done', fetched = 12, inserted = 10, unchanged = 2, requests = 3 where run_id = '{run}' and stream = 'projects';

@@ -68,6 +68,15 @@ pub(super) struct Origin<'a> {
     pub of_items: bool,
 }
 
+/// What to do where Postgres refuses a record.
+#[derive(Clone, Copy)]
+pub(super) enum OnDataError {
+    /// Nothing is stored: savepoints cost every page what hardly any needs.
+    Fail,
+    /// The record is found and becomes a dead letter, the rest is stored.
+    Search,
+}
+
 impl Store {
     /// Stores a page. Answers what it did, `StoreError::Fenced` if another attempt holds the lease, or `StoreError::Cancelling` if the
     /// run was asked to stop; in both cases nothing is written.
@@ -78,13 +87,21 @@ impl Store {
     /// `page_commit` beside the commit of the page before, which went through the same `stages`. The two must hold no record of the
     /// same external id. Commits happen in the order in which the pages entered, and none happens after one that failed.
     pub async fn page_commit_staged(&self, page: &PageCommit<'_>, stages: &Stages) -> Result<RunCounts, StoreError> {
-        let mut turn = stages.enter().await;
-        let mut tx = self.pool.begin().await?;
-        let partition = page.cursor.as_ref().map(|cursor| cursor.partition);
-        let counts = page_store_in_txn(&mut tx, page, partition, &mut turn).await?;
-        tx.commit().await?;
+        let mut turn = stages.enter();
+        let counts = match self.page_try(page, OnDataError::Fail, &mut turn).await {
+            Err(StoreError::Sql(error)) if is_data_error(&error) => self.page_try(page, OnDataError::Search, &mut turn).await?,
+            tried => tried?,
+        };
         turn.leave();
         self.page_announce(page.org_id, page.run_id).await;
+        Ok(counts)
+    }
+
+    async fn page_try(&self, page: &PageCommit<'_>, on_data_error: OnDataError, turn: &mut Turn<'_>) -> Result<RunCounts, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let partition = page.cursor.as_ref().map(|cursor| cursor.partition);
+        let counts = page_store_in_txn(&mut tx, page, partition, on_data_error, turn).await?;
+        tx.commit().await?;
         Ok(counts)
     }
 
@@ -101,6 +118,7 @@ pub(super) async fn page_store_in_txn(
     tx: &mut PgConnection,
     page: &PageCommit<'_>,
     partition: Option<&str>,
+    on_data_error: OnDataError,
     turn: &mut Turn<'_>,
 ) -> Result<RunCounts, StoreError> {
     let scope =
@@ -112,7 +130,11 @@ pub(super) async fn page_store_in_txn(
         dead_lettered: page.dead_letters.len() as i64,
         ..RunCounts::default()
     };
-    records_store(tx, scope, origin, page.records, &mut counts, turn).await?;
+    match on_data_error {
+        OnDataError::Fail if page.records.is_empty() => {}
+        OnDataError::Fail => counts.add(&set_store(tx, scope, origin, page.records, turn).await?),
+        OnDataError::Search => records_store(tx, scope, origin, page.records, &mut counts, turn).await?,
+    }
     turn.enter_books().await?;
     leases::lease_check_in_txn(tx, page.org_id, page.connection_id, page.run_id, page.fence).await?;
     dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), origin.stream, origin.partition, page.dead_letters).await?;
@@ -139,9 +161,9 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         let mut counts = RunCounts { fetched: records.len() as i64, ..RunCounts::default() };
         let stages = Stages::default();
-        let mut turn = stages.enter().await;
+        let mut turn = stages.enter();
         let scope = Scope { org, connection, source, run, background: false };
-        records_store(&mut tx, scope, Origin { stream, partition: None, of_items: false }, records, &mut counts, &mut turn).await?;
+        counts.add(&set_store(&mut tx, scope, Origin { stream, partition: None, of_items: false }, records, &mut turn).await?);
         tx.commit().await?;
         Ok(counts)
     }
@@ -206,7 +228,7 @@ async fn set_store(
 ) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
     let changed = raw::raw_upsert(tx, scope, origin, set, &mut counts).await?;
-    turn.enter_entities().await;
+    turn.enter_entities().await?;
     let discovered = entities::entities_upsert(tx, scope, &changed).await?;
     let details: Vec<&DetailRequest> = changed.iter().flat_map(|record| &record.details).chain(discovered).collect();
     detail_queue::detail_enqueue_in_txn(tx, scope.org, scope.connection, scope.background, &details).await?;

@@ -7,7 +7,7 @@ use ovia_domain::{ConnectionId, DetailRequest, OrgId, Record, RunId, Source};
 use sqlx::PgConnection;
 
 use super::{
-    commit::{PageCommit, page_store_in_txn},
+    commit::{OnDataError, PageCommit, page_store_in_txn},
     replay_books::{failed_add, result_set},
     stages::Stages,
 };
@@ -245,8 +245,8 @@ async fn records_store(
     let mut refused = 0;
     for (partition, records) in pages {
         let stages = Stages::default();
-        let mut turn = stages.enter().await;
-        refused += page_store_in_txn(tx, &batch.page(records), partition.as_deref(), &mut turn).await?.dead_lettered;
+        let mut turn = stages.enter();
+        refused += page_store_in_txn(tx, &batch.page(records), partition.as_deref(), OnDataError::Search, &mut turn).await?.dead_lettered;
         turn.leave();
     }
     Ok(refused)

@@ -1,78 +1,91 @@
-//! Two pages of one stream on their way into Postgres at once, in order.
+//! Some pages of one stream on their way into Postgres at once, in order.
 //!
-//! Half of a page's time goes into raw records and half into domain rows. So page N + 1 may write its raw records, on a connection of
-//! its own, while page N writes its domain rows. A page enters a stage before it leaves the one before, and a stage holds one page: so
-//! pages cannot overtake each other, and a page waits only for pages before it, never for later ones.
+//! Half of a page's time goes into raw records and half into domain rows. The raw records of several pages may be written side by side,
+//! each on a connection of its own: no record is on two of them. Domain rows are written one page at a time, in order, since pages share
+//! some (who wrote what), and so are the books (lease, cursor, counters). A page waits only for pages before it, never for later ones,
+//! neither here nor for a row in Postgres: so nobody waits in a circle.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::watch;
 
 use crate::StoreError;
 
-/// The stages of one walk.
-#[derive(Debug, Default)]
+/// The pages of one walk that are being stored.
+#[derive(Debug)]
 pub struct Stages {
-    raw: Mutex<()>,
-    entities: Mutex<()>,
-    books: Mutex<()>,
+    /// Pages that have come.
+    entered: AtomicU64,
+    /// Pages whose domain rows are written.
+    entities: watch::Sender<u64>,
+    /// Pages that are committed.
+    committed: watch::Sender<u64>,
     /// A page was not committed; those behind it must not be.
     broken: AtomicBool,
 }
 
-/// Where a page is: it holds one stage.
-pub(super) struct Turn<'a> {
-    stages: &'a Stages,
-    at: Stage,
-    // dropped after `drop` has run: nobody enters before `broken` is set
-    held: MutexGuard<'a, ()>,
+impl Default for Stages {
+    fn default() -> Self {
+        Self {
+            entered: AtomicU64::new(0),
+            entities: watch::Sender::new(0),
+            committed: watch::Sender::new(0),
+            broken: AtomicBool::new(false),
+        }
+    }
 }
 
-#[derive(PartialEq, Eq)]
-enum Stage {
-    Raw,
-    Entities,
-    Books,
-    Left,
+/// A page on its way.
+pub(super) struct Turn<'a> {
+    stages: &'a Stages,
+    /// Pages before it.
+    place: u64,
+    left: bool,
 }
 
 impl Stages {
-    /// Waits until the page before has written its raw records.
-    pub(super) async fn enter(&self) -> Turn<'_> {
-        Turn { stages: self, at: Stage::Raw, held: self.raw.lock().await }
-    }
-}
-
-impl Turn<'_> {
-    /// Waits until the page before has written its domain rows. Does nothing for a page that is there already.
-    pub async fn enter_entities(&mut self) {
-        if self.at == Stage::Raw {
-            self.held = self.stages.entities.lock().await;
-            self.at = Stage::Entities;
-        }
+    /// The next page: pages are stored in the order in which they enter.
+    pub(super) fn enter(&self) -> Turn<'_> {
+        Turn { stages: self, place: self.entered.fetch_add(1, Ordering::AcqRel), left: false }
     }
 
-    /// Waits until the page before is committed.
-    pub async fn enter_books(&mut self) -> Result<(), StoreError> {
-        self.enter_entities().await;
-        self.held = self.stages.books.lock().await;
-        self.at = Stage::Books;
-        if self.stages.broken.load(Ordering::Acquire) {
+    async fn wait(&self, done: &watch::Sender<u64>, place: u64) -> Result<(), StoreError> {
+        // the sender lives as long as this future
+        let _ = done.subscribe().wait_for(|done| *done >= place || self.broken.load(Ordering::Acquire)).await;
+        if self.broken.load(Ordering::Acquire) {
             return Err(StoreError::Conflict("the page before this one was not stored".into()));
         }
         Ok(())
     }
+}
+
+impl Turn<'_> {
+    /// Waits until the pages before have written their domain rows.
+    pub async fn enter_entities(&mut self) -> Result<(), StoreError> {
+        self.stages.wait(&self.stages.entities, self.place).await
+    }
+
+    /// Lets the next page write its domain rows, and waits until the pages before are committed.
+    pub async fn enter_books(&mut self) -> Result<(), StoreError> {
+        self.enter_entities().await?;
+        self.stages.entities.send_replace(self.place + 1);
+        self.stages.wait(&self.stages.committed, self.place).await
+    }
 
     /// The page is committed.
     pub fn leave(mut self) {
-        self.at = Stage::Left;
+        self.left = true;
+        self.stages.committed.send_replace(self.place + 1);
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if self.at != Stage::Left {
+        if !self.left {
             self.stages.broken.store(true, Ordering::Release);
+            // whoever waits looks again
+            self.stages.entities.send_modify(|_| {});
+            self.stages.committed.send_modify(|_| {});
         }
     }
 }
