@@ -179,6 +179,39 @@ async fn connections_are_added_with_a_token_from_a_variable() {
 }
 
 #[tokio::test]
+async fn other_sources_have_other_credentials_and_a_connection_can_be_changed() {
+    let server = MockServer::start().await;
+    let body = json!({"source": "jira", "name": "site", "base_url": "https://acme.atlassian.net",
+        "credentials": {"email": "bot@acme.example", "api_token": "s3cret"}, "settings": {"project_keys": ["WEB"]}});
+    let created = ResponseTemplate::new(201).set_body_json(json!({"id": CONNECTION, "name": "site"}));
+    Mock::given(method("POST")).and(path("/connections")).and(body_json(body)).respond_with(created).expect(1).mount(&server).await;
+    let add = ["connections", "add", "jira", "--name", "site", "--base-url", "https://acme.atlassian.net", "--project", "WEB"];
+    let mut command = ovia(&server, &add);
+    command.args(["--credential", "email=JIRA_EMAIL", "--credential", "api_token=JIRA_TOKEN", "--json"]);
+    let output = run({
+        command.env("JIRA_EMAIL", "bot@acme.example").env("JIRA_TOKEN", "s3cret");
+        command
+    })
+    .await;
+    assert!(output.status.success(), "{}", stderr(&output));
+    let without = run(ovia(&server, &add)).await;
+    assert!(stderr(&without).contains("--credential email=VARIABLE --credential api_token=VARIABLE"), "{}", stderr(&without));
+
+    let there = json!([{"id": CONNECTION, "name": "site", "source": "jira", "settings": {"project_keys": ["WEB"], "page_size": 50}}]);
+    mock(&server, "GET", "/connections", list(there, Value::Null)).await;
+    let patch = json!({"credentials": {"access_token": "new"}, "settings": {"project_keys": ["API"], "page_size": 50}});
+    let patched = ResponseTemplate::new(200).set_body_json(json!({"id": CONNECTION, "name": "site"}));
+    let at = format!("/connections/{CONNECTION}");
+    Mock::given(method("PATCH")).and(path(at)).and(body_json(patch)).respond_with(patched).expect(1).mount(&server).await;
+    let mut command = ovia(&server, &["connections", "update", "site", "--project", "API", "--credential", "access_token=NEW"]);
+    command.env("NEW", "new");
+    let output = run(command).await;
+    assert!(output.status.success() && !stdout(&output).contains("new"), "{}", stderr(&output));
+    let nothing = run(ovia(&server, &["connections", "update", "site"])).await;
+    assert_eq!(nothing.status.code(), Some(2));
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_there_is_not_found_and_the_names_are_told() {
     let server = MockServer::start().await;
     mock(&server, "GET", "/connections", list(json!([{"id": CONNECTION, "name": "acme"}]), Value::Null)).await;

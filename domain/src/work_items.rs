@@ -71,7 +71,7 @@ pub struct WorkItemChange {
     pub external_id: String,
     pub work_item_external_id: String,
     pub author_external_id: Option<String>,
-    pub changed_at: Time,
+    pub created_at: Time,
     /// As the source names it: `status`, `Sprint`, `Fix Version`.
     pub field: String,
     pub field_external_id: Option<String>,

@@ -1,6 +1,7 @@
 //! End-to-end tests, one module per promise.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod atlassian;
 mod backfill;
 mod backfill_requests;
 mod budgets;
@@ -9,6 +10,8 @@ mod cancel_latency;
 mod cancel_org_runs;
 mod census;
 mod chaos;
+mod confluence;
+mod confluence_faults;
 mod crash;
 mod dead_letters;
 mod demo;
@@ -17,7 +20,10 @@ mod fairness;
 mod faults;
 mod ingest;
 mod ingest_entities;
+mod ingest_work;
 mod isolation;
+mod jira;
+mod jira_faults;
 mod kpi;
 mod letters_commit;
 mod pause;

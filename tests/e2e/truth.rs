@@ -4,6 +4,7 @@ use ovia_demo::{CompanySize, Truth};
 use ovia_store::Store;
 pub use ovia_tests::state::same;
 use ovia_tests::{TestApp, state};
+use serde_json::Value;
 
 use crate::demo;
 
@@ -27,7 +28,11 @@ pub async fn assert_synced(store: &Store, truth: &Truth) {
 
 /// The same of some tables.
 pub async fn assert_tables(store: &Store, truth: &Truth, tables: &[&str]) {
-    let truth = serde_json::to_value(truth).unwrap();
+    assert_rows(store, &serde_json::to_value(truth).unwrap(), tables).await;
+}
+
+/// The same of any truth that has tables by name.
+pub async fn assert_rows(store: &Store, truth: &Value, tables: &[&str]) {
     for &table in tables {
         let got = state::rows(store, table).await;
         let want = truth[table].as_object().unwrap_or_else(|| panic!("the truth has no table {table}"));

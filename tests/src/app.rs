@@ -207,7 +207,12 @@ impl TestApp {
 
     /// Creates a GitLab connection and answers its id.
     pub async fn connect(&self, name: &str, base_url: &str, token: &str, settings: Value) -> String {
-        let body = json!({"source": "gitlab", "name": name, "base_url": base_url, "credentials": {"token": token}, "settings": settings});
+        self.connect_to("gitlab", name, base_url, json!({"token": token}), settings).await
+    }
+
+    /// Creates a connection to any source and answers its id.
+    pub async fn connect_to(&self, source: &str, name: &str, base_url: &str, credentials: Value, settings: Value) -> String {
+        let body = json!({"source": source, "name": name, "base_url": base_url, "credentials": credentials, "settings": settings});
         let (status, connection) = self.http.post("/connections", body).await;
         assert_eq!(status, StatusCode::CREATED, "{connection}");
         text(&connection["id"])

@@ -7,7 +7,7 @@ use ovia_store::Store;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row};
 
-/// Tables a sync fills.
+/// Tables a sync of GitLab fills.
 pub const TABLES: [&str; 14] = [
     "identities",
     "memberships",
@@ -25,6 +25,35 @@ pub const TABLES: [&str; 14] = [
     "releases",
 ];
 
+/// Tables a sync of Jira fills.
+pub const JIRA_TABLES: [&str; 13] = [
+    "identities",
+    "memberships",
+    "groups",
+    "projects",
+    "work_items",
+    "work_item_changes",
+    "work_item_links",
+    "worklogs",
+    "versions",
+    "boards",
+    "sprints",
+    "work_item_statuses",
+    "work_item_fields",
+];
+
+/// Tables a sync of Confluence fills.
+pub const CONFLUENCE_TABLES: [&str; 8] = [
+    "identities",
+    "memberships",
+    "groups",
+    "spaces",
+    "documents",
+    "document_versions",
+    "document_comments",
+    "references_found",
+];
+
 /// A table's live rows by external id, without Ovia's own ids and times.
 pub async fn rows(store: &Store, table: &str) -> BTreeMap<String, Value> {
     let sql = format!(
@@ -34,7 +63,7 @@ pub async fn rows(store: &Store, table: &str) -> BTreeMap<String, Value> {
     rows.iter().map(|row| (row.get("external_id"), row.get("row"))).collect()
 }
 
-/// Every table a sync fills, by name.
+/// Every table a sync of GitLab fills, by name.
 pub async fn all_rows(store: &Store) -> BTreeMap<&'static str, BTreeMap<String, Value>> {
     let mut tables = BTreeMap::new();
     for table in TABLES {

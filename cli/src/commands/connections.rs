@@ -1,15 +1,10 @@
-//! `ovia connections`: add, list, show, test, pause, resume, remove.
-//!
-//! A source's token is read from a variable, from stdin or at a prompt, never from the command line, where other users of the machine
-//! and the shell's history would see it.
-
-use std::io::{IsTerminal, Read};
+//! `ovia connections`: add, list, show, update, test, pause, resume, remove.
 
 use clap::{Args, Subcommand};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{
+    credentials::CredentialArgs,
     listing::{Listing, Paging},
     reference, runs_control,
 };
@@ -28,6 +23,8 @@ pub enum ConnectionsCommand {
     List(Paging),
     /// Show one connection.
     Show(ConnectionArg),
+    /// Change a connection: what is not given stays. New credentials replace the old ones.
+    Update(UpdateArgs),
     /// How each of a connection's streams stands, over all its runs.
     Streams(ConnectionArg),
     /// Check that the source answers and accepts the credentials.
@@ -57,29 +54,59 @@ pub struct AddArgs {
     /// The source's address, as `https://gitlab.example.com`.
     #[arg(long, value_name = "URL")]
     base_url: String,
-    /// A group to sync, subgroups included (full path or id; may be repeated).
+    #[command(flatten)]
+    settings: SettingArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct UpdateArgs {
+    /// The connection's name or id.
+    connection: String,
+    /// A new name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Another address of the source.
+    #[arg(long, value_name = "URL")]
+    base_url: Option<String>,
+    #[command(flatten)]
+    settings: SettingArgs,
+    #[command(flatten)]
+    credentials: CredentialArgs,
+}
+
+#[derive(Debug, Args)]
+struct SettingArgs {
+    /// A GitLab group to sync, subgroups included (full path or id; may be repeated).
     #[arg(long = "group", value_name = "PATH")]
     groups: Vec<String>,
-    /// A project to sync (full path or id; may be repeated).
+    /// A GitLab project (full path or id) or the key of a Jira project to sync (may be repeated).
     #[arg(long = "project", value_name = "PATH")]
     projects: Vec<String>,
     /// Another setting, as details=false (may be repeated; `ovia connectors list` names them).
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
-    settings: Vec<(String, Value)>,
-    /// The environment variable that holds the source's token.
-    #[arg(long, value_name = "VARIABLE", conflicts_with = "token_stdin")]
-    token_env: Option<String>,
-    /// Read the source's token from stdin.
-    #[arg(long)]
-    token_stdin: bool,
+    others: Vec<(String, Value)>,
+}
+
+impl SettingArgs {
+    fn of(&self, source: &str) -> Map<String, Value> {
+        let mut settings = Map::from_iter(self.others.iter().cloned());
+        let projects = if source == "jira" { "project_keys" } else { "projects" };
+        for (name, items) in [("groups", &self.groups), (projects, &self.projects)] {
+            if !items.is_empty() {
+                settings.insert(name.into(), json!(items));
+            }
+        }
+        settings
+    }
 }
 
 const COLUMNS: &[Column] = &[
     Column { title: "NAME", cell: |row| text(row, "/name") },
     Column { title: "SOURCE", cell: |row| text(row, "/source") },
     Column { title: "BASE URL", cell: |row| text(row, "/base_url") },
-    Column { title: "GROUPS", cell: |row| list(row, "/settings/groups") },
-    Column { title: "PROJECTS", cell: |row| list(row, "/settings/projects") },
+    Column { title: "WHAT", cell: scopes },
     Column { title: "CREATED", cell: |row| short_time(row, "/created_at") },
     Column { title: "ID", cell: |row| text(row, "/id") },
 ];
@@ -106,6 +133,7 @@ pub async fn run(global: &Global, command: &ConnectionsCommand) -> CliResult {
             Listing { path: "connections", query: Vec::new(), columns: COLUMNS, when_empty }.show(&client, paging, global.json).await
         }
         ConnectionsCommand::Show(arg) => show(&reference::connection(&client, &arg.connection).await?, global.json),
+        ConnectionsCommand::Update(args) => update(&client, args, global.json).await,
         ConnectionsCommand::Streams(arg) => streams(&client, &arg.connection, global.json).await,
         ConnectionsCommand::Test(arg) => test(&client, &arg.connection, global.json).await,
         ConnectionsCommand::Pause(arg) => runs_control::connection(&client, &arg.connection, "pause", global.json).await,
@@ -115,19 +143,12 @@ pub async fn run(global: &Global, command: &ConnectionsCommand) -> CliResult {
 }
 
 async fn add(client: &ApiClient, args: &AddArgs, json: bool) -> CliResult {
-    let mut settings = Map::from_iter(args.settings.iter().cloned());
-    for (name, items) in [("groups", &args.groups), ("projects", &args.projects)] {
-        if !items.is_empty() {
-            settings.insert(name.into(), json!(items));
-        }
-    }
-    let token = token(args)?;
     let body = json!({
         "source": args.source,
         "name": args.name,
         "base_url": args.base_url,
-        "credentials": {"token": token.expose_secret()},
-        "settings": settings,
+        "credentials": args.credentials.given_or_asked(&args.source)?,
+        "settings": args.settings.of(&args.source),
     });
     let connection = client.post("connections", Some(&body)).await?;
     show(&connection, json)?;
@@ -135,6 +156,29 @@ async fn add(client: &ApiClient, args: &AddArgs, json: bool) -> CliResult {
         eprintln!("Next: `ovia connections test {0}`, then `ovia sync {0} --wait`.", args.name);
     }
     Ok(())
+}
+
+async fn update(client: &ApiClient, args: &UpdateArgs, json: bool) -> CliResult {
+    let connection = reference::connection(client, &args.connection).await?;
+    let mut body = Map::new();
+    for (name, value) in [("name", &args.name), ("base_url", &args.base_url)] {
+        body.extend(value.iter().map(|value| (name.to_owned(), json!(value))));
+    }
+    let settings = args.settings.of(&text(&connection, "/source"));
+    if !settings.is_empty() {
+        // the API replaces them as a whole
+        let mut all = connection["settings"].as_object().cloned().unwrap_or_default();
+        all.extend(settings);
+        body.insert("settings".into(), Value::Object(all));
+    }
+    let credentials = args.credentials.given()?;
+    if !credentials.is_empty() {
+        body.insert("credentials".into(), Value::Object(credentials));
+    }
+    if body.is_empty() {
+        return Err(CliError::usage("nothing to change is given").hint("`ovia connections update --help` says what can be changed."));
+    }
+    show(&client.patch(&format!("connections/{}", text(&connection, "/id")), &Value::Object(body)).await?, json)
 }
 
 fn show(connection: &Value, json: bool) -> CliResult {
@@ -189,24 +233,10 @@ async fn remove(client: &ApiClient, name: &str, json: bool) -> CliResult {
     if json { print_json(&json!({"id": id, "removed": true})) } else { print(&format!("Removed {}.", text(&connection, "/name"))) }
 }
 
-fn token(args: &AddArgs) -> CliResult<SecretString> {
-    let text = match &args.token_env {
-        Some(variable) => {
-            std::env::var(variable).map_err(|_| CliError::usage(format!("the environment variable {variable} is not set")))?
-        }
-        None if args.token_stdin => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text)?;
-            text
-        }
-        None if std::io::stdin().is_terminal() => rpassword::prompt_password(format!("Token for {}: ", args.base_url))?,
-        None => return Err(CliError::usage("no token is given").hint("Pass it with --token-env VARIABLE or --token-stdin.")),
-    };
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(CliError::usage("the token is empty"));
-    }
-    Ok(SecretString::from(text))
+/// What a connection is told to sync, whatever its source calls it.
+fn scopes(row: &Value) -> String {
+    let named = ["/settings/groups", "/settings/projects", "/settings/project_keys", "/settings/space_keys"].map(|path| list(row, path));
+    named.into_iter().filter(|names| !names.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// `details=false` → ("details", false). A value that is not JSON is a string.

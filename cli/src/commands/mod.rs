@@ -6,6 +6,7 @@ pub mod backfill;
 pub mod census;
 pub mod connections;
 pub mod connectors;
+mod credentials;
 pub mod dead_letters;
 pub mod demo;
 mod demo_company;

@@ -42,7 +42,7 @@ async fn pitfall_0_3_changelogs_beyond_forty_entries_split_over_pages() {
         external_id: "10001:0:1".into(),
         work_item_external_id: "10001".into(),
         author_external_id: Some("a1".into()),
-        changed_at: "2017-04-13T08:00:29Z".parse().unwrap(),
+        created_at: "2017-04-13T08:00:29Z".parse().unwrap(),
         field: "Sprint".into(),
         field_external_id: Some("customfield_10107".into()),
         from_value: None,
@@ -65,7 +65,7 @@ async fn times_of_a_changelog_are_numbers_or_texts() {
     let detail = open(&server.uri()).pull_detail(&requests("changelogs", &["1"])[0]).await.unwrap();
     for record in &detail.records {
         assert!(
-            matches!(&record.entities[0], Entity::WorkItemChange(change) if change.changed_at == "2017-04-13T08:00:29Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap())
+            matches!(&record.entities[0], Entity::WorkItemChange(change) if change.created_at == "2017-04-13T08:00:29Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap())
         );
     }
     assert_eq!((detail.records.len(), detail.dead_letters.len()), (2, 1));

@@ -210,13 +210,13 @@ async fn queries_that_jira_refuses_are_refused() {
 fn changes(issue: &str, histories: &[Value], out: &mut BTreeMap<String, WorkItemChangeRow>, bulk: bool) {
     let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
     for history in histories {
-        let changed_at =
+        let created_at =
             if bulk { DateTime::from_timestamp_millis(history["created"].as_i64().unwrap()).unwrap() } else { time(&history["created"]) };
         for (position, item) in history["items"].as_array().unwrap().iter().enumerate() {
             let row = WorkItemChangeRow {
                 work_item_external_id: issue.to_owned(),
                 author_external_id: text(&history["author"]["accountId"]),
-                changed_at,
+                created_at,
                 field: text(&item["field"]).unwrap(),
                 field_external_id: text(&item["fieldId"]),
                 from_value: text(&item["from"]),

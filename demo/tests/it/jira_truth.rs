@@ -101,7 +101,7 @@ fn the_last_status_in_the_changelog_is_the_status() {
     for (id, row) in truth.work_item_changes.iter().filter(|(_, row)| row.field == "status") {
         let number: u64 = id.split(':').nth(1).unwrap().parse().unwrap();
         let best = last.entry(&row.work_item_external_id).or_insert((row, number));
-        if (row.changed_at, number) >= (best.0.changed_at, best.1) {
+        if (row.created_at, number) >= (best.0.created_at, best.1) {
             *best = (row, number);
         }
     }

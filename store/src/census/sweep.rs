@@ -51,12 +51,20 @@ pub struct Tombstone {
     pub details: Vec<String>,
 }
 
-/// Which domain rows hang below which: table, the table above, and the column that names the row above.
-const BELOW: [(&str, &str, &str); 4] = [
-    ("merge_request_notes", "merge_requests", "merge_request_external_id"),
-    ("merge_request_approvals", "merge_requests", "merge_request_external_id"),
-    ("merge_request_commits", "merge_requests", "merge_request_external_id"),
-    ("jobs", "pipelines", "pipeline_external_id"),
+/// Which domain rows hang below which: table, the table above, and the condition on what names the row above, $3.
+const BELOW: [(&str, &str, &str); 12] = [
+    ("merge_request_notes", "merge_requests", "merge_request_external_id = $3"),
+    ("merge_request_approvals", "merge_requests", "merge_request_external_id = $3"),
+    ("merge_request_commits", "merge_requests", "merge_request_external_id = $3"),
+    ("references_found", "merge_requests", "from_table = 'merge_requests' and from_external_id = $3"),
+    ("jobs", "pipelines", "pipeline_external_id = $3"),
+    ("work_item_changes", "work_items", "work_item_external_id = $3"),
+    ("work_item_links", "work_items", "from_external_id = $3"),
+    ("work_item_links", "work_items", "to_external_id = $3"),
+    ("worklogs", "work_items", "work_item_external_id = $3"),
+    ("document_versions", "documents", "document_external_id = $3"),
+    ("document_comments", "documents", "document_external_id = $3"),
+    ("references_found", "documents", "from_table = 'documents' and from_external_id = $3"),
 ];
 
 impl Store {
@@ -173,12 +181,15 @@ fn doomed(external_id: String, partition: Option<String>, verdict: &str, payload
 
 /// The domain rows of one record, what hangs below them, and its details.
 async fn bury_in_txn(tx: &mut PgConnection, attempt: &CensusAttempt, tombstone: &Tombstone) -> Result<(), StoreError> {
-    // raw records of details have the item's external id or that of a row below it
+    // raw records of details have the item's external id, that of a row below it, or what stands before the last part of that one:
+    // `{item}:{change}` of `{item}:{change}:{place}`
     let mut ids = vec![tombstone.external_id.clone()];
     for (table, external_id) in &tombstone.entities {
-        rows_bury(tx, attempt, table, "external_id", external_id).await?;
-        for (below, _, column) in BELOW.iter().filter(|(_, above, _)| above == table) {
-            ids.extend(rows_bury(tx, attempt, below, column, external_id).await?);
+        rows_bury(tx, attempt, table, "external_id = $3", external_id).await?;
+        for (below, _, condition) in BELOW.iter().filter(|(_, above, _)| above == table) {
+            let buried = rows_bury(tx, attempt, below, condition, external_id).await?;
+            ids.extend(buried.iter().filter_map(|id| id.rsplit_once(':')).map(|(whole, _)| whole.to_owned()));
+            ids.extend(buried);
         }
     }
     sqlx::query!(
@@ -204,17 +215,17 @@ async fn bury_in_txn(tx: &mut PgConnection, attempt: &CensusAttempt, tombstone: 
     Ok(())
 }
 
-/// Tombstones the live rows of `table` whose `column` is `value`; answers their external ids.
+/// Tombstones the live rows of `table` for which `condition` holds with `value` as $3; answers their external ids.
 async fn rows_bury(
     tx: &mut PgConnection,
     attempt: &CensusAttempt,
     table: &'static str,
-    column: &'static str,
+    condition: &'static str,
     value: &str,
 ) -> Result<Vec<String>, StoreError> {
     let sql = format!(
         "update {table} set deleted_at = now(), changed_at = now()
-         where org_id = $1 and connection_id = $2 and {column} = $3 and deleted_at is null returning external_id"
+         where org_id = $1 and connection_id = $2 and {condition} and deleted_at is null returning external_id"
     );
     let rows = sqlx::query_scalar(AssertSqlSafe(sql)).bind(attempt.org.0).bind(attempt.connection.0).bind(value);
     Ok(rows.fetch_all(tx).await?)

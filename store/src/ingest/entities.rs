@@ -38,6 +38,7 @@ fn statement_name(entity: &Entity) -> &'static str {
         Entity::IdentityRef(_) => "identities.refs",
         Entity::MergeRequestSize(_) => "merge_requests.size",
         Entity::PipelineTimes(_) => "pipelines.times",
+        Entity::DocumentLabels(_) => "documents.labels",
         other => other.table_and_key().0,
     }
 }

@@ -1,5 +1,7 @@
 //! Columns of the domain tables, as entities carry them. SQL is built from these once; a test runs each statement against the schema.
 
+mod work;
+
 use std::{collections::HashMap, fmt::Write, sync::LazyLock};
 
 /// How a row that exists takes new values.
@@ -11,6 +13,9 @@ pub enum Merge {
     KeepKnown,
     /// A value once known is kept.
     KeepFirst,
+    /// The new values replace the old, all or none: not where this column of theirs is less than the stored one. Rows that were
+    /// deleted take what comes.
+    UnlessOlder(&'static str),
 }
 
 pub struct Table {
@@ -62,6 +67,8 @@ pub static TABLES: &[Table] = &[
             ("visibility", TEXT),
             ("forked_from_external_id", TEXT),
             ("namespace_external_id", TEXT),
+            ("key", TEXT),
+            ("former_keys", TEXTS),
             ("url", TEXT),
             ("created_at", TIME),
             ("last_activity_at", TIME),
@@ -254,7 +261,8 @@ pub static TABLES: &[Table] = &[
 
 /// Statement per entity name. Parameters: $1 org, $2 connection, $3 rows as JSON, $4 source (identities only).
 pub static STATEMENTS: LazyLock<HashMap<&'static str, String>> = LazyLock::new(|| {
-    let mut statements: HashMap<&'static str, String> = TABLES.iter().map(|table| (table.name, statement(table))).collect();
+    let mut statements: HashMap<&'static str, String> =
+        TABLES.iter().chain(work::TABLES).map(|table| (table.name, statement(table))).collect();
     statements.insert("identities.refs", identity_refs());
     statements
 });
@@ -277,7 +285,7 @@ fn rows(table: &Table) -> String {
 fn merged(table: &Table, column: &str) -> String {
     let name = table.name;
     match table.merge {
-        Merge::Replace => format!("excluded.{column}"),
+        Merge::Replace | Merge::UnlessOlder(_) => format!("excluded.{column}"),
         Merge::KeepKnown => format!("coalesce(excluded.{column}, {name}.{column})"),
         Merge::KeepFirst => format!("coalesce({name}.{column}, excluded.{column})"),
     }
@@ -300,6 +308,9 @@ fn upsert(table: &Table) -> String {
         list(table, |column, _| format!("{name}.{column}")),
         list(table, |column, _| merged(table, column)),
     );
+    if let Merge::UnlessOlder(guard) = table.merge {
+        let _ = write!(sql, " and ({name}.deleted_at is not null or (excluded.{guard} < {name}.{guard}) is not true)");
+    }
     sql
 }
 

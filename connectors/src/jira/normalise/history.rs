@@ -18,7 +18,7 @@ pub fn history(context: &Context<'_>, json: &str) -> Result<Normalised, RowError
             external_id: format!("{external_id}:{place}"),
             work_item_external_id: issue.to_owned(),
             author_external_id: author.clone(),
-            changed_at: history.created,
+            created_at: history.created,
             field: item.field,
             field_external_id: item.field_id,
             from_value: item.from,

@@ -54,7 +54,7 @@ pub struct WorkItemRow {
 pub struct WorkItemChangeRow {
     pub work_item_external_id: String,
     pub author_external_id: Option<String>,
-    pub changed_at: Time,
+    pub created_at: Time,
     pub field: String,
     pub field_external_id: Option<String>,
     pub from_value: Option<String>,
@@ -265,7 +265,7 @@ impl JiraFacts {
                 let row = WorkItemChangeRow {
                     work_item_external_id: issue.id.to_string(),
                     author_external_id: history.author.map(|index| self.account(index)),
-                    changed_at: history.at,
+                    created_at: history.at,
                     field: item.field.to_owned(),
                     field_external_id: item.field_id.clone(),
                     from_value: said(&item.from),
