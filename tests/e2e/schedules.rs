@@ -209,23 +209,17 @@ async fn the_kill_switch_skips_what_is_due_within_two_seconds() {
     assert!(triggered["stopped_by"].as_str().unwrap().contains("drill"), "{triggered}");
     // the first of its kind warms the engines up
     runs(&app, &path, 1, 20).await;
-    // a machine that is busy with other tests may be late once
-    let mut took = Vec::new();
-    for again in 0..3 {
-        let asked = Instant::now();
-        trigger(&app, &path).await;
-        let skipped = runs(&app, &path, 2 + again, 20).await;
-        took.push(asked.elapsed());
-        assert_eq!(skipped[0]["status"], "skipped", "{skipped:?}");
-    }
-    assert!(took.iter().min() < Some(&Duration::from_secs(2)), "{took:?}");
-    let skipped = runs(&app, &path, 4, 20).await;
+    let asked = Instant::now();
+    trigger(&app, &path).await;
+    let skipped = runs(&app, &path, 2, 20).await;
+    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    assert_eq!(skipped[0]["status"], "skipped", "{skipped:?}");
     assert!(skipped[0]["message"].as_str().unwrap().contains("drill"), "{skipped:?}");
     assert_eq!(demo.stats().requests, 0);
 
     app.http.send(Method::PUT, "/admin/kill-switch", Some(json!({"engaged": false}))).await;
     trigger(&app, &path).await;
-    let runs = runs(&app, &path, 5, 20).await;
+    let runs = runs(&app, &path, 3, 20).await;
     assert_eq!(app.run_end(runs[0]["id"].as_str().unwrap(), 120).await["status"], "succeeded");
 }
 
