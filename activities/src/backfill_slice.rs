@@ -6,25 +6,20 @@
 
 use chrono::TimeDelta;
 use ovia_domain::{ErrorCode, Partitioning, RunError, StreamKind, StreamSpec, TimeWindow};
-use ovia_store::{
-    backfill::{BackfillParams, PlannedWindow},
-    runs::RunBegun,
-};
+use ovia_store::backfill::{BackfillParams, PlannedWindow};
 use ovia_workflows::types::{ConnectionRun, SliceOutcome};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::{
     Activities, details, list,
-    slice::{RunOf, Slice, SliceBudget, Stop, Walked},
+    slice::{RunOf, Slice, Stop, Walked},
 };
 
 /// Windows of a plan, over all its streams.
 const WINDOWS_MAX: i64 = 20_000;
 
 pub async fn backfill_slice(activities: &Activities, ctx: &ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
-    let run = RunOf { org_id: input.org_id, run_id: input.run_id, connection_id: input.connection_id };
-    let budget = SliceBudget { pages: input.tuning.slice_pages, seconds: input.tuning.slice_seconds };
-    let slice = match Slice::open(activities, ctx, run, budget).await? {
+    let slice = match Slice::open(activities, ctx, &input).await? {
         Ok(slice) => slice,
         Err(outcome) => return Ok(outcome),
     };
@@ -58,11 +53,7 @@ async fn plan_ensure(slice: &Slice<'_>) -> Result<Result<(), RunError>, Stop> {
     }
     let windows = plan(&params, &windowed);
     let streams: Vec<&str> = prerequisites(&specs).chain(windowed).chain(detail_streams(&specs)).map(|stream| stream.name).collect();
-    match slice.store.run_begin(org_id, run_id, &streams, &[]).await? {
-        RunBegun::Running => {}
-        RunBegun::Paused => return Err(Stop::Paused),
-        RunBegun::Stop => return Err(Stop::Cancelled),
-    }
+    slice.run_begin(&streams, &[]).await?;
     slice.store.backfill_plan(org_id, run_id, &windows).await?;
     Ok(Ok(()))
 }

@@ -11,17 +11,14 @@ mod listing;
 use futures::{StreamExt, stream};
 use ovia_connectors::ConnectorError;
 use ovia_domain::{ErrorCode, Partitioning, RunError, StreamKind, StreamSpec};
-use ovia_store::{
-    census::{CensusAttempt, CensusState, CensusUnit},
-    runs::RunBegun,
-};
+use ovia_store::census::{CensusAttempt, CensusState, CensusUnit};
 use ovia_workflows::types::{ConnectionRun, SliceOutcome};
 use serde::Deserialize;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::{
     Activities, failure,
-    slice::{RunOf, Slice, SliceBudget, Stop, Walked},
+    slice::{RunOf, Slice, Stop, Walked},
 };
 
 /// Rounds after which a partition that cannot be listed is given up.
@@ -53,9 +50,7 @@ struct Census<'a> {
 }
 
 pub async fn census_slice(activities: &Activities, ctx: &ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
-    let run = RunOf { org_id: input.org_id, run_id: input.run_id, connection_id: input.connection_id };
-    let budget = SliceBudget { pages: input.tuning.slice_pages, seconds: input.tuning.slice_seconds };
-    let slice = match Slice::open(activities, ctx, run, budget).await? {
+    let slice = match Slice::open(activities, ctx, &input).await? {
         Ok(slice) => slice,
         Err(outcome) => return Ok(outcome),
     };
@@ -67,11 +62,7 @@ async fn begin_and_walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
     let RunOf { org_id, run_id, connection_id } = slice.run;
     let streams: Vec<StreamSpec> = slice.connector.streams().into_iter().filter(is_listed).collect();
     let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-    match slice.store.run_begin(org_id, run_id, &names, &[]).await? {
-        RunBegun::Running => {}
-        RunBegun::Stop => return Err(Stop::Cancelled),
-        RunBegun::Paused => return Err(Stop::Paused),
-    }
+    slice.run_begin(&names, &[]).await?;
     let began = slice.store.census_begin(org_id, connection_id, run_id).await?;
     let attempt = CensusAttempt { org: org_id, connection: connection_id, run: run_id, fence: slice.fence, began };
     // parameters that cannot be read were not made by this version's API: the careful ones hold

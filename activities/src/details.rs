@@ -11,7 +11,7 @@ use ovia_connectors::{Connector, ConnectorError, contract::Detail};
 use ovia_domain::{DeadLetter, DetailRequest, Record};
 use ovia_store::ingest::PageCommit;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::slice::{RunOf, Slice, Stop, Walked};
 
@@ -45,9 +45,11 @@ type Failure = (DetailRequest, ConnectorError);
 
 /// Works through one reading of the queue.
 async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
-    let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), stream, requests);
+    let enough = CancellationToken::new();
+    let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), stream, requests, enough.clone());
     let mut failing: Vec<Failure> = Vec::new();
     let mut in_a_row = 0;
+    let mut ended = None;
     loop {
         let mut answered = Vec::with_capacity(BATCH);
         if slice.with_pulse(answers.recv_many(&mut answered, BATCH)).await? == 0 {
@@ -72,9 +74,14 @@ async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest
         if in_a_row >= DOWN_AFTER {
             break;
         }
-        if let Some(stopped) = stopped {
-            return Ok(stopped);
+        if stopped.is_some() {
+            // what was asked for already is stored as well: nothing is asked for twice
+            enough.cancel();
+            ended = stopped;
         }
+    }
+    if let Some(ended) = ended {
+        return Ok(ended);
     }
     failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER).await
 }
@@ -181,15 +188,23 @@ fn dead_letter(request: &DetailRequest, error: &ConnectorError) -> DeadLetter {
     DeadLetter { external_id: Some(request.external_id.clone()), partition: None, payload, reason: error.reason() }
 }
 
-/// Makes the requests in a task of its own, as many in flight as the connector allows, so that they go on while a batch commits.
-fn fetch(connector: Arc<dyn Connector>, stream: &str, requests: Vec<DetailRequest>) -> (mpsc::Receiver<Answer>, AbortOnDropHandle<()>) {
+/// Makes the requests in a task of its own, as many in flight as the connector allows, so that they go on while a batch commits. None is
+/// begun once it is `enough`.
+fn fetch(
+    connector: Arc<dyn Connector>,
+    stream: &str,
+    requests: Vec<DetailRequest>,
+    enough: CancellationToken,
+) -> (mpsc::Receiver<Answer>, AbortOnDropHandle<()>) {
     let (sender, receiver) = mpsc::channel(BATCH);
     let in_flight = connector.max_in_flight().max(1);
     let together = connector.detail_batch(stream).max(1);
     let task = tokio::spawn(async move {
         let connector = &*connector;
         let groups: Vec<Vec<DetailRequest>> = requests.chunks(together).map(<[DetailRequest]>::to_vec).collect();
-        let mut answers = stream::iter(groups).map(|group| ask(connector, group)).buffer_unordered(in_flight);
+        let mut answers = stream::iter(groups.into_iter().take_while(|_| !enough.is_cancelled()))
+            .map(|group| ask(connector, group))
+            .buffer_unordered(in_flight);
         while let Some(group) = answers.next().await {
             for answer in group {
                 if sender.send(answer).await.is_err() {

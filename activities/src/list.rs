@@ -20,7 +20,7 @@ use ovia_store::{
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     failure,
@@ -122,7 +122,8 @@ impl Failed {
 /// Fetches pages ahead, and stores a few at a time.
 async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingPartition) -> Result<Walked, Stop> {
     let partition = pending.partition.clone();
-    let (mut pages, _fetching) = fetch(slice, walk, pending);
+    let enough = CancellationToken::new();
+    let (mut pages, _fetching) = fetch(slice, walk, pending, enough.clone());
     let stages = Stages::default();
     let mut commits = FuturesOrdered::new();
     let mut next: Option<Page> = None;
@@ -148,10 +149,15 @@ async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingParti
             Step::Stored(stored) => {
                 let done = stored?;
                 storing.pop_front();
-                if let (Some(stop), false, true) = (slice.page_stored().await?, done, ended.is_ok()) {
-                    ended = Ok(stop);
-                    fetching = false;
-                    next = None;
+                match slice.page_stored().await? {
+                    // the last page there is: complete, whatever is due
+                    _ if done => ended = Ok(Walked::Complete),
+                    Some(stop) if ended.is_ok() => {
+                        // what was asked for already is stored as well: nothing is asked for twice
+                        enough.cancel();
+                        ended = Ok(stop);
+                    }
+                    _ => {}
                 }
             }
             Step::Fetched(Some(Ok(page))) => next = Some(page),
@@ -206,14 +212,14 @@ async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, s
 
 type Fetched = mpsc::Receiver<Result<Page, ConnectorError>>;
 
-/// Fetches pages of a partition in a task of its own, until the walk is complete, a pull fails or nobody listens any more.
-fn fetch(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingPartition) -> (Fetched, AbortOnDropHandle<()>) {
+/// Fetches pages of a partition in a task of its own, until the walk is complete, a pull fails or it is `enough`.
+fn fetch(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingPartition, enough: CancellationToken) -> (Fetched, AbortOnDropHandle<()>) {
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let connector: Arc<dyn Connector> = Arc::clone(&slice.connector);
     let (stream, window): (String, Option<TimeWindow>) = (walk.stream.to_owned(), walk.window.map(|window| window.window));
     let task = tokio::spawn(async move {
         let mut cursor: Option<Value> = pending.cursor;
-        loop {
+        while !enough.is_cancelled() {
             let pull = PullRequest { stream: &stream, partition: &pending.partition, cursor: cursor.as_ref(), window };
             let page = connector.pull(pull).await;
             let last = page.as_ref().map_or(true, |page| page.done);

@@ -6,14 +6,13 @@
 use ovia_store::{
     StoreError,
     replay::{ReplayParams, ReplayResult},
-    runs::RunBegun,
 };
 use ovia_workflows::types::{ConnectionRun, SliceOutcome};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::{
     Activities,
-    slice::{RunOf, Slice, SliceBudget, Stop, Walked},
+    slice::{RunOf, Slice, Stop, Walked},
 };
 
 mod letters;
@@ -26,9 +25,7 @@ struct Replay<'a> {
 }
 
 pub async fn replay_slice(activities: &Activities, ctx: &ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
-    let run = RunOf { org_id: input.org_id, run_id: input.run_id, connection_id: input.connection_id };
-    let budget = SliceBudget { pages: input.tuning.slice_pages, seconds: input.tuning.slice_seconds };
-    let slice = match Slice::open(activities, ctx, run, budget).await? {
+    let slice = match Slice::open(activities, ctx, &input).await? {
         Ok(slice) => slice,
         Err(outcome) => return Ok(outcome),
     };
@@ -42,11 +39,7 @@ async fn walk(slice: &Slice<'_>) -> Result<Walked, Stop> {
     if !slice.store.run_is_planned(org_id, run_id).await? {
         let streams = streams(slice, &params).await?;
         let names: Vec<&str> = streams.iter().map(String::as_str).collect();
-        match slice.store.run_begin(org_id, run_id, &names, &[]).await? {
-            RunBegun::Running => {}
-            RunBegun::Stop => return Err(Stop::Cancelled),
-            RunBegun::Paused => return Err(Stop::Paused),
-        }
+        slice.run_begin(&names, &[]).await?;
     }
     let mut replay = Replay { slice, result };
     for stream in slice.store.run_streams_pending(org_id, run_id).await? {

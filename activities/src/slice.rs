@@ -17,8 +17,9 @@ use ovia_store::{
     Store, StoreError,
     leases::{IngestClass, LEASE_RENEWAL},
     run_control::{Hold, RunControl},
+    runs::RunBegun,
 };
-use ovia_workflows::types::SliceOutcome;
+use ovia_workflows::types::{ConnectionRun, SliceOutcome};
 use serde_json::json;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use tokio::time::Instant;
@@ -41,9 +42,9 @@ pub struct RunOf {
 
 /// What one slice may use.
 #[derive(Clone, Copy, Debug)]
-pub struct SliceBudget {
-    pub pages: u32,
-    pub seconds: u32,
+struct SliceBudget {
+    pages: u32,
+    seconds: u32,
 }
 
 /// One attempt at one slice: it holds the connection's lease.
@@ -97,10 +98,11 @@ impl<'a> Slice<'a> {
     pub async fn open(
         activities: &'a Activities,
         ctx: &'a ActivityContext,
-        run: RunOf,
-        budget: SliceBudget,
+        input: &ConnectionRun,
     ) -> Result<Result<Self, SliceOutcome>, ActivityError> {
         let store = &activities.store;
+        let run = RunOf { org_id: input.org_id, run_id: input.run_id, connection_id: input.connection_id };
+        let budget = SliceBudget { pages: input.tuning.slice_pages, seconds: input.tuning.slice_seconds };
         let control = match run_control(activities, run).await? {
             Ok(control) => control,
             Err(outcome) => return Ok(Err(outcome)),
@@ -134,6 +136,15 @@ impl<'a> Slice<'a> {
             looked: Mutex::new(now),
             wanted: AtomicBool::new(false),
         }))
+    }
+
+    /// The run is running, with `streams` as its plan; `complete` are those that bring all rows with every walk.
+    pub async fn run_begin(&self, streams: &[&str], complete: &[&str]) -> Result<(), Stop> {
+        match self.store.run_begin(self.run.org_id, self.run.run_id, streams, complete).await? {
+            RunBegun::Running => Ok(()),
+            RunBegun::Paused => Err(Stop::Paused),
+            RunBegun::Stop => Err(Stop::Cancelled),
+        }
     }
 
     /// Walks one stream as the live cursors say. The run's row of the stream is kept up.

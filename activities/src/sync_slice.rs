@@ -3,20 +3,17 @@
 //! Which streams are through is in Postgres, as the cursors are: each attempt goes on where the last page commit left the run.
 
 use ovia_domain::{ErrorCode, RunError, StreamSpec};
-use ovia_store::runs::RunBegun;
 use ovia_workflows::types::{ConnectionRun, SliceOutcome};
 use serde_json::Value;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::{
     Activities,
-    slice::{RunOf, Slice, SliceBudget, Stop, Walked},
+    slice::{RunOf, Slice, Stop, Walked},
 };
 
 pub async fn sync_slice(activities: &Activities, ctx: &ActivityContext, input: ConnectionRun) -> Result<SliceOutcome, ActivityError> {
-    let run = RunOf { org_id: input.org_id, run_id: input.run_id, connection_id: input.connection_id };
-    let budget = SliceBudget { pages: input.tuning.slice_pages, seconds: input.tuning.slice_seconds };
-    let slice = match Slice::open(activities, ctx, run, budget).await? {
+    let slice = match Slice::open(activities, ctx, &input).await? {
         Ok(slice) => slice,
         Err(outcome) => return Ok(outcome),
     };
@@ -33,11 +30,7 @@ async fn walk(slice: &Slice<'_>, specs: &[StreamSpec], wanted: &[StreamSpec]) ->
     slice.store.streams_describe(org_id, connection_id, specs).await?;
     let streams: Vec<&str> = wanted.iter().map(|stream| stream.name).collect();
     let complete: Vec<&str> = wanted.iter().filter(|stream| stream.complete).map(|stream| stream.name).collect();
-    match slice.store.run_begin(org_id, run_id, &streams, &complete).await? {
-        RunBegun::Running => {}
-        RunBegun::Paused => return Err(Stop::Paused),
-        RunBegun::Stop => return Err(Stop::Cancelled),
-    }
+    slice.run_begin(&streams, &complete).await?;
     let done = slice.store.run_streams_done(org_id, run_id).await?;
     let left: Vec<StreamSpec> = wanted.iter().filter(|stream| !done.iter().any(|name| name == stream.name)).copied().collect();
     for (stream, place) in left.iter().zip(1..) {

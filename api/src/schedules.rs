@@ -105,6 +105,8 @@ impl SchedulesApi {
     }
 
     /// Start a connection's scheduled run now
+    ///
+    /// Twice within one second is once.
     #[oai(path = "/connections/:id/schedule/trigger", method = "post", operation_id = "connection_schedule_trigger")]
     async fn connection_trigger(
         &self,
@@ -173,6 +175,8 @@ impl SchedulesApi {
     }
 
     /// Start scheduled work of the organisation now
+    ///
+    /// Twice within one second is once.
     #[oai(path = "/schedules/:kind/trigger", method = "post", operation_id = "schedule_trigger")]
     async fn org_trigger(
         &self,

@@ -195,6 +195,10 @@ impl Store {
             event_insert_in_txn(&mut tx, org, run, "run_cancelling", json!({})).await?;
         }
         tx.commit().await?;
+        if changed > 0 {
+            // it may be over by now: that is not what was asked
+            return Ok(Some(RunStatus::Cancelling));
+        }
         self.run_status(org, run).await
     }
 

@@ -111,7 +111,7 @@ impl Bench {
         assert_eq!(status, StatusCode::ACCEPTED, "{body}");
         self.until(run, "r.status not in ('queued', 'running', 'waiting', 'paused', 'cancelling')").await;
         let took = asked.elapsed();
-        assert!(self.is(run, "r.status = 'cancelled'").await, "{}", self.app.run(run).await);
+        assert!(self.is(run, "r.status = 'cancelled'").await, "{state}: {}", self.app.run(run).await);
         self.measured.push((state, took));
         self.misbehave(Vec::new());
     }

@@ -47,6 +47,10 @@ impl Ingest {
         }
     }
 
+    pub fn fence(&self) -> i64 {
+        self.fence
+    }
+
     pub async fn count(&self, table: &str) -> i64 {
         state::count(&self.app.store, &format!("select count(*) from {table}")).await
     }
@@ -120,7 +124,20 @@ pub fn merge_request(id: &str, title: &str) -> MergeRequest {
     }
 }
 
-fn titled(id: &str, title: &str) -> Record {
+/// A record with a row that Postgres has no place for.
+pub fn refused() -> Record {
+    let membership = Membership {
+        external_id: "bad".into(),
+        scope: "s".into(),
+        identity_external_id: "x".repeat(4000),
+        access_level: None,
+        state: None,
+        expires_at: Some(chrono::NaiveDate::MAX),
+    };
+    record("bad", json!({"id": "bad"}), vec![Entity::Membership(membership)])
+}
+
+pub fn titled(id: &str, title: &str) -> Record {
     record(id, json!({"id": id, "title": title}), vec![Entity::MergeRequest(merge_request(id, title))])
 }
 
@@ -195,15 +212,7 @@ async fn a_cancelling_run_writes_nothing_more() {
 async fn a_row_postgres_refuses_is_a_dead_letter() {
     let ingest = Ingest::start().await;
     let mut records: Vec<Record> = (0..20).map(|n| titled(&n.to_string(), "fine")).collect();
-    let membership = Membership {
-        external_id: "bad".into(),
-        scope: "s".into(),
-        identity_external_id: "x".repeat(4000),
-        access_level: None,
-        state: None,
-        expires_at: Some(chrono::NaiveDate::MAX),
-    };
-    records.insert(7, record("bad", json!({"id": "bad"}), vec![Entity::Membership(membership)]));
+    records.insert(7, refused());
     let cursor = json!({"page": 2});
     let page = PageCommit {
         cursor: Some(Cursor { partition: "1", value: &cursor, watermark: Some(at()), done: false, window: None }),

@@ -43,6 +43,7 @@ mod source;
 mod spec;
 mod sse;
 mod sse_fanout;
+mod stages;
 mod sync;
 mod truth;
 mod zombie;

@@ -1,13 +1,12 @@
 //! Histories of every other kind of workflow, and of a sync that was paused: see `replay`.
 
-use std::time::Duration;
-
 use futures::StreamExt;
 use ovia_demo::{FaultKind, Faults};
 use ovia_tests::{TestApp, eventually};
 use ovia_workflows::types::SyncTuning;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use temporalio_common::protos::temporal::api::enums::v1::EventType;
 
 use crate::{
     backfill::{backfill_start, id, slow, the_year},
@@ -55,10 +54,14 @@ async fn a_paused_sync_replays() {
     let run = app.sync_start(&connection).await;
     app.run_status(&run, "running", 60).await;
     app.http.post(&format!("/runs/{run}/pause"), json!({})).await;
-    // paused in Temporal too, and not only in its row
-    let held = "select count(*) from connection_leases where expires_at > now()";
-    eventually("the slice to end", 20, async || (ovia_tests::state::count(&app.store, held).await == 0).then_some(())).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    // paused in Temporal too, and not only in its row: the workflow waits
+    let workflow = app.workflow_id(&run).await;
+    eventually("the workflow to wait", 20, async || {
+        let histories = chain(&app, &workflow).await;
+        let mut events = histories.iter().flat_map(|history| &history.events);
+        events.any(|event| event.event_type() == EventType::TimerStarted).then_some(())
+    })
+    .await;
     app.http.post(&format!("/runs/{run}/resume"), json!({})).await;
     demo.set_faults(Faults::default());
     check(&app, &app.run_end(&run, 120).await, &["sync-paused"]).await;

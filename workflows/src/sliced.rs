@@ -22,6 +22,9 @@ pub struct Pace {
     /// Times someone said that a paused run may go on.
     #[serde(skip)]
     pub resumes: u32,
+    /// Those of them that the present slice began after: it has seen what they were about.
+    #[serde(skip)]
+    pub resumes_seen: u32,
 }
 
 /// A workflow that has a pace.
@@ -104,14 +107,14 @@ async fn pause<W: Paced>(ctx: &WorkflowContext<W>, look_ms: u64) -> Step {
 }
 
 /// A durable timer that `resume` ends early: a run that was paused while it waited for something else is looked at when it is resumed.
+/// So does a `resume` that came before the timer: a slice says in Postgres that its run is paused a moment before it ends.
 async fn rest<W: Paced>(ctx: &WorkflowContext<W>, millis: u64) -> Step {
-    let resumes = ctx.state(|state| state.pace().resumes);
     temporalio_sdk::workflows::select! {
         result = ctx.timer(Duration::from_millis(millis.max(1))) => match result {
             TimerResult::Fired => Step::Again,
             TimerResult::Cancelled => Step::End(End::Cancelled),
         },
-        resumed = ctx.wait_condition(|state: &W| state.pace().resumes != resumes) => match resumed {
+        resumed = ctx.wait_condition(|state: &W| state.pace().resumes != state.pace().resumes_seen) => match resumed {
             Ok(()) => Step::Again,
             Err(_) => Step::End(End::Cancelled),
         },
@@ -141,7 +144,11 @@ pub async fn run<W: Paced + WorkflowImplementation<Run: WorkflowDefinition<Input
             ctx.continue_as_new(input.clone(), ContinueAsNewOptions::default())?;
         }
         slices += 1;
-        ctx.state_mut(|state| state.pace_mut().slices += 1);
+        ctx.state_mut(|state| {
+            let pace = state.pace_mut();
+            pace.slices += 1;
+            pace.resumes_seen = pace.resumes;
+        });
         let options = policies::slice(input.tuning.slice_seconds);
         let outcome = match slice {
             Slice::Sync => ctx.execute_activity(OviaActivities::sync_slice, input.clone(), options).await,

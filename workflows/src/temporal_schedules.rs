@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use chrono::{DateTime, Utc};
 use ovia_domain::{Overlap, RunKind, ScheduleId, When};
 use temporalio_client::{
     NamespacedClient,
-    tonic::{Code, Request, Status},
+    grpc::WorkflowService,
+    tonic::{Code, Request, Response, Status},
 };
 use temporalio_common::{
     protos::{
@@ -45,6 +47,8 @@ use crate::{
 /// Raise it when `TemporalSchedule`s are made in another way: every schedule is then written anew.
 const SHAPE: u32 = 1;
 const RPC_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first pause before a busy Temporal is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 const LIST_PAGE: i32 = 500;
 /// Of `ovia.scheduled` and `ovia.reconcile`: short, and what others wait for.
 const PRIORITY: i32 = 1;
@@ -85,7 +89,7 @@ impl ScheduleEngine for TemporalEngine {
             schedule_id: temporal_id.to_owned(),
             identity: self.client().identity(),
         };
-        match self.client().connection().workflow_service().delete_schedule(timed(request)).await {
+        match patiently(|| async { self.service().delete_schedule(timed(request.clone())).await }).await {
             Ok(_) => Ok(()),
             Err(status) if status.code() == Code::NotFound => Ok(()),
             Err(status) => Err(refused(&status)),
@@ -101,7 +105,7 @@ impl ScheduleEngine for TemporalEngine {
             identity: self.client().identity(),
             request_id: Uuid::new_v4().to_string(),
         };
-        let done = self.client().connection().workflow_service().patch_schedule(timed(request)).await;
+        let done = patiently(|| async { self.service().patch_schedule(timed(request.clone())).await }).await;
         done.map(|_| ()).map_err(|status| refused(&status))
     }
 
@@ -113,7 +117,7 @@ impl ScheduleEngine for TemporalEngine {
             next_page_token: page.unwrap_or_default(),
             query: String::new(),
         };
-        let page = self.client().connection().workflow_service().list_schedules(timed(request)).await;
+        let page = patiently(|| async { self.service().list_schedules(timed(request.clone())).await }).await;
         let page = page.map_err(|status| refused(&status))?.into_inner();
         let own = self.reconcile_id();
         let ours = page.schedules.into_iter().filter(|entry| entry.schedule_id.starts_with(&prefix) && entry.schedule_id != own);
@@ -146,6 +150,10 @@ impl ScheduleEngine for TemporalEngine {
 }
 
 impl TemporalEngine {
+    fn service(&self) -> Box<dyn WorkflowService> {
+        self.client().connection().workflow_service()
+    }
+
     fn reconcile_id(&self) -> String {
         format!("{}reconcile", prefix(self.task_queue()))
     }
@@ -217,8 +225,8 @@ impl TemporalEngine {
             // servers do not take a changed memo
             ..Default::default()
         };
-        let mut service = self.client().connection().workflow_service();
-        match service.update_schedule(timed(update.clone())).await {
+        let tell = || async { self.service().update_schedule(timed(update.clone())).await };
+        match patiently(tell).await {
             Ok(_) => return Ok(()),
             Err(status) if status.code() == Code::NotFound => {}
             Err(status) => return Err(refused(&status)),
@@ -233,19 +241,17 @@ impl TemporalEngine {
             search_attributes: update.search_attributes.clone(),
             ..Default::default()
         };
-        match service.create_schedule(timed(create)).await {
+        match patiently(|| async { self.service().create_schedule(timed(create.clone())).await }).await {
             Ok(_) => Ok(()),
             // another process was faster
-            Err(status) if status.code() == Code::AlreadyExists => {
-                service.update_schedule(timed(update)).await.map(|_| ()).map_err(|status| refused(&status))
-            }
+            Err(status) if status.code() == Code::AlreadyExists => patiently(tell).await.map(|_| ()).map_err(|status| refused(&status)),
             Err(status) => Err(refused(&status)),
         }
     }
 
     async fn describe(&self, id: &str) -> Result<Option<DescribeScheduleResponse>, EngineError> {
         let request = DescribeScheduleRequest { namespace: self.namespace().to_owned(), schedule_id: id.to_owned() };
-        match self.client().connection().workflow_service().describe_schedule(timed(request)).await {
+        match patiently(|| async { self.service().describe_schedule(timed(request.clone())).await }).await {
             Ok(response) => Ok(Some(response.into_inner())),
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(refused(&status)),
@@ -346,6 +352,20 @@ fn seconds(count: i64) -> Duration {
 
 fn payload(value: &impl serde::Serialize) -> Result<Payload, EngineError> {
     value.as_json_payload().map_err(|error| EngineError::Other(error.to_string()))
+}
+
+/// Asks again while Temporal is too busy to answer: a schedule is a workflow there that answers one question at a time.
+async fn patiently<T, F>(call: impl FnMut() -> F) -> Result<Response<T>, Status>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let delays = ExponentialBuilder::default()
+        .with_min_delay(BUSY_PAUSE)
+        .with_max_delay(BUSY_PAUSE * 16)
+        .with_jitter()
+        .without_max_times()
+        .with_total_delay(Some(RPC_TIMEOUT));
+    call.retry(delays).when(|status| status.code() == Code::ResourceExhausted).await
 }
 
 fn timed<T>(message: T) -> Request<T> {

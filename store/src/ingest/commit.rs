@@ -89,7 +89,9 @@ impl Store {
     pub async fn page_commit_staged(&self, page: &PageCommit<'_>, stages: &Stages) -> Result<RunCounts, StoreError> {
         let mut turn = stages.enter();
         let counts = match self.page_try(page, OnDataError::Fail, &mut turn).await {
-            Err(StoreError::Sql(error)) if is_data_error(&error) => self.page_try(page, OnDataError::Search, &mut turn).await?,
+            Err(StoreError::Sql(error)) if is_data_error(&error) && !turn.is_in_books() => {
+                self.page_try(page, OnDataError::Search, &mut turn).await?
+            }
             tried => tried?,
         };
         turn.leave();

@@ -40,13 +40,14 @@ pub(super) struct Turn<'a> {
     stages: &'a Stages,
     /// Pages before it.
     place: u64,
+    in_books: bool,
     left: bool,
 }
 
 impl Stages {
     /// The next page: pages are stored in the order in which they enter.
     pub(super) fn enter(&self) -> Turn<'_> {
-        Turn { stages: self, place: self.entered.fetch_add(1, Ordering::AcqRel), left: false }
+        Turn { stages: self, place: self.entered.fetch_add(1, Ordering::AcqRel), in_books: false, left: false }
     }
 
     async fn wait(&self, done: &watch::Sender<u64>, place: u64) -> Result<(), StoreError> {
@@ -68,8 +69,15 @@ impl Turn<'_> {
     /// Lets the next page write its domain rows, and waits until the pages before are committed.
     pub async fn enter_books(&mut self) -> Result<(), StoreError> {
         self.enter_entities().await?;
+        self.in_books = true;
         self.stages.entities.send_replace(self.place + 1);
         self.stages.wait(&self.stages.committed, self.place).await
+    }
+
+    /// Whether the next page may have written its domain rows. From then on this page must write none: it could wait for that one, which
+    /// waits for it.
+    pub fn is_in_books(&self) -> bool {
+        self.in_books
     }
 
     /// The page is committed.
