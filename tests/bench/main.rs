@@ -27,6 +27,8 @@ struct Asked {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // the watchers of event streams are this process
+    rlimit::increase_nofile_limit(u64::MAX)?;
     let asked = Asked::parse(std::env::args().skip(1))?;
     let mut report = Report::new();
     let mut failed = Vec::new();

@@ -220,3 +220,31 @@ async fn a_stream_over_busy_runs_misses_nothing() {
         assert_eq!(stream.expect().await.id, row.id);
     }
 }
+
+/// Shells allow 1,024 open files where the system allows more: the API takes what it can get.
+#[tokio::test]
+async fn an_api_opens_more_streams_than_its_shell_allows() {
+    const ALLOWED: u64 = 256;
+    const STREAMS: usize = 400;
+    let app = without_worker().await;
+    let run = run_new(&app).await;
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut env = app.process_env();
+    env.push(("OVIA_API_LISTEN", listen.to_string()));
+    let (mine, most) = rlimit::Resource::NOFILE.get().unwrap();
+    rlimit::Resource::NOFILE.set(ALLOWED, most).unwrap();
+    let _api = OviaProcess::start("api", &env);
+    rlimit::Resource::NOFILE.set(mine, most).unwrap();
+    rlimit::increase_nofile_limit(most).unwrap();
+    let http = Http::new(format!("http://{listen}"), app.http.token.clone());
+    let client = reqwest::Client::new();
+    eventually("the API", 30, || async { client.get(format!("{}/health", http.base)).send().await.ok() }).await;
+    let path = format!("/runs/{run}/events");
+    let open = join_all((0..STREAMS).map(|_| EventStream::open(&client, &http, &path, None))).await;
+    event(&app, run, 1).await;
+    finish(&app, run).await;
+    let expected = stored(&app.store, app.org, run).await;
+    for seen in join_all(open.into_iter().map(rest)).await {
+        assert_eq!(seen, expected);
+    }
+}

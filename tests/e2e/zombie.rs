@@ -83,22 +83,20 @@ impl Scene {
         self.relay.cut();
     }
 
-    /// Freezes the worker when the first words of a page's commit are on their way.
+    /// Freezes the worker in a page's transaction that has not written anything yet, and has Temporal see it go.
     async fn freeze_in_commit(&self) {
-        eventually("a moment between two transactions", 30, async || {
-            self.postgres.hold();
-            // what had passed is through
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let between = state::count(&self.app.store, OPEN).await == 0;
-            if !between {
-                self.postgres.release();
+        // as a page's raw records begin, with which its transaction begins
+        self.postgres.hold_at("\"web_url\":");
+        eventually("nothing but pages on their way", 30, async || {
+            let held = self.postgres.held() as i64;
+            signal(&self.worker, Signal::SIGSTOP);
+            let alone = held > 0 && state::count(&self.app.store, OPEN).await == held;
+            if !alone {
+                signal(&self.worker, Signal::SIGCONT);
             }
-            between.then_some(())
+            alone.then_some(())
         })
         .await;
-        // the source answers every 50 ms: a page is there to be stored
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        signal(&self.worker, Signal::SIGSTOP);
         self.relay.cut();
     }
 
@@ -155,7 +153,7 @@ async fn a_frozen_attempt_writes_nothing_when_it_wakes() {
     counts_are_right(&scene, &ended).await;
 }
 
-/// It was about to commit a page, and does so when it wakes: the commit is refused.
+/// It was about to store a page, and does so when it wakes: the commit is refused.
 #[tokio::test]
 async fn a_frozen_commit_is_refused() {
     const REFUSED: &str = "another attempt took over";
