@@ -28,10 +28,11 @@ fn limit(reason: LimitReason, retry_after: Option<u64>, reset_after: Option<u64>
 
 #[tokio::test]
 async fn limits_of_every_kind() {
-    sync_under(every(9, limit(LimitReason::Burst, Some(1), Some(1))).times(2)).await;
-    sync_under(every(9, limit(LimitReason::QuotaTenant, Some(1), Some(1))).times(2)).await;
-    // seen in no document, and from the gateway without Retry-After; Confluence tells the reset to the minute
+    sync_under(every(9, limit(LimitReason::Burst, Some(1), None)).times(2)).await;
+    sync_under(every(9, limit(LimitReason::QuotaTenant, Some(1), None)).times(2)).await;
+    // seen in no document
     sync_under(every(9, limit(LimitReason::Cost, Some(1), None)).times(2)).await;
+    // from the gateway, without Retry-After: Confluence tells the reset to the minute
     sync_under(every(9, limit(LimitReason::Gateway, None, Some(1))).times(1)).await;
 }
 

@@ -17,7 +17,7 @@ const MAX_RESTARTS: u32 = 3;
 /// Ids of what is out of use that a cursor holds; of more, what comes back is seen when it is edited.
 const MAX_RETIRED: usize = 2_000;
 /// Empty pages in a row, with the source promising more, before the walk gives up.
-const MAX_EMPTY_PAGES: u32 = 50;
+pub const MAX_EMPTY_PAGES: u32 = 50;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {

@@ -41,16 +41,15 @@ impl Lists<'_> {
         let detail = self.document_detail(kind, request, &requests).await;
         let detail = match detail {
             Ok(detail) => detail,
-            Err(Failed::Http(error)) => match not_offered(&error, &request.stream.replace('_', " ")) {
+            Err(error) => match not_offered(&error, &request.stream.replace('_', " ")) {
                 Some(reason) => Detail { not_available: Some(reason), ..Detail::default() },
                 None => return Err(error.into()),
             },
-            Err(Failed::Connector(error)) => return Err(error),
         };
         Ok(Detail { requests: requests.get(), ..detail })
     }
 
-    async fn document_detail(&self, kind: Kind, request: &DetailRequest, requests: &RequestCount) -> Result<Detail, Failed> {
+    async fn document_detail(&self, kind: Kind, request: &DetailRequest, requests: &RequestCount) -> Result<Detail, HttpError> {
         let id = request.external_id.as_str();
         let site = self.client.site();
         let context = RowContext { kind, document: id, ..self.context(site.as_deref()) };
@@ -68,7 +67,7 @@ impl Lists<'_> {
     }
 
     /// All pages of a list.
-    async fn all(&self, url: impl Fn(&[(&str, &str)]) -> Url, requests: &RequestCount) -> Result<Vec<Box<RawValue>>, Failed> {
+    async fn all(&self, url: impl Fn(&[(&str, &str)]) -> Url, requests: &RequestCount) -> Result<Vec<Box<RawValue>>, HttpError> {
         let mut rows = Vec::new();
         let mut cursor: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -80,11 +79,11 @@ impl Lists<'_> {
             match listing.next {
                 Next::End => return Ok(rows),
                 Next::Cursor(next) if Some(&next) != cursor.as_ref() => cursor = Some(next),
-                Next::Cursor(_) => return Err(Failed::Connector(stuck(&asked, &WalkError::SamePage))),
-                Next::Unnamed => return Err(Failed::Connector(stuck(&asked, &WalkError::Nowhere))),
+                Next::Cursor(_) => return Err(stuck(&asked, &WalkError::SamePage)),
+                Next::Unnamed => return Err(stuck(&asked, &WalkError::Nowhere)),
             }
         }
-        Err(Failed::Connector(stuck(&url(&[]), &WalkError::SamePage)))
+        Err(stuck(&url(&[]), &WalkError::SamePage))
     }
 
     /// Accounts, in the order asked for. Those the source does not tell about are not available.
@@ -134,17 +133,6 @@ impl Lists<'_> {
 
 fn unavailable(reason: &str) -> Detail {
     Detail { not_available: Some(reason.to_owned()), ..Detail::default() }
-}
-
-enum Failed {
-    Http(HttpError),
-    Connector(ConnectorError),
-}
-
-impl From<HttpError> for Failed {
-    fn from(error: HttpError) -> Self {
-        Self::Http(error)
-    }
 }
 
 fn account_id(raw: &RawValue) -> Option<String> {

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::client::{Listing, Next, named};
 use super::cql;
-use super::cursor::{Cursor, Phase, Walk};
+use super::cursor::{Cursor, MAX_EMPTY_PAGES, Phase, Walk, WalkError};
 use super::lists::{Lists, MAX_LIMIT, done, page, restart, row_ids, stuck};
 use super::normalise;
 use super::rows::{Row, RowContext, RowError, dead_letter, normalise_rows};
@@ -248,22 +248,24 @@ impl Lists<'_> {
 
     /// What is still in use of `ids`; the list of what is out of use tells about the others.
     async fn by_id(&self, kind: Kind, ids: &[&str], into: &mut Fetched, requests: &RequestCount) -> Result<(), HttpError> {
-        let mut cursor: Option<String> = None;
-        // A page holds at least one of them.
-        for _ in 0..=ids.len() {
+        let url = self.client.v2(&[kind.segment()], &[]);
+        let mut walk = Walk::default();
+        // A page holds at least one of them, or nothing.
+        for _ in 0..=ids.len() + MAX_EMPTY_PAGES as usize {
             let mut query: Vec<(&str, &str)> = ids.iter().map(|id| ("id", *id)).collect();
             query.extend([("status", "current"), ("limit", "250")]);
             query.extend(self.settings.body.then_some(("body-format", "storage")));
-            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            query.extend(walk.after().map(|cursor| ("cursor", cursor)));
             let listing = self.client.list(&self.client.v2(&[kind.segment()], &query), requests).await?;
+            let next = walk.behind(listing.rows.len(), &listing.next).map_err(|error| stuck(&url, &error))?;
             into.rows.extend(listing.rows);
             into.site = listing.site.or(into.site.take());
-            match listing.next {
-                Next::Cursor(next) if Some(&next) != cursor.as_ref() => cursor = Some(next),
-                _ => break,
+            match next {
+                Some(next) => walk = next,
+                None => return Ok(()),
             }
         }
-        Ok(())
+        Err(stuck(&url, &WalkError::SamePage))
     }
 
     /// A page of comments that the search finds, fetched one by one. One that is gone meanwhile is left out.

@@ -72,7 +72,7 @@ impl Lists<'_> {
         let next = match stepped {
             Stepped::Done => None,
             Stepped::Go(next) => Some(Walk { place: Place::At(next), ..walk }),
-            Stepped::SamePage => return Err(stuck(&url, &WalkError::SamePage)),
+            Stepped::SamePage => return Err(stuck(&url, &WalkError::SamePage).into()),
         };
         let context = RowContext { group: partition, ..self.context(None) };
         let row: Row = if stream == GROUPS { normalise::group } else { normalise::group_member };
@@ -188,8 +188,9 @@ pub fn restart(error: &HttpError, walk: &Walk) -> Option<Walk> {
     Some(restarted)
 }
 
-pub fn stuck(url: &Url, error: &WalkError) -> ConnectorError {
-    ConnectorError::Refused { status: 200, request: request_text(url), message: error.to_string() }
+/// An answer that leads nowhere is asked for again.
+pub fn stuck(url: &Url, error: &WalkError) -> HttpError {
+    HttpError::Unusable { request: request_text(url), message: error.to_string() }
 }
 
 /// A page with the cursor after it. Without a next walk the walk is complete.

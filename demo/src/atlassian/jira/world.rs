@@ -10,7 +10,7 @@ use super::super::server::{SiteOptions, World};
 use super::model::JiraFacts;
 use super::routes;
 use super::wire::{self, Style};
-use crate::server::{Dialect, Route};
+use crate::server::{Call, Dialect, Rewrite, Route};
 use crate::wire::render;
 
 pub(crate) struct JiraWorld {
@@ -65,6 +65,26 @@ impl World for JiraWorld {
             "delete_worklogs" => facts.delete_worklogs(count, at),
             _ => return None,
         })
+    }
+
+    fn rewritten(&self, rewrite: Rewrite, call: &Call, body: &[u8]) -> Bytes {
+        let mut page: Value = serde_json::from_slice(body).unwrap_or_default();
+        let asked: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let token = call.param("nextPageToken").or(asked["nextPageToken"].as_str()).unwrap_or("again").to_owned();
+        let Some(object) = page.as_object_mut() else { return Bytes::copy_from_slice(body) };
+        match rewrite {
+            Rewrite::RepeatToken => {
+                object.insert("nextPageToken".to_owned(), token.into());
+            }
+            Rewrite::EmptyPage => {
+                for rows in ["issues", "values", "issueChangeLogs"] {
+                    object.entry(rows).and_modify(|rows| *rows = Value::Array(Vec::new()));
+                }
+                object.entry("nextPageToken").or_insert_with(|| token.into());
+            }
+        }
+        object.entry("isLast").and_modify(|last| *last = false.into());
+        render(&page)
     }
 
     fn truth(facts: &JiraFacts) -> Value {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,6 +40,8 @@ pub(crate) trait World: Send + Sync + Sized + 'static {
     /// Of these, the ones that take GET as well.
     fn takes_get_too(template: &str) -> bool;
     fn truth(facts: &Self::Facts) -> Value;
+    /// A page that lies about what comes next; what is not a page stays as it is.
+    fn rewritten(&self, rewrite: Rewrite, call: &Call, body: &[u8]) -> Bytes;
     /// A change by name, as another process asks for it; `None` for one there is not. Returns external ids.
     fn change(facts: &mut Self::Facts, kind: &str, count: usize, at: DateTime<Utc>) -> Option<Vec<String>>;
 }
@@ -225,7 +228,7 @@ impl<W: World> SiteState<W> {
             None => site_error(W::DIALECT, 404, "null for uri"),
         };
         for rewrite in rewrites {
-            answer.body = rewritten(rewrite, call, &answer.body);
+            answer.body = self.world().rewritten(rewrite, call, &answer.body);
         }
         self.limits.charge(&mut answer);
         Reply { answer, delay, effect }
@@ -248,29 +251,4 @@ impl<W: World> Handler for SiteState<W> {
         self.counter.end(&reply);
         reply
     }
-}
-
-/// A page that lies about what comes next.
-fn rewritten(rewrite: Rewrite, call: &Call, body: &[u8]) -> bytes::Bytes {
-    let mut page: Value = serde_json::from_slice(body).unwrap_or_default();
-    let asked: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-    let token = call.param("nextPageToken").or(asked["nextPageToken"].as_str()).unwrap_or("again").to_owned();
-    let Some(object) = page.as_object_mut() else { return bytes::Bytes::copy_from_slice(body) };
-    match rewrite {
-        Rewrite::RepeatToken => {
-            object.insert("nextPageToken".to_owned(), token.into());
-        }
-        Rewrite::EmptyPage => {
-            for rows in ["issues", "values", "results", "issueChangeLogs"] {
-                if object.contains_key(rows) {
-                    object.insert(rows.to_owned(), Value::Array(Vec::new()));
-                }
-            }
-            object.entry("nextPageToken").or_insert_with(|| token.into());
-        }
-    }
-    if object.contains_key("isLast") {
-        object.insert("isLast".to_owned(), false.into());
-    }
-    render(&page)
 }

@@ -11,7 +11,7 @@ use super::model::Document;
 use super::world::WikiWorld;
 use super::{v1, wire};
 use crate::company::dice::mix;
-use crate::server::{Answer, Call, Paging, Route, confluence_error};
+use crate::server::{Answer, Call, Paging, Rewrite, Route, confluence_error};
 use crate::wire::{array, merge_objects, render};
 
 type World = WikiWorld;
@@ -58,6 +58,13 @@ pub(super) struct Cursor {
     pub epoch: u64,
     pub list: u64,
     pub after: Position,
+    /// How often a page behind this place was shown without its rows.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub empties: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Cursor {
@@ -109,17 +116,43 @@ fn paged<T>(world: &World, call: &Call, mut rows: Vec<(Position, T)>, render_row
     let mut links = json!({"base": world.base});
     let mut answer = Answer::json(Bytes::new()).header(COST, shown.len().to_string());
     if let (Some((after, _)), true) = (rows.last(), more) {
-        let cursor = Cursor { epoch: world.facts.token_epoch, list, after: after.clone() }.encode();
-        let kept = call.query.iter().filter(|(key, _)| key != "cursor").map(|(key, value)| (key.as_str(), value.as_str()));
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).append_pair("cursor", &cursor).finish();
-        // Below the site, whichever way the call came in.
-        let path = call.path.find("/wiki/").map_or(call.path.as_str(), |place| &call.path[place..]);
-        let next = format!("{path}?{query}");
+        let cursor = Cursor { epoch: world.facts.token_epoch, list, after: after.clone(), empties: 0 }.encode();
+        let next = link(call, Some(&cursor));
         answer = answer.header("link", format!("<{next}>; rel=\"next\", <{}>; rel=\"base\"", world.base));
         links["next"] = json!(next);
     }
     let body = format!(r#"{{"results":{},"_links":{links}}}"#, String::from_utf8_lossy(&array(&shown)));
     Ok(Answer { body: Bytes::from(body), ..answer })
+}
+
+/// To the same list behind a cursor, below the site, whichever way the call came in.
+fn link(call: &Call, cursor: Option<&str>) -> String {
+    let kept = call.query.iter().filter(|(key, _)| key != "cursor").map(|(key, value)| (key.as_str(), value.as_str()));
+    let query = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(kept)
+        .extend_pairs(cursor.map(|cursor| ("cursor", cursor)))
+        .finish();
+    let path = call.path.find("/wiki/").map_or(call.path.as_str(), |place| &call.path[place..]);
+    format!("{path}?{query}")
+}
+
+/// A list's page that leads back to itself, or one without rows that leads to them.
+pub(super) fn rewritten(world: &World, rewrite: Rewrite, call: &Call, body: &[u8]) -> Bytes {
+    let mut page: Value = serde_json::from_slice(body).unwrap_or_default();
+    if !page["results"].is_array() {
+        return Bytes::copy_from_slice(body);
+    }
+    let list = list_of(call);
+    page["_links"]["next"] = match (rewrite, Cursor::of(world, call, list)) {
+        (Rewrite::RepeatToken, _) => link(call, call.param("cursor")).into(),
+        (Rewrite::EmptyPage, asked) => {
+            page["results"] = json!([]);
+            let first = Cursor { epoch: world.facts.token_epoch, list, after: (i64::MIN, String::new(), i64::MIN), empties: 0 };
+            let asked = asked.ok().flatten().unwrap_or(first);
+            link(call, Some(&Cursor { empties: asked.empties + 1, ..asked }.encode())).into()
+        }
+    };
+    render(&page)
 }
 
 fn answered(answer: Result<Answer, Answer>) -> Answer {

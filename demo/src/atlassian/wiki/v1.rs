@@ -101,7 +101,7 @@ fn searched(world: &World, call: &Call) -> Result<Answer, Answer> {
         .collect();
     let mut links = json!({"base": world.base, "context": "/wiki"});
     if let (Some(((key, id), _)), true) = (rows.last(), more) {
-        let cursor = Cursor { epoch: world.facts.token_epoch, list, after: (*key, String::new(), *id) }.encode();
+        let cursor = Cursor { epoch: world.facts.token_epoch, list, after: (*key, String::new(), *id), empties: 0 }.encode();
         let kept = call.query.iter().filter(|(key, _)| !["cursor", "next", "start"].contains(&key.as_str()));
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("next", "true")

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::super::server::{SiteOptions, World};
 use super::model::WikiFacts;
 use super::{routes, wire};
-use crate::server::{Dialect, Route};
+use crate::server::{Call, Dialect, Rewrite, Route};
 use crate::wire::render;
 
 pub(crate) struct WikiWorld {
@@ -47,6 +47,10 @@ impl World for WikiWorld {
 
     fn takes_get_too(_: &str) -> bool {
         false
+    }
+
+    fn rewritten(&self, rewrite: Rewrite, call: &Call, body: &[u8]) -> Bytes {
+        routes::rewritten(self, rewrite, call, body)
     }
 
     fn change(facts: &mut WikiFacts, kind: &str, count: usize, at: DateTime<Utc>) -> Option<Vec<String>> {
