@@ -88,7 +88,7 @@ fn items(count: usize) -> Vec<DetailRequest> {
 }
 
 async fn answers(connector: Arc<Picky>, count: usize) -> Vec<Answer> {
-    let (mut answers, _fetching) = fetch(connector, "changelogs", items(count));
+    let (mut answers, _fetching) = fetch(connector, "changelogs", items(count), CancellationToken::new());
     let mut all = Vec::new();
     while let Some(answer) = answers.recv().await {
         all.push(answer);
