@@ -57,7 +57,8 @@ create table anomalies (
     unique (connection_id, rule, subject_table, external_id)
 -- room for last_seen_at to move within the page
 ) with (fillfactor = 80);
-create index anomalies_by_org on anomalies (org_id, status, id desc);
+create index anomalies_by_org on anomalies (org_id, id desc);
+create index anomalies_by_status on anomalies (org_id, status, id desc);
 create index anomalies_by_subject on anomalies (connection_id, subject_table, external_id) where status <> 'resolved';
 create index anomalies_unresolved on anomalies (connection_id, id) where status <> 'resolved';
 create index anomalies_resolved on anomalies (org_id, resolved_at) where status = 'resolved';

@@ -43,16 +43,8 @@ pub const JIRA_TABLES: [&str; 13] = [
 ];
 
 /// Tables a sync of Confluence fills.
-pub const CONFLUENCE_TABLES: [&str; 8] = [
-    "identities",
-    "memberships",
-    "groups",
-    "spaces",
-    "documents",
-    "document_versions",
-    "document_comments",
-    "references_found",
-];
+pub const CONFLUENCE_TABLES: [&str; 8] =
+    ["identities", "memberships", "groups", "spaces", "documents", "document_versions", "document_comments", "references_found"];
 
 /// A table's live rows by external id, without Ovia's own ids and times.
 pub async fn rows(store: &Store, table: &str) -> BTreeMap<String, Value> {
