@@ -28,7 +28,7 @@ create table release_memberships (
     primary key (connection_id, work_item_external_id)
 );
 create index release_memberships_by_version on release_memberships (connection_id, version_external_id) where version_external_id is not null;
-create index release_memberships_expected on release_memberships (connection_id, unambiguous) where expected;
+create index release_memberships_expected on release_memberships (org_id, connection_id, unambiguous) where expected;
 
 -- one row for one rule that one thing breaks, however often it is seen
 create table anomalies (

@@ -7,9 +7,11 @@
 mod facts;
 mod findings;
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use ovia_domain::{ConnectionId, OrgId, RunId};
-use serde_json::{Value, json};
+use ovia_domain::{ConnectionId, OrgId, RunId, integrity::SubjectTable};
+use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 
 use crate::{Store, StoreError, leases, run_log::event_insert_in_txn};
@@ -19,6 +21,9 @@ pub use findings::{Checked, Membership};
 
 /// Everything is looked at again after so many days, in case something was missed.
 const FULL_AFTER_DAYS: i32 = 7;
+/// Which stream brings the rows of a table.
+const STREAMS: [(&str, SubjectTable); 3] =
+    [("issues", SubjectTable::WorkItems), ("versions", SubjectTable::Versions), ("sprints", SubjectTable::Sprints)];
 
 /// Whose pass it is: an attempt that holds the lease.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +138,8 @@ impl Store {
     /// Ends the pass: its figures become the run's `result.integrity` and an event, and each stream's count of rows that break a rule.
     /// Ending it twice changes nothing.
     pub async fn integrity_finish(&self, attempt: &IntegrityAttempt) -> Result<(), StoreError> {
+        // counted before anything is locked: it can take seconds, and who cancels the run waits for its row
+        let Figures { mut shown, flagged } = self.figures_of(attempt).await?;
         let mut tx = self.pool.begin().await?;
         // the lease before the run, as page commits lock them
         lease_check(&mut tx, attempt).await?;
@@ -145,26 +152,73 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(ended) = ended else { return Ok(()) };
-        let mut figures = figures(&mut tx, attempt).await?;
-        if let Some(figures) = figures.as_object_mut() {
-            let counted =
-                [("checked", ended.checked), ("opened", ended.opened), ("reopened", ended.reopened), ("resolved", ended.resolved)];
-            figures.extend(counted.map(|(name, count)| (name.to_owned(), json!(count))));
-            figures.insert("everything".to_owned(), json!(ended.everything));
-        }
-        flagged(&mut tx, attempt).await?;
+        let counted = [("checked", ended.checked), ("opened", ended.opened), ("reopened", ended.reopened), ("resolved", ended.resolved)];
+        shown.extend(counted.map(|(name, count)| (name.to_owned(), json!(count))));
+        shown.insert("everything".to_owned(), json!(ended.everything));
+        flagged_set(&mut tx, attempt, &flagged).await?;
         sqlx::query!(
             "update runs set result = coalesce(result, '{}') || jsonb_build_object('integrity', $3::jsonb) where org_id = $1 and id = $2",
             attempt.org.0,
             attempt.run.0,
-            figures
+            json!(shown)
         )
         .execute(&mut *tx)
         .await?;
-        event_insert_in_txn(&mut tx, attempt.org, attempt.run, "integrity_checked", figures).await?;
+        event_insert_in_txn(&mut tx, attempt.org, attempt.run, "integrity_checked", json!(shown)).await?;
         tx.commit().await?;
         Ok(())
     }
+
+    /// How the connection stands: anomalies by status and by rule, and how many releases could be told.
+    async fn figures_of(&self, attempt: &IntegrityAttempt) -> Result<Figures, StoreError> {
+        let (org, connection) = (attempt.org.0, attempt.connection.0);
+        let rules = sqlx::query!(
+            r#"select rule, count(*) filter (where status = 'open') as "open!", count(*) filter (where status = 'acknowledged') as "acknowledged!"
+               from anomalies where org_id = $1 and connection_id = $2 and status <> 'resolved' group by rule order by rule"#,
+            org,
+            connection
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let flagged = sqlx::query!(
+            r#"select subject_table, count(distinct external_id) as "rows!" from anomalies
+               where org_id = $1 and connection_id = $2 and status <> 'resolved' group by subject_table"#,
+            org,
+            connection
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let releases = sqlx::query!(
+            r#"select count(*) as "expected!", count(*) filter (where unambiguous) as "unambiguous!"
+               from release_memberships where org_id = $1 and connection_id = $2 and expected"#,
+            org,
+            connection
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let by_rule: Map<String, Value> = rules.iter().map(|row| (row.rule.clone(), json!(row.open + row.acknowledged))).collect();
+        // no data is not 0
+        let accuracy = (releases.expected > 0).then(|| releases.unambiguous as f64 / releases.expected as f64);
+        let shown = [
+            ("open", json!(rules.iter().map(|row| row.open).sum::<i64>())),
+            ("acknowledged", json!(rules.iter().map(|row| row.acknowledged).sum::<i64>())),
+            ("by_rule", json!(by_rule)),
+            ("releases_expected", json!(releases.expected)),
+            ("releases_unambiguous", json!(releases.unambiguous)),
+            ("release_mapping_accuracy", json!(accuracy)),
+        ];
+        Ok(Figures {
+            shown: shown.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            flagged: flagged.into_iter().map(|row| (row.subject_table, row.rows)).collect(),
+        })
+    }
+}
+
+/// What a connection's anomalies and releases come to.
+struct Figures {
+    shown: Map<String, Value>,
+    /// Rows that break a rule, by their table.
+    flagged: HashMap<String, i64>,
 }
 
 /// What one batch changed.
@@ -199,49 +253,17 @@ async fn lease_check(tx: &mut PgConnection, attempt: &IntegrityAttempt) -> Resul
     leases::lease_check_in_txn(tx, attempt.org, attempt.connection, attempt.run, attempt.fence).await
 }
 
-/// How the connection stands: anomalies by status and by rule, and how many releases could be told.
-async fn figures(tx: &mut PgConnection, attempt: &IntegrityAttempt) -> Result<Value, StoreError> {
-    let rules = sqlx::query!(
-        r#"select rule, count(*) filter (where status = 'open') as "open!", count(*) filter (where status = 'acknowledged') as "acknowledged!"
-           from anomalies where org_id = $1 and connection_id = $2 and status <> 'resolved' group by rule order by rule"#,
-        attempt.org.0,
-        attempt.connection.0
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let releases = sqlx::query!(
-        r#"select count(*) as "expected!", count(*) filter (where unambiguous) as "unambiguous!"
-           from release_memberships where org_id = $1 and connection_id = $2 and expected"#,
-        attempt.org.0,
-        attempt.connection.0
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let by_rule: serde_json::Map<String, Value> = rules.iter().map(|row| (row.rule.clone(), json!(row.open + row.acknowledged))).collect();
-    let accuracy = (releases.expected > 0).then(|| releases.unambiguous as f64 / releases.expected as f64);
-    Ok(json!({
-        "open": rules.iter().map(|row| row.open).sum::<i64>(),
-        "acknowledged": rules.iter().map(|row| row.acknowledged).sum::<i64>(),
-        "by_rule": by_rule,
-        "releases_expected": releases.expected,
-        "releases_unambiguous": releases.unambiguous,
-        // no data is not 0
-        "release_mapping_accuracy": accuracy,
-    }))
-}
-
-async fn flagged(tx: &mut PgConnection, attempt: &IntegrityAttempt) -> Result<(), StoreError> {
-    sqlx::query!(
-        r#"update run_streams s set flagged = (
-               select count(distinct a.external_id) from anomalies a
-               where a.org_id = $1 and a.connection_id = $3 and a.subject_table = t.subject_table and a.status <> 'resolved')
-           from (values ('issues', 'work_items'), ('versions', 'versions'), ('sprints', 'sprints')) as t (stream, subject_table)
-           where s.org_id = $1 and s.run_id = $2 and s.stream = t.stream"#,
-        attempt.org.0,
-        attempt.run.0,
-        attempt.connection.0
-    )
-    .execute(tx)
-    .await?;
+async fn flagged_set(tx: &mut PgConnection, attempt: &IntegrityAttempt, flagged: &HashMap<String, i64>) -> Result<(), StoreError> {
+    for (stream, table) in STREAMS {
+        sqlx::query!(
+            "update run_streams set flagged = $4 where org_id = $1 and run_id = $2 and stream = $3",
+            attempt.org.0,
+            attempt.run.0,
+            stream,
+            flagged.get(table.as_str()).copied().unwrap_or_default()
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
     Ok(())
 }
