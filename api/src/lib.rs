@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anomalies;
 mod audit;
 mod auth;
 mod backfill;

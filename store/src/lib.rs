@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod anomalies;
 pub mod audit;
 pub mod backfill;
 pub mod budgets;
@@ -13,6 +14,7 @@ mod error;
 pub mod figures;
 pub mod identities;
 pub mod ingest;
+pub mod integrity;
 pub mod kill_switch;
 pub mod kpi;
 pub mod kpi_read;

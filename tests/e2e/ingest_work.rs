@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::ingest::{Ingest, at, record};
 
-fn work_item(title: &str, minutes: i64) -> WorkItem {
+pub fn work_item(title: &str, minutes: i64) -> WorkItem {
     WorkItem {
         external_id: "1".into(),
         key: "WEB-1".into(),

@@ -21,6 +21,8 @@ mod faults;
 mod ingest;
 mod ingest_entities;
 mod ingest_work;
+mod integrity;
+mod integrity_store;
 mod isolation;
 mod jira;
 mod jira_faults;

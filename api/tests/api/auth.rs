@@ -5,6 +5,10 @@ use crate::common::{Answer, Method, TestApi};
 const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/admin/kill-switch"),
     (Method::PUT, "/admin/kill-switch"),
+    (Method::GET, "/anomalies"),
+    (Method::GET, "/anomalies/01890000-0000-7000-8000-000000000001"),
+    (Method::POST, "/anomalies/01890000-0000-7000-8000-000000000001/acknowledge"),
+    (Method::POST, "/anomalies/01890000-0000-7000-8000-000000000001/reopen"),
     (Method::GET, "/audit-events"),
     (Method::GET, "/connections"),
     (Method::POST, "/connections"),

@@ -1,6 +1,7 @@
 //! The service over a real Postgres and a mocked Temporal: one file per resource, and the rules that hold for all of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anomalies;
 mod audit;
 mod auth;
 mod common;
