@@ -57,8 +57,7 @@ pub struct WorkItemRow {
     pub created_at: DateTime<Utc>,
     pub updated_at: Option<DateTime<Utc>>,
     pub resolved_at: Option<DateTime<Utc>>,
-    /// Its fix versions.
-    pub releases: Json<Vec<NamedRow>>,
+    pub fix_versions: Json<Vec<NamedRow>>,
     /// All it is or was in.
     pub sprints: Json<Vec<NamedRow>>,
 }

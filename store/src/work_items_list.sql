@@ -10,7 +10,7 @@ select
         select jsonb_agg(jsonb_build_object('id', v.id, 'external_id', x.external_id, 'name', v.name) order by x.place)
         from unnest(w.fix_version_external_ids) with ordinality as x (external_id, place)
         left join versions v on v.connection_id = w.connection_id and v.external_id = x.external_id and v.deleted_at is null
-    ), '[]') as "releases!: Json<Vec<NamedRow>>",
+    ), '[]') as "fix_versions!: Json<Vec<NamedRow>>",
     coalesce((
         select jsonb_agg(jsonb_build_object('id', s.id, 'external_id', x.external_id, 'name', s.name) order by x.place)
         from unnest(w.sprint_external_ids) with ordinality as x (external_id, place)

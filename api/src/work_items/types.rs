@@ -69,8 +69,8 @@ pub(crate) struct WorkItemOut {
     assignee: Option<WhoOut>,
     labels: Vec<String>,
     components: Vec<String>,
-    /// Its fix versions: see GET /releases.
-    releases: Vec<NamedOut>,
+    /// The releases it names: see GET /releases.
+    fix_versions: Vec<NamedOut>,
     /// All it is or was in: see GET /sprints.
     sprints: Vec<NamedOut>,
     story_points: Option<f64>,
@@ -201,7 +201,7 @@ impl From<WorkItemListed> for WorkItemOut {
             assignee: listed.assignee.map(WhoOut::from),
             labels: row.labels,
             components: row.components,
-            releases: row.releases.0.into_iter().map(NamedOut::from).collect(),
+            fix_versions: row.fix_versions.0.into_iter().map(NamedOut::from).collect(),
             sprints: row.sprints.0.into_iter().map(NamedOut::from).collect(),
             story_points: row.story_points,
             due_on: row.due_on,

@@ -167,6 +167,6 @@ async fn one_organisation_sees_nothing_of_another() {
         .await;
     let theirs = api.as_other(crate::common::Method::GET, "/work-items/WEB-2", None).await.json();
     assert_eq!((&theirs["title"], &theirs["mentions"]["items"]), (&json!("theirs"), &json!([])), "{theirs}");
-    assert_eq!((&theirs["changelog"]["items"], &theirs["releases"][0]["id"]), (&json!([]), &Value::Null), "{theirs}");
+    assert_eq!((&theirs["changelog"]["items"], &theirs["fix_versions"][0]["id"]), (&json!([]), &Value::Null), "{theirs}");
     assert_eq!(api.get("/work-items/WEB-2").await.json()["title"], "Item 2");
 }

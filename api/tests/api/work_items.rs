@@ -67,7 +67,7 @@ async fn what_a_row_shows() {
     let who = &row["assignee"];
     assert_eq!((&who["display_name"], &who["person_id"], &who["person_name"]), (&json!("Mira"), &json!(work.mira), &json!("Mira Example")));
     assert_eq!((&row["due_on"], &row["created_at"]), (&json!("2030-04-01"), &json!("2030-01-03T00:00:00Z")));
-    assert_eq!(column(row["releases"].as_array().unwrap(), "/name"), [json!("1.0"), json!("1.1"), Value::Null], "one has not come yet");
+    assert_eq!(column(row["fix_versions"].as_array().unwrap(), "/name"), [json!("1.0"), json!("1.1"), Value::Null], "one has not come yet");
     assert_eq!(column(row["sprints"].as_array().unwrap(), "/name"), ["Sprint 1", "Sprint 2"]);
     // what has not come yet is named all the same
     let row = api.get("/work-items?q=item%205").await.items().remove(0);
