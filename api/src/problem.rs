@@ -180,9 +180,10 @@ impl Problem {
         Self { detail: "The bearer token is not known, or has been revoked.".into(), ..Self::no_token() }
     }
 
-    /// `thing` as `connection`.
+    /// `thing` as `connection`, `work item`.
     pub fn not_found(thing: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(ErrorCode::NotFound, format!("There is no {thing} {id}."), format!("List what there is with GET /{thing}s."))
+        let hint = format!("List what there is with GET /{}s.", thing.replace(' ', "-"));
+        Self::new(ErrorCode::NotFound, format!("There is no {thing} {id}."), hint)
     }
 
     pub fn no_route() -> Self {

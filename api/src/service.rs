@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     anomalies::AnomaliesApi, audit::AuditApi, backfill::BackfillApi, census::CensusApi, config::ApiConfig, connections::ConnectionsApi,
-    connectors::ConnectorsApi, control::ControlApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch, events::EventsApi,
-    health::HealthApi, identities::IdentitiesApi, kill_switch::KillSwitchApi, limits::LimitsApi, merge_requests::MergeRequestsApi,
-    metrics::MetricsApi, middleware::Surround, organisation::OrganisationApi, people::PeopleApi, pipelines::PipelinesApi,
-    replay::ReplayApi, routes::Guarded, run_events::RunEventsApi, runs::RunsApi, schedules::SchedulesApi, state::ApiState,
-    streams::StreamsApi, team_kpi::TeamKpiApi,
+    connectors::ConnectorsApi, control::ControlApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch,
+    documents::DocumentsApi, events::EventsApi, health::HealthApi, identities::IdentitiesApi, kill_switch::KillSwitchApi,
+    limits::LimitsApi, merge_requests::MergeRequestsApi, metrics::MetricsApi, middleware::Surround, organisation::OrganisationApi,
+    people::PeopleApi, pipelines::PipelinesApi, releases::ReleasesApi, replay::ReplayApi, routes::Guarded, run_events::RunEventsApi,
+    runs::RunsApi, schedules::SchedulesApi, sprints::SprintsApi, state::ApiState, streams::StreamsApi, team_kpi::TeamKpiApi,
+    work_items::WorkItemsApi,
 };
 
 /// How long requests may take to end once the server stops.
@@ -29,6 +30,8 @@ pub(crate) enum Tag {
     Schedules,
     /// What was synced and what it comes to.
     Team,
+    /// Work items, releases and documents, and what mentions what.
+    Work,
     /// For those who run the server.
     Operations,
 }
@@ -47,6 +50,7 @@ type Resources = (
     MergeRequestsApi,
     PipelinesApi,
     DeploymentsApi,
+    (WorkItemsApi, ReleasesApi, SprintsApi, DocumentsApi),
     (LimitsApi, CensusApi, AnomaliesApi),
     (DeadLettersApi, ReplayApi, AuditApi, OrganisationApi),
 );
@@ -65,6 +69,7 @@ fn resources(state: &ApiState) -> Resources {
         MergeRequestsApi(state.clone()),
         PipelinesApi(state.clone()),
         DeploymentsApi(state.clone()),
+        (WorkItemsApi(state.clone()), ReleasesApi(state.clone()), SprintsApi(state.clone()), DocumentsApi(state.clone())),
         (LimitsApi(state.clone()), CensusApi(state.clone()), AnomaliesApi(state.clone())),
         (DeadLettersApi(state.clone()), ReplayApi(state.clone()), AuditApi(state.clone()), OrganisationApi(state.clone())),
     )

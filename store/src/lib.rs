@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounts;
 pub mod anomalies;
 pub mod audit;
 pub mod backfill;
@@ -10,6 +11,7 @@ pub mod cursors;
 pub mod dead_letters;
 pub mod deployments;
 pub mod detail_queue;
+pub mod documents;
 mod error;
 pub mod figures;
 pub mod identities;
@@ -21,12 +23,14 @@ pub mod kpi_read;
 pub mod leases;
 pub mod letter_drop;
 pub mod matching;
+pub mod mentions;
 pub mod merge_requests;
 pub mod org_runs;
 pub mod organisation;
 mod page;
 pub mod people;
 pub mod pipelines;
+mod places;
 pub mod reconcile;
 pub mod replay;
 pub mod retention;
@@ -41,11 +45,16 @@ pub mod runs_read;
 pub mod scheduled_runs;
 pub mod schedules;
 pub mod seal;
+pub mod sprints;
 pub mod stream_reads;
 pub mod stream_states;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod versions;
+pub mod work_item_history;
+pub mod work_item_keys;
+pub mod work_items;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 

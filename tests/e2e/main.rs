@@ -28,6 +28,7 @@ mod jira;
 mod jira_faults;
 mod kpi;
 mod letters_commit;
+mod mentions;
 mod pause;
 mod people;
 mod proxy;
