@@ -22,7 +22,7 @@ use crate::{
 
 mod types;
 
-use types::{ProgressOut, ReleaseDetailOut, ReleaseItemOut, ReleaseOut, ScopeOut};
+use types::{ProgressOut, ReleaseDetailOut, ReleaseItemOut, ReleaseOut, RuleCountOut, ScopeOut};
 
 pub(crate) struct ReleasesApi(pub ApiState);
 
@@ -69,6 +69,7 @@ impl ReleasesApi {
         Ok(Json(ReleaseDetailOut {
             scope: ScopeOut::new(version.id, &scope),
             progress: ProgressOut::new(&scope),
+            membership: RuleCountOut::all(&scope),
             items: list_of(items, ReleaseItemOut::from),
             release: version.into(),
         }))

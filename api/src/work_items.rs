@@ -21,6 +21,7 @@ use crate::{
 
 mod types;
 
+pub(crate) use types::NamedOut;
 use types::{ChangeOut, LinkOut, StatusCategory, WorkItemDetailOut, WorkItemOut, WorkItemType};
 
 pub(crate) struct WorkItemsApi(pub ApiState);
@@ -43,7 +44,7 @@ impl WorkItemsApi {
         project: Query<Option<String>>,
         /// A connection's id.
         connection: Query<Option<Uuid>>,
-        /// A release's id.
+        /// A release's id: what goes out with it.
         release: Query<Option<i64>>,
         /// A sprint's id.
         sprint: Query<Option<i64>>,
@@ -55,6 +56,8 @@ impl WorkItemsApi {
         assignee_person: Query<Option<Uuid>>,
         /// Updated at or after this time.
         updated_since: Query<Option<Time>>,
+        /// Whether one of its anomalies is open: see GET /anomalies.
+        needs_review: Query<Option<bool>>,
         /// Items on the page; 50 if not given.
         #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<Option<u32>>,
@@ -74,6 +77,7 @@ impl WorkItemsApi {
             epic: epic.0,
             parent: parent.0,
             updated_since: updated_since.0.map(|time| time.0),
+            needs_review: needs_review.0,
         };
         let rows = self.0.config.store.work_items_list(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
         Ok(list(rows, WorkItemOut::from))

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ovia_domain::{ConnectionId, OrgId};
+use sqlx::types::Json;
 
-use crate::{PageOf, PageToken, Store, StoreError, accounts::AccountRow, page::contains_pattern, places::Places};
+use crate::{PageOf, PageToken, Store, StoreError, accounts::AccountRow, page::contains_pattern, places::Places, work_items::NamedRow};
 
 const LIST: &str = "versions";
 const MEMBERS: &str = "version_members";
@@ -39,17 +40,20 @@ pub struct VersionFilter {
     pub archived: Option<bool>,
 }
 
-/// Work items of one kind and status category in a version.
+/// Work items of one kind and status category that one rule put into a version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScopeRow {
     pub kind: String,
     pub status_category: Option<String>,
+    /// What chose the version for them.
+    pub rule: String,
+    pub unambiguous: bool,
     pub items: i64,
     /// Of those that have points; `None` where none has.
     pub points: Option<f64>,
 }
 
-/// A work item in a version, and since when.
+/// A work item that goes out with a version, why, and since when.
 #[derive(Clone, Debug)]
 pub struct MemberRow {
     pub id: i64,
@@ -58,8 +62,11 @@ pub struct MemberRow {
     pub external_id: String,
     pub kind: String,
     pub status_category: Option<String>,
-    /// All its fix versions.
-    pub fix_versions: i64,
+    /// What chose this version for it.
+    pub rule: String,
+    pub unambiguous: bool,
+    /// Versions that were to choose from, this one first.
+    pub candidates: Json<Vec<NamedRow>>,
     /// The last change that put it there; `None` where it was there from the beginning or its changelog is not known.
     pub added_at: Option<DateTime<Utc>>,
     pub added_by_external_id: Option<String>,
@@ -129,14 +136,15 @@ impl Store {
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
-    /// How many work items of which kind and status category are in a version.
+    /// How many work items of which kind and status category go out with a version, and what chose it for them.
     pub async fn version_scope(&self, org_id: OrgId, version: &VersionRow) -> Result<Vec<ScopeRow>, StoreError> {
         let rows = sqlx::query_as!(
             ScopeRow,
-            r#"select kind, status_category, count(*) as "items!", sum(story_points) as points
-            from work_items
-            where org_id = $1 and connection_id = $2 and fix_version_external_ids @> array[$3::text] and deleted_at is null
-            group by kind, status_category order by kind, status_category"#,
+            r#"select w.kind, w.status_category, m.rule, m.unambiguous, count(*) as "items!", sum(w.story_points) as points
+            from release_memberships m
+            join work_items w on w.connection_id = m.connection_id and w.external_id = m.work_item_external_id and w.deleted_at is null
+            where m.org_id = $1 and m.connection_id = $2 and m.version_external_id = $3
+            group by 1, 2, 3, 4 order by 1, 2, 3, 4"#,
             org_id.0,
             version.connection_id.0,
             version.external_id
@@ -155,16 +163,22 @@ impl Store {
         let rows = sqlx::query_as!(
             MemberRow,
             r#"select w.id, w.external_id, w.key, w.title, w.kind, w.status_category,
-                cardinality(w.fix_version_external_ids)::bigint as "fix_versions!",
+                m.rule, m.unambiguous,
+                coalesce((
+                    select jsonb_agg(jsonb_build_object('id', v.id, 'external_id', x.external_id, 'name', v.name) order by x.place)
+                    from unnest(m.candidates) with ordinality as x (external_id, place)
+                    left join versions v on v.connection_id = m.connection_id and v.external_id = x.external_id and v.deleted_at is null
+                ), '[]') as "candidates!: Json<Vec<NamedRow>>",
                 h.created_at as "added_at?", h.author_external_id as "added_by_external_id?"
-            from work_items w
+            from release_memberships m
+            join work_items w on w.connection_id = m.connection_id and w.external_id = m.work_item_external_id and w.deleted_at is null
             left join lateral (
                 select created_at, author_external_id from work_item_changes
                 where org_id = $1 and connection_id = $2 and work_item_external_id = w.external_id and field = 'Fix Version'
                     and to_value = $3 and deleted_at is null
                 order by created_at desc, id desc limit 1
             ) h on true
-            where w.org_id = $1 and w.connection_id = $2 and w.fix_version_external_ids @> array[$3::text] and w.deleted_at is null
+            where m.org_id = $1 and m.connection_id = $2 and m.version_external_id = $3
                 and ($4::bigint is null or w.id < $4)
             order by w.id desc limit $5"#,
             org_id.0,

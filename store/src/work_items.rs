@@ -58,6 +58,14 @@ pub struct WorkItemRow {
     pub updated_at: Option<DateTime<Utc>>,
     pub resolved_at: Option<DateTime<Utc>>,
     pub fix_versions: Json<Vec<NamedRow>>,
+    /// The release it goes out with, and what chose it: `None` where there is none to choose, or no sync has ended yet.
+    pub release_external_id: Option<String>,
+    pub release_id: Option<i64>,
+    pub release_name: Option<String>,
+    pub release_rule: Option<String>,
+    pub release_unambiguous: Option<bool>,
+    /// One of its anomalies is open.
+    pub needs_review: bool,
     /// All it is or was in.
     pub sprints: Json<Vec<NamedRow>>,
 }
@@ -94,7 +102,7 @@ pub struct WorkItemFilter {
     /// Full path or external id.
     pub project: Option<String>,
     pub assignee_person_id: Option<PersonId>,
-    /// A version's id.
+    /// A version's id: what goes out with it.
     pub release_id: Option<i64>,
     pub sprint_id: Option<i64>,
     /// A key: what has this epic as its parent, and what has one of those as its parent.
@@ -102,6 +110,7 @@ pub struct WorkItemFilter {
     /// A key.
     pub parent: Option<String>,
     pub updated_since: Option<DateTime<Utc>>,
+    pub needs_review: Option<bool>,
 }
 
 /// What a filter's names stand for.
@@ -172,6 +181,7 @@ impl Store {
             release,
             sprint_connection,
             sprint,
+            filter.needs_review,
             key.map(|key| key.0.0),
             key.map(|key| key.1),
             limit

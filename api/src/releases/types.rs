@@ -1,11 +1,13 @@
 //! Releases on the wire.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use ovia_store::versions::{MemberListed, ScopeRow, VersionRow};
 use poem_openapi::Object;
 use uuid::Uuid;
 
-use crate::{mentions::WorkItemRefOut, page::ListOf, time::Time, who::WhoOut};
+use crate::{mentions::WorkItemRefOut, page::ListOf, time::Time, who::WhoOut, work_items::NamedOut};
 
 /// What a project plans to release, or has released.
 #[derive(Object)]
@@ -36,6 +38,8 @@ pub(crate) struct ReleaseDetailOut {
     pub release: ReleaseOut,
     pub scope: ScopeOut,
     pub progress: ProgressOut,
+    /// What chose this release for how many of its items.
+    pub membership: Vec<RuleCountOut>,
     /// The first page of what is in it and why. More of it: GET /releases/{id}/items.
     pub items: ListOf<ReleaseItemOut>,
 }
@@ -50,6 +54,16 @@ pub(crate) struct ScopeOut {
     story_points: Option<f64>,
     /// Where to list them: whole work items.
     rows_path: String,
+}
+
+/// Work items that one rule put into a release.
+#[derive(Object)]
+#[oai(rename = "MembershipRule")]
+pub(crate) struct RuleCountOut {
+    /// `fix_version`, `label` …: docs/integrity.md.
+    rule: String,
+    unambiguous: bool,
+    items: i64,
 }
 
 /// Work items of one type.
@@ -82,10 +96,11 @@ pub(crate) struct ProgressOut {
 #[oai(rename = "ReleaseItem")]
 pub(crate) struct ReleaseItemOut {
     work_item: WorkItemRefOut,
-    /// `fix_version`: the work item names the release.
+    /// What chose this release for it: docs/integrity.md.
     rule: String,
-    /// How many releases it names, this one included.
-    releases_named: i64,
+    unambiguous: bool,
+    /// Releases that were to choose from, this one first.
+    candidates: Vec<NamedOut>,
     /// When it was put there last; null where it was made so, or its changelog is not known.
     added_at: Option<Time>,
     added_by: Option<WhoOut>,
@@ -142,6 +157,17 @@ impl ProgressOut {
     }
 }
 
+impl RuleCountOut {
+    /// By the names of the rules.
+    pub fn all(rows: &[ScopeRow]) -> Vec<Self> {
+        let mut counts: BTreeMap<(&str, bool), i64> = BTreeMap::new();
+        for row in rows {
+            *counts.entry((&row.rule, row.unambiguous)).or_default() += row.items;
+        }
+        counts.into_iter().map(|((rule, unambiguous), items)| Self { rule: rule.to_owned(), unambiguous, items }).collect()
+    }
+}
+
 fn items(rows: &[ScopeRow]) -> i64 {
     rows.iter().map(|row| row.items).sum()
 }
@@ -162,8 +188,9 @@ impl From<MemberListed> for ReleaseItemOut {
                 kind: Some(row.kind),
                 status_category: row.status_category,
             },
-            rule: "fix_version".into(),
-            releases_named: row.fix_versions,
+            rule: row.rule,
+            unambiguous: row.unambiguous,
+            candidates: row.candidates.0.into_iter().map(NamedOut::from).collect(),
             added_at: row.added_at.map(Time),
             added_by: listed.added_by.map(WhoOut::from),
         }

@@ -71,6 +71,8 @@ pub(crate) struct WorkItemOut {
     components: Vec<String>,
     /// The releases it names: see GET /releases.
     fix_versions: Vec<NamedOut>,
+    /// The release it goes out with; null where it names none and need not, or no sync has ended yet.
+    release: Option<WorkItemReleaseOut>,
     /// All it is or was in: see GET /sprints.
     sprints: Vec<NamedOut>,
     story_points: Option<f64>,
@@ -78,16 +80,31 @@ pub(crate) struct WorkItemOut {
     created_at: Time,
     updated_at: Option<Time>,
     resolved_at: Option<Time>,
+    /// One of its anomalies is open: see GET /anomalies?key=.
+    needs_review: bool,
+}
+
+/// The release a work item goes out with, and why.
+#[derive(Object)]
+#[oai(rename = "WorkItemRelease")]
+struct WorkItemReleaseOut {
+    /// Null where none could be chosen.
+    id: Option<i64>,
+    external_id: Option<String>,
+    name: Option<String>,
+    /// What chose it: docs/integrity.md.
+    rule: String,
+    unambiguous: bool,
 }
 
 /// A release or a sprint, as work items name it.
 #[derive(Object)]
 #[oai(rename = "Named")]
-struct NamedOut {
+pub(crate) struct NamedOut {
     /// Null until it has been synced itself, as is its name.
-    id: Option<i64>,
-    external_id: String,
-    name: Option<String>,
+    pub id: Option<i64>,
+    pub external_id: String,
+    pub name: Option<String>,
 }
 
 /// One work item, with the first page of what happened to it, of what is below it and of what mentions it.
@@ -178,6 +195,13 @@ impl From<WorkItemListed> for WorkItemOut {
             kind: Some(WorkItemType::Epic.text()),
             status_category: row.epic_status_category,
         });
+        let release = row.release_rule.zip(row.release_unambiguous).map(|(rule, unambiguous)| WorkItemReleaseOut {
+            id: row.release_id,
+            external_id: row.release_external_id,
+            name: row.release_name,
+            rule,
+            unambiguous,
+        });
         Self {
             id: row.id,
             connection_id: row.connection_id.0,
@@ -208,6 +232,8 @@ impl From<WorkItemListed> for WorkItemOut {
             created_at: row.created_at.into(),
             updated_at: row.updated_at.map(Time),
             resolved_at: row.resolved_at.map(Time),
+            needs_review: row.needs_review,
+            release,
         }
     }
 }

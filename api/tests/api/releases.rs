@@ -41,8 +41,10 @@ async fn releases_with_scope_progress_and_evidence() {
     assert_eq!(release["progress"], progress);
     let items = release["items"]["items"].as_array().unwrap();
     assert_eq!(column(items, "/work_item/key"), ["WEB-5", "WEB-4", "WEB-3", "WEB-2"]);
-    assert_eq!(column(items, "/rule"), ["fix_version"; 4]);
-    assert_eq!(column(items, "/releases_named"), [1, 1, 1, 3]);
+    assert_eq!(column(items, "/rule"), ["label", "fix_version", "fix_version", "earliest_fix_version"]);
+    assert_eq!(column(items[3]["candidates"].as_array().unwrap(), "/name"), ["1.0", "1.1"]);
+    let rule = |rule: &str, items: i64| json!({"rule": rule, "unambiguous": true, "items": items});
+    assert_eq!(release["membership"], json!([rule("earliest_fix_version", 1), rule("fix_version", 2), rule("label", 1)]));
     assert_eq!((&items[3]["added_at"], &items[3]["added_by"]["display_name"]), (&json!("2030-01-05T00:00:00Z"), &json!("Mira")));
     assert_eq!((&items[2]["added_at"], &items[2]["added_by"]), (&Value::Null, &Value::Null));
     for limit in [1, 3, 4] {

@@ -68,6 +68,11 @@ pub async fn seed(api: &TestApi) -> Work {
             insert into work_items (org_id, connection_id, external_id, key, project_external_id, title, kind, type_name, status, labels, components,
                 fix_version_external_ids, sprint_external_ids, created_at, deleted_at)
                 values ({jira_row}, '9', 'WEB-9', '7', 'gone', 'task', 'Task', 'x', '{{}}', '{{}}', '{{71}}', '{{41}}', '2030-01-09Z', now());
+            insert into release_memberships (org_id, connection_id, work_item_external_id, version_external_id, rule, candidates, expected, unambiguous) values
+                ({jira_row}, '2', '71', 'earliest_fix_version', '{{71,72}}', true, true), ({jira_row}, '3', '71', 'fix_version', '{{71}}', true, true),
+                ({jira_row}, '4', '71', 'fix_version', '{{71}}', false, true), ({jira_row}, '5', '71', 'label', '{{71}}', false, true),
+                ({jira_row}, '6', '72', 'fix_version', '{{72}}', false, true), ({jira_row}, '9', '71', 'fix_version', '{{71}}', false, true);
+            update work_items set needs_review = true where org_id = '{org}' and external_id = '5';
             insert into work_item_changes (org_id, connection_id, external_id, work_item_external_id, author_external_id, created_at, field,
                 from_value, from_text, to_value, to_text) values
                 ({jira_row}, '2:1:0', '2', 'u1', '2030-01-04Z', 'Key', null, 'OPS-20', null, 'WEB-2'),

@@ -33,7 +33,10 @@ async fn the_list_and_its_filters() {
         (format!("connection={}", work.jira), all.to_vec()),
         (format!("connection={}", work.wiki), vec![]),
         (format!("release={}", release("1.0")), vec!["WEB-5", "WEB-4", "WEB-3", "WEB-2"]),
-        (format!("release={}", release("1.1")), vec!["WEB-6", "WEB-2"]),
+        // WEB-2 names both, and goes out with the earlier one
+        (format!("release={}", release("1.1")), vec!["WEB-6"]),
+        ("needs_review=true".into(), vec!["WEB-5"]),
+        ("needs_review=false&type=task".into(), vec![]),
         ("release=999999".into(), vec![]),
         (format!("sprint={}", sprint("Sprint 2")), vec!["WEB-3", "WEB-2"]),
         ("sprint=999999".into(), vec![]),
@@ -67,6 +70,8 @@ async fn what_a_row_shows() {
     let who = &row["assignee"];
     assert_eq!((&who["display_name"], &who["person_id"], &who["person_name"]), (&json!("Mira"), &json!(work.mira), &json!("Mira Example")));
     assert_eq!((&row["due_on"], &row["created_at"]), (&json!("2030-04-01"), &json!("2030-01-03T00:00:00Z")));
+    let release = json!({"id": row["fix_versions"][0]["id"], "external_id": "71", "name": "1.0", "rule": "earliest_fix_version", "unambiguous": true});
+    assert_eq!((&row["release"], &row["needs_review"]), (&release, &json!(false)));
     assert_eq!(column(row["fix_versions"].as_array().unwrap(), "/name"), [json!("1.0"), json!("1.1"), Value::Null], "one has not come yet");
     assert_eq!(column(row["sprints"].as_array().unwrap(), "/name"), ["Sprint 1", "Sprint 2"]);
     // what has not come yet is named all the same
@@ -187,6 +192,7 @@ async fn parameters_that_cannot_be() {
         ("/work-items?assignee_person=mira", "assignee_person"),
         ("/work-items?updated_since=yesterday", "updated_since"),
         ("/work-items?kind=story", "kind"),
+        ("/work-items?needs_review=maybe", "needs_review"),
         ("/work-items?epic=a%00b", "epic"),
         ("/work-items/WEB-1?connection=x", "connection"),
         ("/releases?released=perhaps", "released"),
