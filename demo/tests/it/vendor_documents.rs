@@ -7,17 +7,12 @@ use serde_json::{Value, json};
 use crate::client::small;
 use crate::site::{Site, confluence, jira};
 
-const FOLDER: &str = "/work/shared/specs";
-
 fn document(name: &str) -> Option<Value> {
-    let folder = std::env::var("OVIA_VENDOR_SPECS").unwrap_or_else(|_| FOLDER.to_owned());
-    match std::fs::read(Path::new(&folder).join(name)) {
-        Ok(bytes) => Some(serde_json::from_slice(&bytes).unwrap()),
-        Err(_) => {
-            eprintln!("SKIPPED: {folder}/{name} is not there");
-            None
-        }
-    }
+    let Ok(bytes) = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs").join(name)) else {
+        eprintln!("skipped: ../shared/specs/{name} is absent");
+        return None;
+    };
+    Some(serde_json::from_slice(&bytes).unwrap())
 }
 
 /// What is wrong with a value; `null` and unknown members are what the services give as well.
