@@ -21,7 +21,7 @@ const FOLLOW_UP_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Pass {
     /// As the company's sources.
     pub connections: Vec<Value>,
-    /// The syncs, the matching runs and the rollups, in the order of their ends.
+    /// Each source's sync, its matching run and its rollup.
     pub runs: Vec<Value>,
     pub first_kpi_at: Instant,
     pub kpis: Vec<Value>,
@@ -34,31 +34,25 @@ pub async fn run(client: &ApiClient, company: &DemoCompany, progress: impl Fn() 
     for source in &company.sources {
         connections.push(connection(client, source).await?);
     }
-    let mut runs = Vec::new();
-    let mut first_kpi_at = None;
-    // The first one alone, for an early KPI; the others side by side.
-    let mut started = Vec::new();
-    for connection in &connections {
-        let sync = sync_id(client, &text(connection, "/id")).await?;
-        if started.is_empty() {
-            runs.push(finished(client, &sync, progress()).await?);
-        }
-        started.push(sync);
+    let [first, others @ ..] = connections.as_slice() else {
+        return Err(CliError::failure("the demo company has no servers"));
+    };
+    // Alone, for an early KPI; the others beside each other.
+    let sync = sync_id(client, &text(first, "/id")).await?;
+    let mut runs = vec![finished(client, &sync, progress()).await?];
+    let mut syncs = Vec::new();
+    for connection in others {
+        syncs.push(sync_id(client, &text(connection, "/id")).await?);
     }
-    for (nth, sync) in started.into_iter().enumerate() {
-        if nth > 0 {
-            runs.push(finished(client, &sync, progress()).await?);
-        }
-        let mut parent = sync;
-        for kind in ["matching", "kpi_rollup"] {
-            parent = follow_up(client, kind, &parent).await?;
-            runs.push(finished(client, &parent, progress()).await?);
-        }
-        first_kpi_at.get_or_insert_with(Instant::now);
+    runs.extend(follow_ups(client, sync, &progress).await?);
+    let first_kpi_at = Instant::now();
+    for sync in syncs {
+        runs.push(finished(client, &sync, progress()).await?);
+        runs.extend(follow_ups(client, sync, &progress).await?);
     }
     let (kpis, _) = page_of(client.get("team/kpi", &[]).await?);
     let people = client.get_all("team/people", &[("limit", "200".to_owned())]).await?;
-    Ok(Pass { connections, runs, first_kpi_at: first_kpi_at.unwrap_or_else(Instant::now), kpis, people })
+    Ok(Pass { connections, runs, first_kpi_at, kpis, people })
 }
 
 /// A source's connection: made once, and moved along when the source had to take another port.
@@ -87,6 +81,16 @@ async fn sync_id(client: &ApiClient, connection: &str) -> CliResult<String> {
 async fn finished(client: &ApiClient, run_id: &str, progress: RunProgress) -> CliResult<Value> {
     let run = watching::watch(client, run_id, progress, |_| Ok(())).await?;
     watching::verdict(&run).map(|()| run)
+}
+
+/// The matching run and the rollup that follow `sync`, once they are over.
+async fn follow_ups(client: &ApiClient, sync: String, progress: &impl Fn() -> RunProgress) -> CliResult<Vec<Value>> {
+    let (mut runs, mut parent) = (Vec::new(), sync);
+    for kind in ["matching", "kpi_rollup"] {
+        parent = follow_up(client, kind, &parent).await?;
+        runs.push(finished(client, &parent, progress()).await?);
+    }
+    Ok(runs)
 }
 
 /// The run of `kind` that `parent` started.
