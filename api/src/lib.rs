@@ -39,6 +39,7 @@ mod state;
 mod streams;
 mod team_kpi;
 mod time;
+mod webhooks;
 mod who;
 
 pub use config::ApiConfig;

@@ -8,11 +8,36 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    audit::AuditApi, backfill::BackfillApi, census::CensusApi, config::ApiConfig, connections::ConnectionsApi, connectors::ConnectorsApi,
-    control::ControlApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch, events::EventsApi, health::HealthApi,
-    identities::IdentitiesApi, kill_switch::KillSwitchApi, limits::LimitsApi, merge_requests::MergeRequestsApi, metrics::MetricsApi,
-    middleware::Surround, organisation::OrganisationApi, people::PeopleApi, pipelines::PipelinesApi, replay::ReplayApi, routes::Guarded,
-    run_events::RunEventsApi, runs::RunsApi, schedules::SchedulesApi, state::ApiState, streams::StreamsApi, team_kpi::TeamKpiApi,
+    audit::AuditApi,
+    backfill::BackfillApi,
+    census::CensusApi,
+    config::ApiConfig,
+    connections::ConnectionsApi,
+    connectors::ConnectorsApi,
+    control::ControlApi,
+    dead_letters::DeadLettersApi,
+    deployments::DeploymentsApi,
+    dispatch,
+    events::EventsApi,
+    health::HealthApi,
+    identities::IdentitiesApi,
+    kill_switch::KillSwitchApi,
+    limits::LimitsApi,
+    merge_requests::MergeRequestsApi,
+    metrics::MetricsApi,
+    middleware::Surround,
+    organisation::OrganisationApi,
+    people::PeopleApi,
+    pipelines::PipelinesApi,
+    replay::ReplayApi,
+    routes::Guarded,
+    run_events::RunEventsApi,
+    runs::RunsApi,
+    schedules::SchedulesApi,
+    state::ApiState,
+    streams::StreamsApi,
+    team_kpi::TeamKpiApi,
+    webhooks::{WebhooksApi, setup::WebhookSetupApi},
 };
 
 /// How long requests may take to end once the server stops.
@@ -46,7 +71,7 @@ type Resources = (
     MergeRequestsApi,
     PipelinesApi,
     DeploymentsApi,
-    (LimitsApi, CensusApi),
+    (LimitsApi, CensusApi, WebhooksApi, WebhookSetupApi),
     (DeadLettersApi, ReplayApi, AuditApi, OrganisationApi),
 );
 
@@ -64,7 +89,7 @@ fn resources(state: &ApiState) -> Resources {
         MergeRequestsApi(state.clone()),
         PipelinesApi(state.clone()),
         DeploymentsApi(state.clone()),
-        (LimitsApi(state.clone()), CensusApi(state.clone())),
+        (LimitsApi(state.clone()), CensusApi(state.clone()), WebhooksApi(state.clone()), WebhookSetupApi(state.clone())),
         (DeadLettersApi(state.clone()), ReplayApi(state.clone()), AuditApi(state.clone()), OrganisationApi(state.clone())),
     )
 }

@@ -44,6 +44,8 @@ pub mod stream_states;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod webhook_deliveries;
+pub mod webhooks;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 

@@ -47,6 +47,10 @@ impl Ingest {
         }
     }
 
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
     pub fn fence(&self) -> i64 {
         self.fence
     }

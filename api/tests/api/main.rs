@@ -15,3 +15,4 @@ mod problems;
 mod runs;
 mod schedules;
 mod tenancy;
+mod webhooks;
