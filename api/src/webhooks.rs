@@ -92,7 +92,7 @@ impl WebhooksApi {
         let new = NewDelivery {
             org_id,
             connection_id,
-            delivery_id: delivery_id(&event.ids, request.headers(), &sent.0),
+            delivery_id: delivery_id(event.ids, request.headers(), &sent.0),
             kind: event.kind,
             item: event.item,
             event_at: event.at,
