@@ -7,6 +7,7 @@ mod connection_check;
 mod connector;
 mod details;
 mod failure;
+mod integrity;
 mod kpi_rollup;
 mod list;
 mod match_identities;

@@ -1,4 +1,5 @@
-//! `ovia.sync_slice`: the streams of a sync, one after the other, until nothing is left or the slice's budget is used up.
+//! `ovia.sync_slice`: the streams of a sync, one after the other, and then the checks of what they brought, until nothing is left or the
+//! slice's budget is used up.
 //!
 //! Which streams are through is in Postgres, as the cursors are: each attempt goes on where the last page commit left the run.
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::{
-    Activities,
+    Activities, integrity,
     slice::{RunOf, Slice, Stop, Walked},
 };
 
@@ -42,7 +43,7 @@ async fn walk(slice: &Slice<'_>, specs: &[StreamSpec], wanted: &[StreamSpec]) ->
             return Ok(stop);
         }
     }
-    Ok(Walked::Complete)
+    integrity::check(slice).await
 }
 
 /// The streams to sync: all, or those that `params.streams` names.

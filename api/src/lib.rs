@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod anomalies;
 mod audit;
 mod auth;
 mod backfill;
@@ -12,6 +13,7 @@ mod control;
 mod dead_letters;
 mod deployments;
 mod dispatch;
+mod documents;
 mod engine_metrics;
 mod events;
 mod health;
@@ -19,6 +21,7 @@ mod identities;
 mod kill_switch;
 mod limits;
 mod live;
+mod mentions;
 mod merge_requests;
 mod metrics;
 mod middleware;
@@ -28,6 +31,7 @@ mod page;
 mod people;
 mod pipelines;
 mod problem;
+mod releases;
 mod replay;
 mod routes;
 mod run_events;
@@ -35,12 +39,14 @@ mod runs;
 mod runs_start;
 mod schedules;
 mod service;
+mod sprints;
 mod state;
 mod streams;
 mod team_kpi;
 mod time;
 mod webhooks;
 mod who;
+mod work_items;
 
 pub use config::ApiConfig;
 pub use engine_metrics::EngineMetrics;

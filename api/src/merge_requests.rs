@@ -1,12 +1,16 @@
 //! `GET /merge-requests`.
 
 use ovia_domain::{ConnectionId, IdentityId, PersonId};
-use ovia_store::merge_requests::{MergeRequestFilter, MergeRequestRow};
+use ovia_store::{
+    mentions::{MentionedRow, Mentioning},
+    merge_requests::{MergeRequestFilter, MergeRequestRow},
+};
 use poem_openapi::{Object, OpenApi, param::Query, payload::Json};
 use uuid::Uuid;
 
 use crate::{
     auth::Caller,
+    mentions::MentionedOut,
     page::{ListOf, list, page},
     problem::Problem,
     service::Tag,
@@ -50,6 +54,8 @@ struct MergeRequestOut {
     changed_files: Option<i64>,
     /// The source cut the diff: the figures are lower bounds.
     size_is_partial: Option<bool>,
+    /// Work items that its title, branch, description and commits mention, by their keys; at most 100.
+    mentions: Vec<MentionedOut>,
 }
 
 pub(crate) struct MergeRequestsApi(pub ApiState);
@@ -108,14 +114,18 @@ impl MergeRequestsApi {
             merged_until: merged_until.0.map(|time| time.0),
             kpi_snapshot_id: kpi_snapshot_id.0,
         };
-        let rows = self.0.config.store.merge_requests_list(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
-        Ok(list(rows, MergeRequestOut::from))
+        let store = &self.0.config.store;
+        let rows = store.merge_requests_list(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
+        let things = rows.items.iter().map(|row| (row.connection_id, row.external_id.as_str()));
+        let mentioned = store.mentioned_in(caller.org_id(), Mentioning::MergeRequests, things).await?;
+        Ok(list(rows, |row| MergeRequestOut::new(mentioned.of(row.connection_id, &row.external_id), row)))
     }
 }
 
-impl From<MergeRequestRow> for MergeRequestOut {
-    fn from(row: MergeRequestRow) -> Self {
+impl MergeRequestOut {
+    fn new(mentioned: &[MentionedRow], row: MergeRequestRow) -> Self {
         Self {
+            mentions: mentioned.iter().map(MentionedOut::from).collect(),
             author: row.author_external_id.map(|external_id| WhoOut {
                 external_id,
                 identity_id: row.author_identity_id,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
 use ovia_domain::{ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source};
 use ovia_store::dead_letters::LetterStatus;
 use ovia_store::run_health::RunHealth;
@@ -39,6 +40,10 @@ named! {
     MetricKey, "Metric";
     LetterStatus, "DeadLetterStatus";
     Overlap, "Overlap";
+    AnomalyRule, "AnomalyRule";
+    AnomalyStatus, "AnomalyStatus";
+    Severity, "AnomalySeverity";
+    SubjectTable, "AnomalyTable";
 }
 
 /// One name of a closed set.

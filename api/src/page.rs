@@ -16,7 +16,12 @@ pub(crate) struct ListOf<T: ParseFromJSON + ToJSON> {
 
 /// A store page as an answer.
 pub(crate) fn list<R, T: ParseFromJSON + ToJSON>(page: PageOf<R>, out: impl Fn(R) -> T) -> Json<ListOf<T>> {
-    Json(ListOf { items: page.items.into_iter().map(out).collect(), next_cursor: page.next_cursor })
+    Json(list_of(page, out))
+}
+
+/// A store page within an answer.
+pub(crate) fn list_of<R, T: ParseFromJSON + ToJSON>(page: PageOf<R>, out: impl Fn(R) -> T) -> ListOf<T> {
+    ListOf { items: page.items.into_iter().map(out).collect(), next_cursor: page.next_cursor }
 }
 
 /// Which page was asked for. The limit has been checked by its parameter's validator.

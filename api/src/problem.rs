@@ -199,9 +199,10 @@ impl Problem {
         Self::new(ErrorCode::NotFound, detail, format!("Set one with PUT /connections/{id}/webhook."))
     }
 
-    /// `thing` as `connection`.
+    /// `thing` as `connection`, `work item`.
     pub fn not_found(thing: &str, id: impl std::fmt::Display) -> Self {
-        Self::new(ErrorCode::NotFound, format!("There is no {thing} {id}."), format!("List what there is with GET /{thing}s."))
+        let hint = format!("List what there is with GET /{}s.", thing.replace(' ', "-"));
+        Self::new(ErrorCode::NotFound, format!("There is no {thing} {id}."), hint)
     }
 
     pub fn no_route() -> Self {

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    anomalies::AnomaliesApi,
     audit::AuditApi,
     backfill::BackfillApi,
     census::CensusApi,
@@ -18,6 +19,7 @@ use crate::{
     dead_letters::DeadLettersApi,
     deployments::DeploymentsApi,
     dispatch,
+    documents::DocumentsApi,
     events::EventsApi,
     health::HealthApi,
     identities::IdentitiesApi,
@@ -29,15 +31,18 @@ use crate::{
     organisation::OrganisationApi,
     people::PeopleApi,
     pipelines::PipelinesApi,
+    releases::ReleasesApi,
     replay::ReplayApi,
     routes::Guarded,
     run_events::RunEventsApi,
     runs::RunsApi,
     schedules::SchedulesApi,
+    sprints::SprintsApi,
     state::ApiState,
     streams::StreamsApi,
     team_kpi::TeamKpiApi,
     webhooks::{WebhooksApi, setup::WebhookSetupApi},
+    work_items::WorkItemsApi,
 };
 
 /// How long requests may take to end once the server stops.
@@ -53,6 +58,8 @@ pub(crate) enum Tag {
     Schedules,
     /// What was synced and what it comes to.
     Team,
+    /// Work items, releases and documents, and what mentions what.
+    Work,
     /// For those who run the server.
     Operations,
 }
@@ -71,7 +78,9 @@ type Resources = (
     MergeRequestsApi,
     PipelinesApi,
     DeploymentsApi,
-    (LimitsApi, CensusApi, WebhooksApi, WebhookSetupApi),
+    (WorkItemsApi, ReleasesApi, SprintsApi, DocumentsApi),
+    (LimitsApi, CensusApi, AnomaliesApi),
+    (WebhooksApi, WebhookSetupApi),
     (DeadLettersApi, ReplayApi, AuditApi, OrganisationApi),
 );
 
@@ -89,7 +98,9 @@ fn resources(state: &ApiState) -> Resources {
         MergeRequestsApi(state.clone()),
         PipelinesApi(state.clone()),
         DeploymentsApi(state.clone()),
-        (LimitsApi(state.clone()), CensusApi(state.clone()), WebhooksApi(state.clone()), WebhookSetupApi(state.clone())),
+        (WorkItemsApi(state.clone()), ReleasesApi(state.clone()), SprintsApi(state.clone()), DocumentsApi(state.clone())),
+        (LimitsApi(state.clone()), CensusApi(state.clone()), AnomaliesApi(state.clone())),
+        (WebhooksApi(state.clone()), WebhookSetupApi(state.clone())),
         (DeadLettersApi(state.clone()), ReplayApi(state.clone()), AuditApi(state.clone()), OrganisationApi(state.clone())),
     )
 }

@@ -1,5 +1,6 @@
 //! Accounts as other resources show them: who wrote, started or deployed something.
 
+use ovia_store::accounts::AccountRow;
 use poem_openapi::Object;
 use uuid::Uuid;
 
@@ -17,4 +18,18 @@ pub(crate) struct WhoOut {
     pub is_bot: Option<bool>,
     pub person_id: Option<Uuid>,
     pub person_name: Option<String>,
+}
+
+impl From<AccountRow> for WhoOut {
+    fn from(row: AccountRow) -> Self {
+        Self {
+            external_id: row.external_id,
+            identity_id: row.identity_id,
+            username: row.username,
+            display_name: row.display_name,
+            is_bot: row.is_bot,
+            person_id: row.person_id,
+            person_name: row.person_name,
+        }
+    }
 }

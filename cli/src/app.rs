@@ -82,6 +82,9 @@ enum Command {
     /// People, as matched from accounts.
     #[command(subcommand)]
     People(commands::people::PeopleCommand),
+    /// Epics, stories, bugs and tasks.
+    #[command(subcommand)]
+    WorkItems(commands::work_items::WorkItemsCommand),
     /// KPIs.
     #[command(subcommand)]
     Kpi(commands::kpi::KpiCommand),
@@ -113,6 +116,7 @@ pub async fn run() -> CliResult {
         Command::Replay(args) => commands::replay::run(&global, &args).await,
         Command::Audit(command) => commands::audit::run(&global, &command).await,
         Command::People(command) => commands::people::run(&global, &command).await,
+        Command::WorkItems(command) => commands::work_items::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
     }
 }

@@ -120,20 +120,26 @@ fn a_demo_is_complete_and_a_second_one_finds_nothing_new() {
     };
     let first = demo();
     let kinds: Vec<&str> = first["runs"].as_array().unwrap().iter().map(|run| run["kind"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["sync", "matching", "kpi_rollup"]);
+    assert_eq!(kinds, ["sync", "matching", "kpi_rollup"].repeat(3));
+    let sources: Vec<&str> = first["runs"].as_array().unwrap().iter().filter_map(|run| run["source"].as_str()).collect();
+    assert_eq!(sources, ["gitlab", "jira", "confluence"]);
     assert!(first["runs"].as_array().unwrap().iter().all(|run| run["status"] == "succeeded"));
     assert!(first["runs"][0]["counts"]["inserted"].as_i64().unwrap() > 500);
     assert_eq!(first["kpis"].as_array().unwrap().len(), 6);
+    let [people, accounts] = ["people", "accounts"].map(|name| first[name].as_u64().unwrap());
+    assert!(accounts > 2 * people, "{accounts} accounts of {people} people in three sources");
     for name in ["api_url", "docs_url", "token", "temporal_ui_url", "temporal_run_url"] {
         assert!(!first[name].as_str().unwrap().is_empty(), "{name}");
     }
     assert!(!is_listening(first["api_url"].as_str().unwrap()));
 
     let second = demo();
-    assert_eq!(second["connection"]["id"], first["connection"]["id"]);
+    let ids = |shown: &Value| shown["connections"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&second), ids(&first));
     assert_eq!(second["token"], first["token"]);
-    assert_eq!(second["runs"][0]["counts"]["inserted"], 0);
-    assert_eq!(second["runs"][0]["counts"]["updated"], 0);
+    for sync in second["runs"].as_array().unwrap().iter().filter(|run| run["kind"] == "sync") {
+        assert_eq!([&sync["counts"]["inserted"], &sync["counts"]["updated"]], [0, 0], "{sync}");
+    }
     assert_eq!(second["kpis"].as_array().unwrap().len(), 6);
 }
 

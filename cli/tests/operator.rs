@@ -105,6 +105,34 @@ async fn all_follows_the_cursor() {
 }
 
 #[tokio::test]
+async fn a_work_item_is_shown_with_what_mentions_it() {
+    let server = MockServer::start().await;
+    let item = json!({"key": "WEB-2", "title": "Faster search", "type": "story", "type_name": "Story", "status": "Doing",
+        "epic": {"key": "WEB-1"}, "assignee": {"external_id": "u1", "display_name": "Mira", "person_name": null}, "fix_versions": [{"name": null, "external_id": "71"}]});
+    let mut whole = item.clone();
+    let mention = json!({"place": "commit", "merge_request": {"project": "acme/web", "number": 4}, "commit": {"sha": "1a2b3c4d5e", "title": "For WEB-2"}, "document": null});
+    whole["mentions"] = json!({"items": [mention], "next_cursor": "more"});
+    whole["children"] = json!({"items": [], "next_cursor": null});
+    Mock::given(path("/work-items"))
+        .and(query_param("type", "story"))
+        .and(query_param("status_category", "in_progress"))
+        .and(query_param("epic", "WEB-1"))
+        .respond_with(list(json!([item]), Value::Null))
+        .expect(1)
+        .mount(&server)
+        .await;
+    mock(&server, "GET", "/work-items/WEB-2", ResponseTemplate::new(200).set_body_json(&whole)).await;
+    let arguments = ["work-items", "list", "--type", "story", "--status-category", "in_progress", "--epic", "WEB-1"];
+    let text = stdout(&run(ovia(&server, &arguments)).await);
+    assert!(text.contains("WEB-2") && text.contains("Mira"), "{text}");
+    let text = stdout(&run(ovia(&server, &["work-items", "show", "WEB-2"])).await);
+    assert!(text.contains("acme/web !4 1a2b3c4d ") && text.contains("Mentioned in (there are more)") && text.contains("71"), "{text}");
+    assert!(!text.contains("Below it"), "{text}");
+    let wrong = run(ovia(&server, &["work-items", "show", "../runs"])).await;
+    assert_eq!(wrong.status.code(), Some(2), "{}", stderr(&wrong));
+}
+
+#[tokio::test]
 async fn kpis_say_no_data_and_not_zero() {
     let server = MockServer::start().await;
     let window = json!({"kind": "trailing_30_days", "start": "2026-02-01T00:00:00Z", "end": "2026-03-03T00:00:00Z"});

@@ -8,10 +8,10 @@ mod truth;
 mod wire;
 
 pub use atlassian::{
-    AccountGroupRow, AccountMembershipRow, AccountRow, BoardRow, Confluence, ConfluenceServer, ConfluenceTruth, DocumentCommentRow,
-    DocumentRow, DocumentVersionRow, Jira, JiraProjectRow, JiraServer, JiraTruth, PersonAcross, PlantedTruth, PointsLimit, ReferencesRow,
-    ReleaseMembershipTruth, SiteOptions, SpaceRow, SprintRow, VersionRow, WorkItemChangeRow, WorkItemFieldRow, WorkItemLinkRow,
-    WorkItemRow, WorkItemStatusRow, WorklogRow,
+    AccountGroupRow, AccountMembershipRow, AccountRow, AnomalyTruth, BoardRow, Confluence, ConfluenceServer, ConfluenceTruth,
+    DocumentCommentRow, DocumentRow, DocumentVersionRow, Jira, JiraProjectRow, JiraServer, JiraTruth, PersonAcross, PlantedTruth,
+    PointsLimit, ReferencesRow, ReleaseMembershipTruth, SiteOptions, SpaceRow, SprintRow, VersionRow, WorkItemChangeRow, WorkItemFieldRow,
+    WorkItemLinkRow, WorkItemRow, WorkItemStatusRow, WorklogRow,
 };
 pub use bench::{BenchOptions, BenchServer};
 pub use company::{Company, CompanyOptions, CompanySize};

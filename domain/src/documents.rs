@@ -89,7 +89,8 @@ pub struct DocumentComment {
 /// Keys of work items found in one thing: replaces what was found in it before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct References {
-    /// The table of what they were found in, `merge_requests` or `documents`, and its external id: `{table}:{id}:{place}`.
+    /// The table of what they were found in, `merge_requests` or `documents`, and its external id: `{table}:{id}:{place}`. Of a merge
+    /// request's commit, `:{sha}` behind it.
     pub external_id: String,
     pub from_table: String,
     pub from_external_id: String,

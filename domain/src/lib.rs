@@ -5,6 +5,7 @@ pub mod documents;
 pub mod entities;
 pub mod error_code;
 pub mod ids;
+pub mod integrity;
 pub mod item;
 pub mod metric;
 pub mod record;

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod accounts;
+pub mod anomalies;
 pub mod audit;
 pub mod backfill;
 pub mod budgets;
@@ -9,22 +11,26 @@ pub mod cursors;
 pub mod dead_letters;
 pub mod deployments;
 pub mod detail_queue;
+pub mod documents;
 mod error;
 pub mod figures;
 pub mod identities;
 pub mod ingest;
+pub mod integrity;
 pub mod kill_switch;
 pub mod kpi;
 pub mod kpi_read;
 pub mod leases;
 pub mod letter_drop;
 pub mod matching;
+pub mod mentions;
 pub mod merge_requests;
 pub mod org_runs;
 pub mod organisation;
 mod page;
 pub mod people;
 pub mod pipelines;
+mod places;
 pub mod reconcile;
 pub mod replay;
 pub mod retention;
@@ -39,13 +45,18 @@ pub mod runs_read;
 pub mod scheduled_runs;
 pub mod schedules;
 pub mod seal;
+pub mod sprints;
 pub mod stream_reads;
 pub mod stream_states;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod versions;
 pub mod webhook_deliveries;
 pub mod webhooks;
+pub mod work_item_history;
+pub mod work_item_keys;
+pub mod work_items;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 

@@ -26,6 +26,8 @@ pub enum Aged {
     Runs,
     /// Resolved ones.
     DeadLetters,
+    /// Resolved ones.
+    Anomalies,
     AuditEvents,
     /// Items written per hour, for "in the last 24 h".
     IngestHours,
@@ -35,10 +37,11 @@ pub enum Aged {
 }
 
 impl Aged {
-    pub const ALL: [Aged; 7] = [
+    pub const ALL: [Aged; 8] = [
         Self::CensusIds,
         Self::Runs,
         Self::DeadLetters,
+        Self::Anomalies,
         Self::AuditEvents,
         Self::IngestHours,
         Self::RequestMinutes,
@@ -54,6 +57,7 @@ impl Store {
             Aged::CensusIds => vec![("census_ids", census_ids_delete(&mut tx, org).await?)],
             Aged::Runs => runs_delete(&mut tx, org).await?,
             Aged::DeadLetters => vec![("dead_letters", dead_letters_delete(&mut tx, org).await?)],
+            Aged::Anomalies => vec![("anomalies", anomalies_delete(&mut tx, org).await?)],
             Aged::AuditEvents => vec![("audit_events", audit_events_delete(&mut tx, org).await?)],
             Aged::IngestHours => vec![("stream_ingest_hours", ingest_hours_delete(&mut tx, org).await?)],
             Aged::RequestMinutes => vec![("org_request_minutes", request_minutes_delete(&mut tx, org).await?)],
@@ -140,6 +144,20 @@ async fn dead_letters_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, S
         r#"delete from dead_letters where ctid = any (array(
                select ctid from dead_letters
                where org_id = $1 and status <> 'open'
+                   and resolved_at < now() - make_interval(days => (select retention_days from organisations where id = $1))
+               limit $2
+           ))"#,
+        org.0,
+        ROWS
+    );
+    Ok(deleted.execute(tx).await?.rows_affected())
+}
+
+async fn anomalies_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, StoreError> {
+    let deleted = sqlx::query!(
+        r#"delete from anomalies where ctid = any (array(
+               select ctid from anomalies
+               where org_id = $1 and status = 'resolved'
                    and resolved_at < now() - make_interval(days => (select retention_days from organisations where id = $1))
                limit $2
            ))"#,

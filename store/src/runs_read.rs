@@ -63,6 +63,9 @@ pub struct RunStreamRow {
     pub note: Option<String>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
+    /// Rows of the stream that break a rule, once the run has checked them.
+    #[serde(default)]
+    pub flagged: i64,
     /// Records fetched per second over the last minute, while it is running.
     #[serde(default)]
     pub rows_per_second: Option<f64>,
@@ -76,6 +79,11 @@ impl RunRow {
             sum.add(&stream.counts());
         }
         sum
+    }
+
+    /// Rows that break a rule, over all streams.
+    pub fn flagged(&self) -> i64 {
+        self.streams.iter().map(|stream| stream.flagged).sum()
     }
 }
 

@@ -5,6 +5,7 @@ use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, Entity, IdentityRef, 
 use ovia_store::{
     StoreError,
     ingest::{Cursor, PageCommit},
+    integrity::IntegrityAttempt,
     leases::IngestClass,
     runs::NewRun,
 };
@@ -49,6 +50,11 @@ impl Ingest {
 
     pub fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// The run, its connection and its fence: what the checks of a run need.
+    pub fn attempt(&self) -> IntegrityAttempt {
+        IntegrityAttempt { org: self.app.org, connection: self.connection, run: self.run, fence: self.fence }
     }
 
     pub fn fence(&self) -> i64 {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::ingest::{Ingest, at, record};
 
-fn work_item(title: &str, minutes: i64) -> WorkItem {
+pub fn work_item(title: &str, minutes: i64) -> WorkItem {
     WorkItem {
         external_id: "1".into(),
         key: "WEB-1".into(),
@@ -89,6 +89,30 @@ async fn an_older_payload_never_replaces_a_newer_row() {
     let entities = vec![Entity::WorkItem(WorkItem { updated_at: None, ..work_item("timeless", 0) })];
     store.page_commit(&ingest.page(&[record("x", json!({"title": "timeless"}), entities)])).await.unwrap();
     assert_eq!(titles().await.0, json!("timeless"));
+}
+
+#[tokio::test]
+async fn a_place_without_keys_has_a_row_only_where_it_had_some() {
+    let ingest = Ingest::start().await;
+    let commit = async |place: &str, keys: &[&str]| {
+        let found = References {
+            external_id: format!("merge_requests:2:{place}"),
+            from_table: "merge_requests".into(),
+            from_external_id: "2".into(),
+            place: place.into(),
+            keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        };
+        let raw = json!({"place": place, "keys": keys});
+        ingest.app.store.page_commit(&ingest.page(&[record("2", raw, vec![Entity::References(found)])])).await.unwrap();
+        state::rows(&ingest.app.store, "references_found").await
+    };
+    assert!(commit("title", &[]).await.is_empty());
+    let mentioned = commit("title", &["WEB-1", "WEB-2"]).await;
+    assert_eq!(mentioned["merge_requests:2:title"]["keys"], json!(["WEB-1", "WEB-2"]));
+    assert_eq!(commit("branch", &[]).await.len(), 1);
+    let taken_back = commit("title", &[]).await;
+    assert_eq!(taken_back["merge_requests:2:title"]["keys"], json!([]));
+    assert_eq!(commit("title", &["WEB-3"]).await["merge_requests:2:title"]["keys"], json!(["WEB-3"]));
 }
 
 /// One of each: every statement fits its table.

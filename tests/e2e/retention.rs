@@ -28,6 +28,10 @@ async fn old_runs_go_and_newer_ones_stay() {
          insert into dead_letters (org_id, connection_id, run_id, stream, payload, payload_hash, reason, status, resolved_at)
              select '{org}', '{connection}', '{connection}', 's', n::text, n::text::bytea, 'r', case when n = 100 then 'open' else 'dropped' end,
                  case when n <> 100 then now() - n * interval '1 day' end from generate_series(1, 100) n;
+         insert into anomalies (org_id, connection_id, rule, severity, subject_table, external_id, explanation, status, resolved_at, first_run_id,
+             last_run_id)
+             select '{org}', '{connection}', 'orphan_parent', 'warning', 'work_items', n::text, 'e', case when n = 100 then 'open' else 'resolved' end,
+                 case when n <> 100 then now() - n * interval '1 day' end, '{connection}', '{connection}' from generate_series(1, 100) n;
          insert into audit_events (org_id, at, actor, action, subject_kind, subject_id)
              select '{org}', now() - n * interval '1 year', 'token:x', 'run.start', 'run', '' from generate_series(0, 3) n;
          insert into stream_ingest_hours (org_id, connection_id, stream, hour, items)
@@ -49,6 +53,8 @@ async fn old_runs_go_and_newer_ones_stay() {
     assert_eq!(count("census_ids").await, 0, "a census that has ended needs none");
     assert_eq!(count("dead_letters where status = 'open'").await, 1);
     assert_eq!(count("dead_letters where status = 'dropped'").await, 39);
+    assert_eq!(count("anomalies where status = 'open'").await, 1);
+    assert_eq!(count("anomalies where status = 'resolved'").await, 39);
     assert_eq!(count("audit_events where actor = 'token:x'").await, 2);
     assert_eq!(count("stream_ingest_hours").await, 48);
     assert_eq!(count("org_request_minutes").await, 24);

@@ -90,7 +90,7 @@ pub(crate) struct RunOut {
     progress: Vec<StreamOut>,
     /// Why it failed, or what is missing from a `degraded` run.
     error: Option<RunErrorOut>,
-    /// What a matching or rollup run found, by name.
+    /// What the run found, by name: of matching, rollups and retention; of syncs of work items, `integrity`.
     result: Option<Value>,
     retry_of: Option<Uuid>,
     parent_run_id: Option<Uuid>,
@@ -119,6 +119,8 @@ struct CountsOut {
     dead_lettered: i64,
     /// HTTP requests sent to the source, retries included.
     requests: i64,
+    /// Rows that break a rule, when the run had checked them: see GET /anomalies.
+    flagged: i64,
 }
 
 /// How far one stream is.
@@ -135,6 +137,8 @@ struct StreamOut {
     deleted: i64,
     dead_lettered: i64,
     requests: i64,
+    /// Rows that break a rule, when the run had checked them.
+    flagged: i64,
     /// Records the source announced, where it did.
     total_hint: Option<i64>,
     /// 0 to 100; null while nobody knows the total.
@@ -161,7 +165,7 @@ pub(crate) struct RunErrorOut {
 
 impl RunOut {
     pub fn new(row: RunRow, state: &ApiState) -> Self {
-        let counts = row.counts().into();
+        let counts = CountsOut::new(row.counts(), row.flagged());
         let health = HealthOut::of(&row);
         Self {
             id: row.id.0,
@@ -203,8 +207,8 @@ impl RunOut {
     }
 }
 
-impl From<RunCounts> for CountsOut {
-    fn from(counts: RunCounts) -> Self {
+impl CountsOut {
+    fn new(counts: RunCounts, flagged: i64) -> Self {
         Self {
             fetched: counts.fetched,
             inserted: counts.inserted,
@@ -213,6 +217,7 @@ impl From<RunCounts> for CountsOut {
             deleted: counts.deleted,
             dead_lettered: counts.dead_lettered,
             requests: counts.requests,
+            flagged,
         }
     }
 }
@@ -232,6 +237,7 @@ impl From<RunStreamRow> for StreamOut {
             deleted: row.deleted,
             dead_lettered: row.dead_lettered,
             requests: row.requests,
+            flagged: row.flagged,
             total_hint: row.total_hint,
             note: row.note,
             started_at: row.started_at.map(Time),

@@ -5,6 +5,10 @@ use crate::common::{Answer, Method, TestApi};
 const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/admin/kill-switch"),
     (Method::PUT, "/admin/kill-switch"),
+    (Method::GET, "/anomalies"),
+    (Method::GET, "/anomalies/01890000-0000-7000-8000-000000000001"),
+    (Method::POST, "/anomalies/01890000-0000-7000-8000-000000000001/acknowledge"),
+    (Method::POST, "/anomalies/01890000-0000-7000-8000-000000000001/reopen"),
     (Method::GET, "/audit-events"),
     (Method::GET, "/connections"),
     (Method::POST, "/connections"),
@@ -34,12 +38,16 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::POST, "/dead-letters/replay"),
     (Method::GET, "/dead-letters/01890000-0000-7000-8000-000000000001"),
     (Method::GET, "/deployments"),
+    (Method::GET, "/documents"),
     (Method::GET, "/events"),
     (Method::GET, "/identities"),
     (Method::GET, "/merge-requests"),
     (Method::GET, "/organisation"),
     (Method::PATCH, "/organisation"),
     (Method::GET, "/pipelines"),
+    (Method::GET, "/releases"),
+    (Method::GET, "/releases/01890000-0000-7000-8000-000000000001"),
+    (Method::GET, "/releases/01890000-0000-7000-8000-000000000001/items"),
     (Method::GET, "/runs"),
     (Method::POST, "/runs"),
     (Method::GET, "/runs/01890000-0000-7000-8000-000000000001"),
@@ -53,10 +61,15 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/schedules/matching"),
     (Method::PUT, "/schedules/matching"),
     (Method::POST, "/schedules/matching/trigger"),
+    (Method::GET, "/sprints"),
     (Method::GET, "/team/kpi"),
     (Method::GET, "/team/kpi/history"),
     (Method::GET, "/team/kpi/risks"),
     (Method::GET, "/team/people"),
+    (Method::GET, "/work-items"),
+    (Method::GET, "/work-items/WEB-1"),
+    (Method::GET, "/work-items/WEB-1/changelog"),
+    (Method::GET, "/work-items/WEB-1/mentions"),
 ];
 
 /// The list above is the document's: a new path cannot be forgotten here.
@@ -77,7 +90,9 @@ fn every_documented_operation_is_covered() {
         .map(|(method, path)| {
             format!(
                 "{method} {}",
-                path.replace("01890000-0000-7000-8000-000000000001", "{id}").replace("/schedules/matching", "/schedules/{kind}")
+                path.replace("01890000-0000-7000-8000-000000000001", "{id}")
+                    .replace("/schedules/matching", "/schedules/{kind}")
+                    .replace("WEB-1", "{key}")
             )
         })
         .collect();

@@ -1,6 +1,7 @@
 //! The service over a real Postgres and a mocked Temporal: one file per resource, and the rules that hold for all of them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anomalies;
 mod audit;
 mod auth;
 mod common;
@@ -12,7 +13,10 @@ mod lists;
 mod live;
 mod operations;
 mod problems;
+mod releases;
 mod runs;
 mod schedules;
 mod tenancy;
 mod webhooks;
+mod work;
+mod work_items;

@@ -75,6 +75,10 @@ async fn parameters_that_cannot_be() {
         "/merge-requests",
         "/pipelines",
         "/deployments",
+        "/work-items",
+        "/releases",
+        "/sprints",
+        "/documents",
     ] {
         for (query, field) in [
             ("limit=0", "limit"),
@@ -88,7 +92,7 @@ async fn parameters_that_cannot_be() {
             api.get(&format!("{path}?{query}")).await.names_field(field);
         }
     }
-    for path in ["/team/people", "/identities", "/merge-requests"] {
+    for path in ["/team/people", "/identities", "/merge-requests", "/work-items", "/releases", "/documents"] {
         api.get(&format!("{path}?q=a%00b")).await.names_field("q");
         // invalid UTF-8 and wildcards are text like any other
         for q in ["%ff", "%25", "_", "%5C", "'%20or%201=1--", "%F0%9F%A6%80"] {

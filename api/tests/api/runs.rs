@@ -38,7 +38,7 @@ async fn progress_and_errors_are_shown() {
     api.db
         .sql(&format!(
             "update run_streams set status = 'done', fetched = 12, inserted = 10, unchanged = 2, requests = 3 where run_id = '{run}' and stream = 'projects';
-            update run_streams set status = 'running', fetched = 50, updated = 50, requests = 1, total_hint = 200 where run_id = '{run}' and stream = 'issues';
+            update run_streams set status = 'running', fetched = 50, updated = 50, requests = 1, flagged = 3, total_hint = 200 where run_id = '{run}' and stream = 'issues';
             update runs set status = 'waiting', waiting_until = '2026-02-03T04:05:06Z',
                 error = '{{\"code\":\"RATE_LIMITED\",\"message\":\"m\",\"hint\":\"h\",\"request\":\"GET /x\"}}' where id = '{run}'"
         ))
@@ -47,7 +47,7 @@ async fn progress_and_errors_are_shown() {
     assert_eq!((&shown["status"], &shown["waiting_until"]), (&json!("waiting"), &json!("2026-02-03T04:05:06Z")));
     assert_eq!(
         shown["counts"],
-        json!({"fetched": 62, "inserted": 10, "updated": 50, "unchanged": 2, "deleted": 0, "dead_lettered": 0, "requests": 4})
+        json!({"fetched": 62, "inserted": 10, "updated": 50, "unchanged": 2, "deleted": 0, "dead_lettered": 0, "requests": 4, "flagged": 3})
     );
     let progress: Vec<_> =
         shown["progress"].as_array().unwrap().iter().map(|stream| (stream["stream"].clone(), stream["percent"].clone())).collect();

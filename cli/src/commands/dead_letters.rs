@@ -132,7 +132,7 @@ pub async fn run(global: &Global, command: &DeadLettersCommand) -> CliResult {
     match command {
         DeadLettersCommand::List(args) => list(&client, args, global.json).await,
         DeadLettersCommand::Counts(args) => {
-            let query = connection_filter(&client, args.connection.as_deref()).await?;
+            let query = reference::connection_filter(&client, args.connection.as_deref()).await?;
             let all = client.get_all("dead-letters/counts", &query).await?;
             Listing { path: "", query: Vec::new(), columns: COUNT_COLUMNS, when_empty: "No open dead letters." }.print(
                 &all,
@@ -148,18 +148,11 @@ pub async fn run(global: &Global, command: &DeadLettersCommand) -> CliResult {
 
 async fn list(client: &ApiClient, args: &ListArgs, json: bool) -> CliResult {
     let mut query = filters(&[("stream", &args.stream), ("reason", &args.reason), ("since", &args.since)]);
-    query.extend(connection_filter(client, args.connection.as_deref()).await?);
+    query.extend(reference::connection_filter(client, args.connection.as_deref()).await?);
     if !matches!(args.status, Status::All) {
         query.extend(args.status.to_possible_value().map(|value| ("status", value.get_name().to_owned())));
     }
     Listing { path: "dead-letters", query, columns: COLUMNS, when_empty: "No dead letters." }.show(client, &args.paging, json).await
-}
-
-async fn connection_filter(client: &ApiClient, name: Option<&str>) -> CliResult<Vec<(&'static str, String)>> {
-    match name {
-        Some(name) => Ok(vec![("connection", text(&reference::connection(client, name).await?, "/id"))]),
-        None => Ok(Vec::new()),
-    }
 }
 
 fn show(letter: &Value, json: bool) -> CliResult {

@@ -72,7 +72,8 @@ async fn show(global: &Global, args: &DemoArgs, environment: &Environment, start
     let company = DemoCompany::start(&environment.files, args.size).await?;
     eprintln!("Connecting to it, syncing, matching, rolling up.");
     let pass: Pass = demo_pass::run(&environment.client, &company, || RunProgress::new(false)).await?;
-    let summary = Summary::new(environment, &company, pass, started_at.elapsed());
+    let to_first_kpi = pass.first_kpi_at - started_at;
+    let summary = Summary::new(environment, &company, pass, to_first_kpi);
     if global.json {
         print_json(&summary)?;
     } else {

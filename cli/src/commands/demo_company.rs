@@ -1,6 +1,6 @@
-//! The demo company as a server, the same one at every start on a data directory.
+//! The demo company as servers (a GitLab, a Jira and a Confluence), the same ones at every start on a data directory.
 //!
-//! Its present, its token and its port are kept in `demo.json`: a second start finds nothing new to sync.
+//! Its present, its tokens and its ports are kept in `demo.json`: a second start finds nothing new to sync.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -8,9 +8,10 @@ use std::{
 };
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use ovia_demo::{Company, CompanyOptions, CompanySize, DemoServer, RateLimit, ServerOptions};
+use ovia_demo::{Company, CompanyOptions, CompanySize, ConfluenceServer, DemoServer, JiraServer, RateLimit, ServerOptions, SiteOptions};
 use ovia_engines::free_port;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::demo::Size;
 use crate::{
@@ -21,12 +22,28 @@ use crate::{
 const FILE: &str = "demo.json";
 const SEED: u64 = 42;
 
-/// A running demo company. Stops when dropped.
+/// A running demo company. Its servers stop when it is dropped.
 pub struct DemoCompany {
+    /// The GitLab first: the KPIs come from it.
+    pub sources: Vec<DemoSource>,
+    _servers: Servers,
+}
+
+/// One of the company's servers, as a connection wants it.
+#[derive(Debug, Serialize)]
+pub struct DemoSource {
+    pub source: &'static str,
+    /// The connection's name.
+    pub name: &'static str,
     pub base_url: String,
-    pub token: String,
-    pub group: String,
-    _server: DemoServer,
+    pub credentials: Value,
+    pub settings: Value,
+}
+
+struct Servers {
+    gitlab: DemoServer,
+    jira: JiraServer,
+    confluence: ConfluenceServer,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +51,16 @@ struct DemoFile {
     seed: u64,
     as_of: DateTime<Utc>,
     small: bool,
+    /// The GitLab's.
     token: String,
     port: u16,
+    /// Of both Atlassian sites.
+    #[serde(default = "new_api_token")]
+    api_token: String,
+    #[serde(default)]
+    jira_port: u16,
+    #[serde(default)]
+    confluence_port: u16,
 }
 
 impl DemoCompany {
@@ -47,13 +72,15 @@ impl DemoCompany {
             None => new_file(size)?,
         };
         file.port = free_port(&[file.port])?;
+        file.jira_port = free_port(&[file.jira_port])?;
+        file.confluence_port = free_port(&[file.confluence_port])?;
         files.json_write(FILE, &file)?;
         let began = Instant::now();
         // Generating and rendering is seconds of work without a pause.
-        let server = tokio::task::spawn_blocking(move || server_start(&file)).await;
-        let server = server.map_err(|error| CliError::failure(format!("failed to make the demo company: {error}")))??;
+        let servers = tokio::task::spawn_blocking(move || Servers::start(&file)).await;
+        let servers = servers.map_err(|error| CliError::failure(format!("failed to make the demo company: {error}")))??;
         tracing::info!(seconds = began.elapsed().as_secs_f32(), "the demo company is ready");
-        Ok(Self { base_url: server.base_url().to_owned(), token: server.token().to_owned(), group: server.top_group(), _server: server })
+        Ok(Self { sources: servers.sources(), _servers: servers })
     }
 }
 
@@ -61,14 +88,55 @@ fn new_file(size: Size) -> CliResult<DemoFile> {
     let as_of =
         Utc::now().duration_trunc(TimeDelta::days(1)).map_err(|error| CliError::failure(format!("failed to read the clock: {error}")))?;
     let token = format!("glpat-demo-{}", uuid::Uuid::new_v4().simple());
-    Ok(DemoFile { seed: SEED, as_of, small: size == Size::Small, token, port: 0 })
+    let small = size == Size::Small;
+    Ok(DemoFile { seed: SEED, as_of, small, token, port: 0, api_token: new_api_token(), jira_port: 0, confluence_port: 0 })
 }
 
-fn server_start(file: &DemoFile) -> anyhow::Result<DemoServer> {
-    let size = if file.small { CompanySize::small() } else { CompanySize::full() };
-    let company = Company::generate(&CompanyOptions { seed: file.seed, as_of: file.as_of, size });
-    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, file.port));
-    // The usual limit of 2,000 a minute would make the first sync wait for minutes; the tests cover it.
-    let rate_limit = Some(RateLimit { requests: 1_000_000, per: Duration::from_secs(60) });
-    DemoServer::start(company, ServerOptions { addr, token: file.token.clone(), rate_limit, ..ServerOptions::default() })
+fn new_api_token() -> String {
+    format!("ATATT-demo-{}", uuid::Uuid::new_v4().simple())
+}
+
+impl Servers {
+    fn start(file: &DemoFile) -> anyhow::Result<Self> {
+        let size = if file.small { CompanySize::small() } else { CompanySize::full() };
+        let company = Company::generate(&CompanyOptions { seed: file.seed, as_of: file.as_of, size });
+        let site = |port| SiteOptions { addr: local(port), api_token: file.api_token.clone(), ..SiteOptions::default() };
+        let jira = JiraServer::start(&company, site(file.jira_port))?;
+        let confluence = ConfluenceServer::start(&company, site(file.confluence_port))?;
+        // The usual limit of 2,000 a minute would make the first sync wait for minutes; the tests cover it.
+        let rate_limit = Some(RateLimit { requests: 1_000_000, per: Duration::from_secs(60) });
+        let options = ServerOptions { addr: local(file.port), token: file.token.clone(), rate_limit, ..ServerOptions::default() };
+        Ok(Self { gitlab: DemoServer::start(company, options)?, jira, confluence })
+    }
+
+    fn sources(&self) -> Vec<DemoSource> {
+        let Self { gitlab, jira, confluence } = self;
+        vec![
+            DemoSource {
+                source: "gitlab",
+                name: "demo company",
+                base_url: gitlab.base_url().to_owned(),
+                credentials: json!({"token": gitlab.token()}),
+                settings: json!({"groups": [gitlab.top_group()]}),
+            },
+            DemoSource {
+                source: "jira",
+                name: "demo company's Jira",
+                base_url: jira.base_url().to_owned(),
+                credentials: jira.credentials(),
+                settings: json!({"project_keys": jira.project_keys()}),
+            },
+            DemoSource {
+                source: "confluence",
+                name: "demo company's Confluence",
+                base_url: confluence.base_url().to_owned(),
+                credentials: confluence.credentials(),
+                settings: json!({}),
+            },
+        ]
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

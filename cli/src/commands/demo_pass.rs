@@ -1,64 +1,77 @@
-//! One complete pass over HTTP, as an operator would do it: connect, sync, wait for the matching run and the rollup that follow.
+//! One complete pass over HTTP, as an operator would do it: connect, sync, wait for the matching runs and the rollups that follow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{demo_company::DemoCompany, sync, watching};
+use super::{
+    demo_company::{DemoCompany, DemoSource},
+    sync, watching,
+};
 use crate::{
     client::{ApiClient, page_of},
     exit::{CliError, CliResult, Exit},
     output::{RunProgress, text},
 };
 
-pub const CONNECTION_NAME: &str = "demo company";
 /// A follow-up is started with its parent's end; this is for a busy machine.
 const FOLLOW_UP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a pass did and found.
 pub struct Pass {
-    pub connection: Value,
-    /// The sync, the matching run and the rollup.
+    /// As the company's sources.
+    pub connections: Vec<Value>,
+    /// The syncs, the matching runs and the rollups, in the order of their ends.
     pub runs: Vec<Value>,
+    pub first_kpi_at: Instant,
     pub kpis: Vec<Value>,
     pub people: Vec<Value>,
 }
 
 /// Runs the pass. Fails if one of its runs does not succeed.
 pub async fn run(client: &ApiClient, company: &DemoCompany, progress: impl Fn() -> RunProgress) -> CliResult<Pass> {
-    let connection = connection(client, company).await?;
-    let sync = sync_id(client, &text(&connection, "/id")).await?;
-    let mut runs = vec![finished(client, &sync, progress()).await?];
-    for kind in ["matching", "kpi_rollup"] {
-        let parents: Vec<String> = runs.iter().map(|run| text(run, "/id")).collect();
-        let id = follow_up(client, kind, &parents).await?;
-        runs.push(finished(client, &id, progress()).await?);
+    let mut connections = Vec::new();
+    for source in &company.sources {
+        connections.push(connection(client, source).await?);
+    }
+    let mut runs = Vec::new();
+    let mut first_kpi_at = None;
+    // The first one alone, for an early KPI; the others side by side.
+    let mut started = Vec::new();
+    for connection in &connections {
+        let sync = sync_id(client, &text(connection, "/id")).await?;
+        if started.is_empty() {
+            runs.push(finished(client, &sync, progress()).await?);
+        }
+        started.push(sync);
+    }
+    for (nth, sync) in started.into_iter().enumerate() {
+        if nth > 0 {
+            runs.push(finished(client, &sync, progress()).await?);
+        }
+        let mut parent = sync;
+        for kind in ["matching", "kpi_rollup"] {
+            parent = follow_up(client, kind, &parent).await?;
+            runs.push(finished(client, &parent, progress()).await?);
+        }
+        first_kpi_at.get_or_insert_with(Instant::now);
     }
     let (kpis, _) = page_of(client.get("team/kpi", &[]).await?);
     let people = client.get_all("team/people", &[("limit", "200".to_owned())]).await?;
-    Ok(Pass { connection, runs, kpis, people })
+    Ok(Pass { connections, runs, first_kpi_at: first_kpi_at.unwrap_or_else(Instant::now), kpis, people })
 }
 
-/// The company's connection: made once, and moved along when the company had to take another port.
-async fn connection(client: &ApiClient, company: &DemoCompany) -> CliResult<Value> {
+/// A source's connection: made once, and moved along when the source had to take another port.
+async fn connection(client: &ApiClient, source: &DemoSource) -> CliResult<Value> {
+    let DemoSource { name, base_url, credentials, .. } = source;
     let known = client.get_all("connections", &[]).await?;
-    let credentials = json!({"token": company.token});
-    match known.into_iter().find(|connection| connection["name"] == CONNECTION_NAME) {
-        Some(connection) if connection["base_url"] == company.base_url => Ok(connection),
+    match known.into_iter().find(|connection| connection["name"] == *name) {
+        Some(connection) if connection["base_url"] == *base_url => Ok(connection),
         Some(connection) => {
-            let patch = json!({"base_url": company.base_url, "credentials": credentials});
+            let patch = json!({"base_url": base_url, "credentials": credentials});
             client.patch(&format!("connections/{}", text(&connection, "/id")), &patch).await
         }
-        None => {
-            let body = json!({
-                "source": "gitlab",
-                "name": CONNECTION_NAME,
-                "base_url": company.base_url,
-                "credentials": credentials,
-                "settings": {"groups": [company.group]},
-            });
-            client.post("connections", Some(&body)).await
-        }
+        None => client.post("connections", Some(&json!(source))).await,
     }
 }
 
@@ -76,14 +89,13 @@ async fn finished(client: &ApiClient, run_id: &str, progress: RunProgress) -> Cl
     watching::verdict(&run).map(|()| run)
 }
 
-/// The run of `kind` that one of `parents` started.
-async fn follow_up(client: &ApiClient, kind: &str, parents: &[String]) -> CliResult<String> {
+/// The run of `kind` that `parent` started.
+async fn follow_up(client: &ApiClient, kind: &str, parent: &str) -> CliResult<String> {
     let query = [("kind", kind.to_owned()), ("limit", "20".to_owned())];
     let found = async {
         loop {
             let (runs, _) = page_of(client.get("runs", &query).await?);
-            let child = runs.iter().find(|run| parents.iter().any(|parent| run["parent_run_id"] == *parent));
-            if let Some(run) = child {
+            if let Some(run) = runs.iter().find(|run| run["parent_run_id"] == *parent) {
                 return Ok(text(run, "/id"));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

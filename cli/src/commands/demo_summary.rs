@@ -19,24 +19,27 @@ pub struct Summary {
     docs_url: String,
     token: String,
     temporal_ui_url: String,
-    /// The sync in the Temporal UI.
+    /// The first sync in the Temporal UI.
     temporal_run_url: String,
     temporal_address: String,
     database_url: String,
     /// From the start of the process.
     seconds_to_first_kpi: f64,
-    /// The demo company's GitLab API.
-    company: Value,
-    connection: Value,
+    /// The demo company's servers, with their credentials.
+    company: Vec<Value>,
+    connections: Vec<Value>,
     people: usize,
     bots: usize,
-    /// The sync, the matching run and the rollup.
+    /// Of people and bots, over all sources.
+    accounts: usize,
+    /// The syncs, the matching runs and the rollups.
     runs: Vec<Value>,
     kpis: Vec<Value>,
 }
 
 const RUN_COLUMNS: &[Column] = &[
     Column { title: "RUN", cell: |row| text(row, "/kind") },
+    Column { title: "SOURCE", cell: |row| text(row, "/source") },
     Column { title: "STATUS", cell: |row| text(row, "/status") },
     Column { title: "SECONDS", cell: seconds },
     Column { title: "FETCHED", cell: |row| number(row, "/counts/fetched") },
@@ -48,6 +51,7 @@ const RUN_COLUMNS: &[Column] = &[
 
 impl Summary {
     pub fn new(environment: &Environment, company: &DemoCompany, pass: Pass, to_first_kpi: Duration) -> Self {
+        let accounts = pass.people.iter().filter_map(|person| person["identities"].as_array()).map(Vec::len).sum();
         let bots = pass.people.iter().filter(|person| person["is_bot"] == true).count();
         Self {
             api_url: environment.api_url.clone(),
@@ -58,10 +62,11 @@ impl Summary {
             temporal_address: environment.temporal_address.clone(),
             database_url: environment.database_url.clone(),
             seconds_to_first_kpi: (to_first_kpi.as_secs_f64() * 10.0).round() / 10.0,
-            company: json!({"base_url": company.base_url, "token": company.token, "group": company.group}),
-            connection: pass.connection,
+            company: company.sources.iter().map(|source| json!(source)).collect(),
+            connections: pass.connections,
             people: pass.people.len() - bots,
             bots,
+            accounts,
             runs: pass.runs,
             kpis: pass.kpis,
         }
@@ -69,14 +74,16 @@ impl Summary {
 
     /// `token` is what to show for the token.
     pub fn to_text(&self, token: &str) -> String {
+        let servers: Vec<String> =
+            self.company.iter().map(|source| format!("{} {}", text(source, "/source"), text(source, "/base_url"))).collect();
         let facts = pairs(&[
-            ("People", format!("{} (and {} bots)", self.people, self.bots)),
+            ("People", format!("{} (and {} bots), with {} accounts", self.people, self.bots, self.accounts)),
             ("First KPI after", format!("{} s", self.seconds_to_first_kpi)),
             ("API", self.api_url.clone()),
             ("API docs", self.docs_url.clone()),
             ("Token", token.to_owned()),
             ("Temporal UI", self.temporal_run_url.clone()),
-            ("Demo GitLab", text(&self.company, "/base_url")),
+            ("Demo company", servers.join(", ")),
         ]);
         let runs = table(&self.runs, RUN_COLUMNS, "No runs.");
         let kpis = table(&self.kpis, kpi::COLUMNS, kpi::WHEN_EMPTY);

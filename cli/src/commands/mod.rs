@@ -28,6 +28,7 @@ pub mod schedule;
 pub mod sync;
 mod watching;
 mod webhook;
+pub mod work_items;
 pub mod worker;
 
 use crate::{config::LogFormat, exit::CliResult, logging};

@@ -27,6 +27,14 @@ pub async fn connection(client: &ApiClient, reference: &str) -> CliResult<Value>
     })
 }
 
+/// `connection=` with the id of the connection called `reference`, if one is given.
+pub async fn connection_filter(client: &ApiClient, reference: Option<&str>) -> CliResult<Vec<(&'static str, String)>> {
+    match reference {
+        Some(reference) => Ok(vec![("connection", text(&connection(client, reference).await?, "/id"))]),
+        None => Ok(Vec::new()),
+    }
+}
+
 /// A run's id, checked before it becomes part of a path.
 pub fn run_id(text: &str) -> CliResult<Uuid> {
     text.parse().map_err(|_| CliError::usage(format!("`{text}` is not a run's id")).hint("`ovia runs list` shows the ids."))

@@ -44,7 +44,7 @@ impl RunProgress {
             }
             (None, _) => {
                 // Counts change with every page; a log wants to know about streams and states.
-                let key = format!("{} {}", text(run, "/kind"), stage(run));
+                let key = format!("{} {}", what(run), stage(run));
                 if key != self.last {
                     eprintln!("{line}");
                     self.last = key;
@@ -65,7 +65,12 @@ fn style(with_bar: bool) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// `sync running: merge requests (stream 2 of 4), 1200 rows so far, 350 rows/s, 12 min left`.
+/// `gitlab sync`, `matching`.
+fn what(run: &Value) -> String {
+    format!("{} {}", text(run, "/source"), text(run, "/kind")).trim_start().to_owned()
+}
+
+/// `gitlab sync running: merge requests (stream 2 of 4), 1200 rows so far, 350 rows/s, 12 min left`.
 fn describe(run: &Value) -> String {
     let fetched = number(run, "/counts/fetched");
     let rows = if fetched.is_empty() || fetched == "0" { String::new() } else { format!(", {fetched} rows so far") };
@@ -74,7 +79,7 @@ fn describe(run: &Value) -> String {
     let pace = rate.map(|rate| format!(", {rate:.0} rows/s")).unwrap_or_default();
     let eta = pulled.and_then(|stream| stream["eta_seconds"].as_i64());
     let left = eta.map(|seconds| format!(", {} left", duration(seconds))).unwrap_or_default();
-    format!("{} {}{rows}{pace}{left}", text(run, "/kind"), stage(run))
+    format!("{} {}{rows}{pace}{left}", what(run), stage(run))
 }
 
 /// The state, and the stream that is being pulled.
@@ -128,10 +133,10 @@ mod tests {
 
     #[test]
     fn a_run_is_described_by_the_stream_it_pulls() {
-        let run = json!({"kind": "sync", "status": "running", "counts": {"fetched": 1200}, "progress": [
+        let run = json!({"kind": "sync", "source": "jira", "status": "running", "counts": {"fetched": 1200}, "progress": [
             {"stream": "projects", "status": "done"}, {"stream": "merge_requests", "status": "running", "percent": 50}, {"stream": "jobs", "status": "pending"},
             {"stream": "releases", "status": "not_available"}]});
-        assert_eq!(describe(&run), "sync running: merge requests (stream 2 of 4), 1200 rows so far");
+        assert_eq!(describe(&run), "jira sync running: merge requests (stream 2 of 4), 1200 rows so far");
         assert_eq!(overall_percent(&run), Some(62));
     }
 

@@ -96,12 +96,16 @@ async fn approvals_with_and_without_times() {
 #[tokio::test]
 async fn commits_are_known_by_merge_request_and_sha() {
     let server = MockServer::start().await;
-    serve(&server, &format!("{MERGE_REQUEST}/commits"), last_page(json!([{"id": "abc", "title": "T", "author_name": "Ada", "author_email": "ada@acme.example", "authored_date": "2026-01-01T01:00:00.000+01:00", "committed_date": null}]))).await;
+    serve(&server, &format!("{MERGE_REQUEST}/commits"), last_page(json!([{"id": "abc", "title": "T", "author_name": "Ada", "author_email": "ada@acme.example", "authored_date": "2026-01-01T01:00:00.000+01:00", "committed_date": null, "message": "T\n\nFor WEB-12"}]))).await;
     let found = of_merge_request(&server, "merge_request_commits").await;
     assert_eq!(found.records[0].external_id, "90:abc");
     assert!(
         matches!(&found.records[0].entities[0], Entity::MergeRequestCommit(commit) if commit.authored_at == "2026-01-01T00:00:00Z".parse().ok())
     );
+    let Entity::References(mentioned) = &found.records[0].entities[1] else { panic!("what it mentions") };
+    let at = (mentioned.external_id.as_str(), mentioned.from_table.as_str(), mentioned.from_external_id.as_str(), mentioned.place.as_str());
+    assert_eq!(at, ("merge_requests:90:commit:abc", "merge_requests", "90", "commit"));
+    assert_eq!(mentioned.keys, ["WEB-12"]);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::company::dice::{Dice, mix};
 use crate::company::model::{Person, User};
 use accounts::Directory;
 pub(crate) use jira::JiraFacts;
+pub use jira::anomalies::AnomalyTruth;
 pub use jira::truth::{
     BoardRow, JiraProjectRow, JiraTruth, PlantedTruth, ReleaseMembershipTruth, SprintRow, VersionRow, WorkItemChangeRow, WorkItemFieldRow,
     WorkItemLinkRow, WorkItemRow, WorkItemStatusRow, WorklogRow,

@@ -79,6 +79,9 @@ fn planted_errors_are_there_and_nothing_else_is_wrong() {
             assert!(!planted(rule).is_empty(), "{rule}");
         }
         assert!(truth.planted.iter().any(|one| one.rule == "sprint_overlap" && one.table == "sprints"));
+        let found = |rule: &str, table: &str, id: &str| truth.anomalies.contains_key(&format!("{rule}:{table}:{id}"));
+        let missed: Vec<_> = truth.planted.iter().filter(|one| !found(&one.rule, &one.table, &one.external_id)).collect();
+        assert!(missed.is_empty(), "planted, and not told of: {missed:?}");
         assert!(truth.planted.iter().any(|one| one.rule == "dates_out_of_order" && one.table == "versions"));
         let kinds: BTreeSet<&str> = truth.release_membership.values().map(|one| one.evidence.as_str()).collect();
         assert!(["fix_version", "fix_versions", "label", "none"].iter().all(|kind| kinds.contains(kind)), "{kinds:?}");

@@ -301,6 +301,12 @@ fn upsert(table: &Table) -> String {
         list(table, |column, _| format!("r.{column}")),
         rows(table),
     );
+    if name == "references_found" {
+        // Most texts mention nothing: a place without keys has a row only where it had some.
+        sql.push_str(
+            " where r.keys <> '{}' or exists (select from references_found f where f.connection_id = $2 and f.external_id = r.external_id)",
+        );
+    }
     let _ = write!(
         sql,
         " on conflict (connection_id, external_id) do update set {}, changed_at = now(), deleted_at = null where ({}, {name}.deleted_at) is distinct from ({}, null::timestamptz)",

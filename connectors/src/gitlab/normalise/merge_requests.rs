@@ -4,6 +4,7 @@ use ovia_domain::{DetailRequest, Entity, MergeRequest};
 use serde_json::json;
 
 use super::accounts::{ids, with_accounts};
+use super::mentions::in_merge_request;
 use super::{Normalised, RowContext, RowError};
 use crate::gitlab::streams::{MERGE_REQUEST_APPROVALS, MERGE_REQUEST_COMMITS, MERGE_REQUEST_DIFFS, MERGE_REQUEST_NOTES};
 use crate::gitlab::wire;
@@ -16,7 +17,8 @@ pub fn merge_request(context: &RowContext<'_>, json: &str) -> Result<Normalised,
     let details = if context.details { details(context, &row) } else { Vec::new() };
     let users =
         row.author.iter().chain(&row.assignees).chain(&row.assignee).chain(&row.reviewers).chain(&row.merge_user).chain(&row.merged_by);
-    let entities = with_accounts(context, Entity::MergeRequest(entity(context, &row)), users);
+    let mut entities = with_accounts(context, Entity::MergeRequest(entity(context, &row)), users);
+    entities.extend(in_merge_request(&row));
     Ok(Normalised { external_id, created_at: Some(row.created_at), updated_at: row.updated_at, entities, details })
 }
 
@@ -107,6 +109,26 @@ mod tests {
         assert!(read(json!({"source_project_id": 8, "target_project_id": 7})).0.is_fork);
         let gone = read(json!({"source_project_id": null, "target_project_id": 7})).0;
         assert!(gone.is_fork && gone.source_project_external_id.is_none());
+    }
+
+    #[test]
+    fn keys_of_work_items_are_found_in_title_branch_and_description() {
+        let mentioned = |extra: serde_json::Value| {
+            let found = read(extra).1.entities.into_iter();
+            let found =
+                found.filter_map(|entity| if let Entity::References(row) = entity { Some((row.external_id, row.keys)) } else { None });
+            found.map(|(id, keys)| format!("{id} {}", keys.join(","))).collect::<Vec<_>>()
+        };
+        let row = json!({"title": "WEB-1: faster, see OPS-7", "source_branch": "feature/WEB-2-faster", "description": "Closes WEB-1.\nFor WEB-3"});
+        assert_eq!(
+            mentioned(row),
+            ["merge_requests:9:title WEB-1,OPS-7", "merge_requests:9:branch WEB-2", "merge_requests:9:description WEB-1,WEB-3"]
+        );
+        // what was there before has to be taken back
+        assert_eq!(
+            mentioned(json!({"description": null})),
+            ["merge_requests:9:title ", "merge_requests:9:branch ", "merge_requests:9:description "]
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod bots;
 mod ci;
 mod deployments;
 mod issues;
+mod mentions;
 mod merge_requests;
 mod notes;
 mod projects;

@@ -3,6 +3,7 @@
 use ovia_domain::{Entity, MergeRequestApproval, MergeRequestCommit, MergeRequestNote};
 
 use super::accounts::{identity_ref, with_accounts};
+use super::mentions::in_commit;
 use super::notes::note_event;
 use super::{Normalised, RowContext, RowError};
 use crate::gitlab::wire;
@@ -53,6 +54,7 @@ pub fn commit(context: &RowContext<'_>, json: &str) -> Result<Normalised, RowErr
         return Err(RowError::Missing("id"));
     }
     let external_id = format!("{}:{}", context.merge_request, commit.id);
+    let mentioned = in_commit(context.merge_request, &commit);
     let entity = MergeRequestCommit {
         external_id: external_id.clone(),
         merge_request_external_id: context.merge_request.to_owned(),
@@ -67,7 +69,7 @@ pub fn commit(context: &RowContext<'_>, json: &str) -> Result<Normalised, RowErr
         external_id,
         created_at: entity.authored_at,
         updated_at: None,
-        entities: vec![Entity::MergeRequestCommit(entity)],
+        entities: vec![Entity::MergeRequestCommit(entity), mentioned],
         details: Vec::new(),
     })
 }

@@ -18,6 +18,8 @@ pub struct MergeRequest {
     #[serde(default)]
     pub target_project_id: Option<Id>,
     pub title: String,
+    #[serde(default, deserialize_with = "text")]
+    pub description: Option<String>,
     pub state: String,
     #[serde(default)]
     pub draft: Option<bool>,
@@ -99,6 +101,8 @@ pub struct Commit {
     pub id: String,
     #[serde(default, deserialize_with = "text")]
     pub title: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    pub message: Option<String>,
     #[serde(default, deserialize_with = "text")]
     pub author_name: Option<String>,
     #[serde(default, deserialize_with = "text")]

@@ -1,5 +1,6 @@
 //! The Jira site: facts, what changes them, their JSON, their truth.
 
+pub(super) mod anomalies;
 pub(super) mod edits;
 pub(super) mod generate;
 pub(super) mod history;

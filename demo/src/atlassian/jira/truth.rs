@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::super::rows::{
     AccountGroupRow, AccountMembershipRow, AccountRow, directory_groups, directory_identities, directory_memberships,
 };
+use super::anomalies::AnomalyTruth;
 use super::history::release_label;
 use super::model::{Issue, JiraFacts, Visibility};
 use crate::truth::Table;
@@ -128,7 +129,8 @@ pub struct WorkItemFieldRow {
 pub struct ReleaseMembershipTruth {
     /// Of several, the one that comes out first.
     pub version_external_id: Option<String>,
-    /// `fix_version`, `fix_versions` (several), `label`, `conflict` (field and label disagree; the field is right), `none`.
+    /// `fix_version`, `fix_versions` (several), `tie` (several, and no date says which is first), `label`, `conflict` (field and label
+    /// disagree; the field is right), `none`.
     pub evidence: String,
 }
 
@@ -170,6 +172,8 @@ pub struct JiraTruth {
     /// By work item.
     pub release_membership: Table<ReleaseMembershipTruth>,
     pub planted: Vec<PlantedTruth>,
+    /// All that is wrong, by `{rule}:{table}:{external id}`: what is planted, and what came about by itself.
+    pub anomalies: Table<AnomalyTruth>,
 }
 
 impl JiraFacts {
@@ -215,6 +219,7 @@ impl JiraFacts {
                     note: one.note.clone(),
                 })
                 .collect(),
+            anomalies: self.anomalies(),
         }
     }
 
@@ -321,14 +326,18 @@ impl JiraFacts {
         (one.id.to_string(), row)
     }
 
-    fn membership(&self, one: &Issue) -> ReleaseMembershipTruth {
+    pub(super) fn membership(&self, one: &Issue) -> ReleaseMembershipTruth {
         let named = |index: &usize| one.labels.contains(&release_label(&self.versions[*index].name));
         let of_project = |index: &usize| self.versions[*index].project == one.project;
         let labelled: Vec<usize> = (0..self.versions.len()).filter(of_project).filter(named).collect();
-        let first = one.fix_versions.iter().copied().min_by_key(|index| (self.versions[*index].release_on, *index));
+        let day = |index: usize| self.versions[index].release_on;
+        // one without a date is not out before one that has one
+        let first = one.fix_versions.iter().copied().min_by_key(|index| (day(*index).is_none(), day(*index), *index));
+        let beside = |first: usize| one.fix_versions.iter().any(|index| *index != first && day(*index) == day(first));
         let (version, evidence) = match (first, one.fix_versions.len(), labelled.as_slice()) {
             (Some(first), _, labels) if !labels.is_empty() && !labels.contains(&first) => (Some(first), "conflict"),
             (Some(first), 1, _) => (Some(first), "fix_version"),
+            (Some(first), _, _) if beside(first) => (Some(first), "tie"),
             (Some(first), _, _) => (Some(first), "fix_versions"),
             (None, _, [label, ..]) => (Some(*label), "label"),
             (None, _, []) => (None, "none"),
