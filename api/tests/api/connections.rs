@@ -124,7 +124,11 @@ async fn what_is_wrong_with_a_connection_is_named() {
 async fn each_source_takes_its_own_credentials_and_settings() {
     let api = TestApi::start().await;
     let body = |source: &str, credentials: Value| {
-        let settings = if source == "jira" { json!({"project_keys": [" web "]}) } else { json!({}) };
+        let settings = match source {
+            "jira" => json!({"project_keys": [" web "]}),
+            "gitlab" => json!({"groups": ["acme"]}),
+            _ => json!({}),
+        };
         json!({"source": source, "name": format!("{source} one"), "base_url": "https://acme.atlassian.net", "credentials": credentials, "settings": settings})
     };
     let refused = [

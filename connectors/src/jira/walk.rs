@@ -4,7 +4,8 @@
 //! a row or for a number of rows, and with the latter every such move skips a row. So wherever a page gets beyond the minute the walk
 //! stands at, the next page is asked for anew, without a token, from the newest minute on: what was not seen cannot lie before it. Whole
 //! minutes, because the source may compare no finer. Only within one minute with more rows than a page are tokens used; such a minute is
-//! read until two readings in a row had the same issues.
+//! read until two readings in a row had the same issues. Then nothing moved during the first of the two, and the walk goes on from where
+//! that one got to: the second may have skipped rows behind the minute.
 //!
 //! What changed in the last minutes is another matter: the index that is searched lags behind the rows that are shown, so that the newest
 //! row of a page may stand before older ones. No new start is made there, and the next walk reads that stretch again.
@@ -38,6 +39,8 @@ pub struct Search {
     /// What there was of the minute `from` in this reading, and in the one before.
     pass: Pass,
     before: Option<Pass>,
+    /// Where the reading before got to.
+    before_end: Option<End>,
     passes: u32,
     /// A token seen some pages ago, to recognise circles by.
     mark: Option<String>,
@@ -49,6 +52,13 @@ pub struct Search {
 struct Pass {
     count: u64,
     digest: String,
+}
+
+/// The end of a reading: the newest minute on its last page, or the end of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct End {
+    reached: Option<DateTime<Utc>>,
+    is_last: bool,
 }
 
 /// One page, as far as the walk needs it.
@@ -121,16 +131,20 @@ impl Search {
         if !is_last && reached.is_none() {
             return next.by_token(page.token);
         }
+        let end = End { reached, is_last };
         let is_sure = watched.is_none() || next.pages == 1 || next.before.as_ref() == Some(&next.pass) || next.passes + 1 >= MAX_PASSES;
         if !is_sure {
             let before = Some(std::mem::take(&mut next.pass));
-            return Ok(Step::Go(Self { token: None, mark: None, pages: 0, before, passes: next.passes + 1, ..next }));
+            let (before_end, passes) = (Some(end), next.passes + 1);
+            return Ok(Step::Go(Self { token: None, mark: None, pages: 0, before, before_end, passes, ..next }));
         }
-        if is_last {
+        // a page without a token begins where it was asked to
+        let end = next.before_end.filter(|_| next.pages > 1).unwrap_or(end);
+        if end.is_last {
             return Ok(Step::Done);
         }
         let Self { newest, restarts, .. } = next;
-        Ok(Step::Go(Self { from: reached, began: Some(began), newest, restarts, ..Self::default() }))
+        Ok(Step::Go(Self { from: end.reached, began: Some(began), newest, restarts, ..Self::default() }))
     }
 
     /// Goes on behind the page. A token that comes back is recognised within twice the length of its circle.

@@ -202,12 +202,12 @@ async fn a_list_that_does_not_end_is_an_error_not_an_endless_walk() {
     let same = json!({"results": [], "_links": {"next": "/wiki/api/v2/spaces/1/pages?cursor=same"}});
     serve(&server, "/wiki/api/v2/spaces/1/pages", ok(same)).await;
     let error = walk(&open(&server.uri()), "pages", "1", None).await.unwrap_err();
-    assert!(matches!(&error, ConnectorError::Refused { message, .. } if message.contains("same page")), "{error}");
+    assert!(matches!(&error, ConnectorError::Unreachable { message, .. } if message.contains("same page")), "{error}");
     let group: Vec<Value> = (0..200).map(|id| json!({"id": format!("g-{id}"), "name": "g"})).collect();
     serve(&server, "/wiki/rest/api/group", ok(json!({"results": group, "limit": 200, "_links": {"next": "/rest/api/group?start=200"}})))
         .await;
     let error = walk(&open(&server.uri()), "groups", "site", None).await.unwrap_err();
-    assert!(matches!(&error, ConnectorError::Refused { message, .. } if message.contains("same page")), "{error}");
+    assert!(matches!(&error, ConnectorError::Unreachable { message, .. } if message.contains("same page")), "{error}");
 }
 
 #[tokio::test]
