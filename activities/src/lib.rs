@@ -19,6 +19,7 @@ mod run_finish;
 mod scheduled;
 mod slice;
 mod sync_slice;
+mod webhook_pull;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ use ovia_workflows::{
     scheduled::ScheduledPlan,
     schedules::ScheduledInput,
     types::{ConnectionRef, ConnectionRun, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
+    webhooks::WebhookPulled,
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -106,5 +108,10 @@ impl Activities {
     #[activity(definition = definitions::ConnectionCheck)]
     pub async fn connection_check(self: Arc<Self>, _ctx: ActivityContext, input: ConnectionRef) -> Result<ConnectionCheck, ActivityError> {
         connection_check::connection_check(&self, input).await
+    }
+
+    #[activity(definition = definitions::WebhookPull)]
+    pub async fn webhook_pull(self: Arc<Self>, ctx: ActivityContext, input: ConnectionRef) -> Result<WebhookPulled, ActivityError> {
+        webhook_pull::webhook_pull(&self, &ctx, input).await
     }
 }

@@ -12,6 +12,7 @@ use crate::{Activities, failure, pulse};
 
 mod runs;
 mod schedules;
+mod webhooks;
 
 /// Calls to Temporal at once.
 const CONCURRENCY: usize = 8;
@@ -24,6 +25,7 @@ struct Tally {
     runs_started: AtomicU32,
     runs_closed: AtomicU32,
     runs_terminated: AtomicU32,
+    webhooks_told: AtomicU32,
     failures: AtomicU32,
 }
 
@@ -40,6 +42,7 @@ impl Tally {
             runs_started: of(&self.runs_started),
             runs_closed: of(&self.runs_closed),
             runs_terminated: of(&self.runs_terminated),
+            webhooks_told: of(&self.webhooks_told),
             failures: of(&self.failures),
         }
     }
@@ -50,6 +53,7 @@ pub async fn reconcile(activities: &Activities, ctx: &ActivityContext, _: Reconc
     let pass = async {
         // runs first: a person may wait for one
         runs::pass(activities, &tally).await?;
+        webhooks::pass(activities, &tally).await?;
         schedules::pass(activities, &tally).await
     };
     let Some(passed) = pulse::with_pulse(ctx, pass).await else {

@@ -44,6 +44,7 @@ mod state;
 mod streams;
 mod team_kpi;
 mod time;
+mod webhooks;
 mod who;
 mod work_items;
 

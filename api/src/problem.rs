@@ -167,7 +167,11 @@ impl Problem {
     }
 
     pub fn too_large() -> Self {
-        let detail = format!("The body is larger than {MAX_BODY_BYTES} bytes.");
+        Self::larger_than(MAX_BODY_BYTES)
+    }
+
+    pub fn larger_than(bytes: usize) -> Self {
+        let detail = format!("The body is larger than {bytes} bytes.");
         Self { status: Some(StatusCode::PAYLOAD_TOO_LARGE), ..Self::new(ErrorCode::ValidationError, detail, "Send less.") }
     }
 
@@ -178,6 +182,21 @@ impl Problem {
 
     pub fn bad_token() -> Self {
         Self { detail: "The bearer token is not known, or has been revoked.".into(), ..Self::no_token() }
+    }
+
+    /// A webhook's delivery. One answer for every reason.
+    pub fn not_authentic() -> Self {
+        let detail = "The delivery is not authentic, or there is no such webhook.";
+        Self::new(
+            ErrorCode::Unauthenticated,
+            detail,
+            "Check the address and the secret that the source was given; PUT /connections/{id}/webhook makes new ones.",
+        )
+    }
+
+    pub fn no_webhook(id: Uuid) -> Self {
+        let detail = format!("There is no connection {id} with a webhook.");
+        Self::new(ErrorCode::NotFound, detail, format!("Set one with PUT /connections/{id}/webhook."))
     }
 
     /// `thing` as `connection`, `work item`.

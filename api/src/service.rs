@@ -8,12 +8,40 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    anomalies::AnomaliesApi, audit::AuditApi, backfill::BackfillApi, census::CensusApi, config::ApiConfig, connections::ConnectionsApi,
-    connectors::ConnectorsApi, control::ControlApi, dead_letters::DeadLettersApi, deployments::DeploymentsApi, dispatch,
-    documents::DocumentsApi, events::EventsApi, health::HealthApi, identities::IdentitiesApi, kill_switch::KillSwitchApi,
-    limits::LimitsApi, merge_requests::MergeRequestsApi, metrics::MetricsApi, middleware::Surround, organisation::OrganisationApi,
-    people::PeopleApi, pipelines::PipelinesApi, releases::ReleasesApi, replay::ReplayApi, routes::Guarded, run_events::RunEventsApi,
-    runs::RunsApi, schedules::SchedulesApi, sprints::SprintsApi, state::ApiState, streams::StreamsApi, team_kpi::TeamKpiApi,
+    anomalies::AnomaliesApi,
+    audit::AuditApi,
+    backfill::BackfillApi,
+    census::CensusApi,
+    config::ApiConfig,
+    connections::ConnectionsApi,
+    connectors::ConnectorsApi,
+    control::ControlApi,
+    dead_letters::DeadLettersApi,
+    deployments::DeploymentsApi,
+    dispatch,
+    documents::DocumentsApi,
+    events::EventsApi,
+    health::HealthApi,
+    identities::IdentitiesApi,
+    kill_switch::KillSwitchApi,
+    limits::LimitsApi,
+    merge_requests::MergeRequestsApi,
+    metrics::MetricsApi,
+    middleware::Surround,
+    organisation::OrganisationApi,
+    people::PeopleApi,
+    pipelines::PipelinesApi,
+    releases::ReleasesApi,
+    replay::ReplayApi,
+    routes::Guarded,
+    run_events::RunEventsApi,
+    runs::RunsApi,
+    schedules::SchedulesApi,
+    sprints::SprintsApi,
+    state::ApiState,
+    streams::StreamsApi,
+    team_kpi::TeamKpiApi,
+    webhooks::{WebhooksApi, setup::WebhookSetupApi},
     work_items::WorkItemsApi,
 };
 
@@ -52,6 +80,7 @@ type Resources = (
     DeploymentsApi,
     (WorkItemsApi, ReleasesApi, SprintsApi, DocumentsApi),
     (LimitsApi, CensusApi, AnomaliesApi),
+    (WebhooksApi, WebhookSetupApi),
     (DeadLettersApi, ReplayApi, AuditApi, OrganisationApi),
 );
 
@@ -71,6 +100,7 @@ fn resources(state: &ApiState) -> Resources {
         DeploymentsApi(state.clone()),
         (WorkItemsApi(state.clone()), ReleasesApi(state.clone()), SprintsApi(state.clone()), DocumentsApi(state.clone())),
         (LimitsApi(state.clone()), CensusApi(state.clone()), AnomaliesApi(state.clone())),
+        (WebhooksApi(state.clone()), WebhookSetupApi(state.clone())),
         (DeadLettersApi(state.clone()), ReplayApi(state.clone()), AuditApi(state.clone()), OrganisationApi(state.clone())),
     )
 }

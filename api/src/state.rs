@@ -6,7 +6,7 @@ use ovia_store::Sealer;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{config::ApiConfig, live::Live, metrics::Metrics, problem::Problem};
+use crate::{config::ApiConfig, live::Live, metrics::Metrics, problem::Problem, webhooks::Tellers};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub(crate) struct Inner {
     /// Event streams.
     pub live: Live,
     pub metrics: Metrics,
+    /// Of webhook deliveries, to Temporal.
+    pub tellers: Tellers,
 }
 
 impl std::ops::Deref for ApiState {
@@ -31,7 +33,7 @@ impl ApiState {
     pub fn start(config: ApiConfig, stopping: CancellationToken) -> Self {
         let live = Live::start(config.store.clone(), stopping);
         let metrics = Metrics::new(config.store.clone());
-        Self(Arc::new(Inner { config, live, metrics }))
+        Self(Arc::new(Inner { config, live, metrics, tellers: Tellers::default() }))
     }
 
     /// The sealer, or `NOT_CONFIGURED`.

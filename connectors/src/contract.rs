@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, Record, Source, StreamSpec, TimeWindow};
+use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, ItemRef, Record, Source, StreamSpec, TimeWindow};
 use serde_json::{Value, value::RawValue};
 
 use crate::confluence::Confluence;
@@ -166,6 +166,18 @@ pub struct Page {
     pub not_available: Option<String>,
 }
 
+/// What reading one item alone brought: its row, as the list would show it.
+#[derive(Debug, Default)]
+pub struct PulledItem {
+    /// The partition whose list shows the item now: it may have moved.
+    pub partition: String,
+    pub records: Vec<Record>,
+    pub dead_letters: Vec<DeadLetter>,
+    pub requests: i64,
+    /// The source does not show it. Whether it was deleted is not said.
+    pub gone: Option<String>,
+}
+
 /// What one detail request brought.
 #[derive(Debug, Default)]
 pub struct Detail {
@@ -231,6 +243,14 @@ pub trait Connector: Send + Sync {
     fn normalise(&self, stream: &str, partition: &str, payload: Box<RawValue>) -> Result<Vec<Record>, DeadLetter>;
 
     fn capabilities(&self) -> Capabilities;
+
+    /// Reads some items (up to a hundred) of one list stream alone, by name, and answers them in their order. An error is about all of
+    /// them. Rows are what the stream's list would show, so that the next walk finds nothing changed.
+    async fn pull_items(&self, items: &[ItemRef]) -> Result<Vec<PulledItem>, ConnectorError> {
+        let stream = items.first().map(|item| item.stream.as_str()).unwrap_or_default();
+        let message = format!("items of `{stream}` cannot be read alone");
+        Err(ConnectorError::Configuration { field: "stream".into(), message })
+    }
 
     /// One queued item of a detail stream.
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError>;

@@ -11,6 +11,6 @@ mod lenient;
 
 pub use contract::{
     Budget, Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence,
-    PullRequest, RateObservation, RetryLimits, Unlimited, connector_open,
+    PullRequest, PulledItem, RateObservation, RetryLimits, Unlimited, connector_open,
 };
 pub use credentials::Credentials;

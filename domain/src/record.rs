@@ -1,5 +1,6 @@
 //! What a connector hands to the ingest: records, the entities in them, and what could not be read.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -17,6 +18,21 @@ pub struct Record {
     pub entities: Vec<Entity>,
     /// Detail requests to queue if this record is new or changed.
     pub details: Vec<DetailRequest>,
+}
+
+impl Record {
+    /// When the source last changed the item this record is, where it says so. Only of items that are also pulled one by one: of those
+    /// an older state may come in after a newer one.
+    pub fn source_updated_at(&self) -> Option<DateTime<Utc>> {
+        self.entities.iter().find_map(|entity| match entity {
+            Entity::Issue(item) if item.external_id == self.external_id => item.updated_at,
+            Entity::MergeRequest(item) if item.external_id == self.external_id => item.updated_at,
+            Entity::Pipeline(item) if item.external_id == self.external_id => item.updated_at,
+            Entity::Deployment(item) if item.external_id == self.external_id => item.updated_at,
+            Entity::WorkItem(item) if item.external_id == self.external_id => item.updated_at,
+            _ => None,
+        })
+    }
 }
 
 /// A durable note to fetch something about one item. Queued and removed in page commits; a second note for the same

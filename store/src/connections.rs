@@ -168,6 +168,7 @@ impl Store {
         sqlx::query!("update connections set deleted_at = now(), credentials_sealed = '' where org_id = $1 and id = $2", org_id.0, id.0)
             .execute(&mut *txn)
             .await?;
+        sqlx::query!("delete from webhooks where org_id = $1 and connection_id = $2", org_id.0, id.0).execute(&mut *txn).await?;
         audit_in_txn(&mut txn, org_id, actor, "connection.delete", ("connection", &id.to_string()), json!({"name": found.name})).await?;
         txn.commit().await?;
         Ok(ConnectionDeletion::Deleted)

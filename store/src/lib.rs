@@ -52,6 +52,8 @@ pub mod stream_states;
 pub mod testing;
 pub mod tokens;
 pub mod versions;
+pub mod webhook_deliveries;
+pub mod webhooks;
 pub mod work_item_history;
 pub mod work_item_keys;
 pub mod work_items;

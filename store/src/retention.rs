@@ -9,6 +9,8 @@ use crate::{Store, StoreError};
 
 /// Acts of people are kept this long.
 const AUDIT_DAYS: i32 = 2 * 365;
+/// Deliveries of webhooks: for longer than any source delivers again.
+const DELIVERY_DAYS: i32 = 7;
 /// Runs looked at together.
 const RUNS: i64 = 200;
 /// Rows of other tables deleted at a time.
@@ -30,11 +32,21 @@ pub enum Aged {
     /// Items written per hour, for "in the last 24 h".
     IngestHours,
     RequestMinutes,
+    /// Of webhooks, that have been settled.
+    WebhookDeliveries,
 }
 
 impl Aged {
-    pub const ALL: [Aged; 7] =
-        [Self::CensusIds, Self::Runs, Self::DeadLetters, Self::Anomalies, Self::AuditEvents, Self::IngestHours, Self::RequestMinutes];
+    pub const ALL: [Aged; 8] = [
+        Self::CensusIds,
+        Self::Runs,
+        Self::DeadLetters,
+        Self::Anomalies,
+        Self::AuditEvents,
+        Self::IngestHours,
+        Self::RequestMinutes,
+        Self::WebhookDeliveries,
+    ];
 }
 
 impl Store {
@@ -49,6 +61,7 @@ impl Store {
             Aged::AuditEvents => vec![("audit_events", audit_events_delete(&mut tx, org).await?)],
             Aged::IngestHours => vec![("stream_ingest_hours", ingest_hours_delete(&mut tx, org).await?)],
             Aged::RequestMinutes => vec![("org_request_minutes", request_minutes_delete(&mut tx, org).await?)],
+            Aged::WebhookDeliveries => vec![("webhook_deliveries", webhook_deliveries_delete(&mut tx, org).await?)],
         };
         let mut any = false;
         for (name, rows) in deleted {
@@ -183,6 +196,19 @@ async fn request_minutes_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64
                select ctid from org_request_minutes where org_id = $1 and minute < now() - interval '1 day' limit $2
            ))"#,
         org.0,
+        ROWS
+    );
+    Ok(deleted.execute(tx).await?.rows_affected())
+}
+
+async fn webhook_deliveries_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, StoreError> {
+    let deleted = sqlx::query!(
+        r#"delete from webhook_deliveries where ctid = any (array(
+               select ctid from webhook_deliveries
+               where org_id = $1 and state <> 'pending' and received_at < now() - make_interval(days => $2) limit $3
+           ))"#,
+        org.0,
+        DELIVERY_DAYS,
         ROWS
     );
     Ok(deleted.execute(tx).await?.rows_affected())

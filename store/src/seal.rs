@@ -80,19 +80,29 @@ impl Sealer {
 
     /// Seals `secret` for one connection of one organisation, under the current key.
     pub fn seal(&self, org_id: OrgId, connection_id: ConnectionId, secret: &SecretString) -> Result<Sealed, StoreError> {
-        let nonce = XNonce::generate();
-        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &associated_data(org_id, connection_id) };
-        let ciphertext = self.key(&self.current)?.encrypt(&nonce, payload).map_err(|_| StoreError::Seal("encryption failed".into()))?;
-        Ok(Sealed { key_id: self.current.clone(), bytes: [&nonce[..], &ciphertext].concat() })
+        self.seal_as("", org_id, connection_id, secret)
     }
 
     /// Opens what `seal` made for the same connection. `StoreError::Seal` says which key is missing or that the bytes do not fit.
     pub fn open(&self, org_id: OrgId, connection_id: ConnectionId, sealed: &Sealed) -> Result<SecretString, StoreError> {
+        self.open_as("", org_id, connection_id, sealed)
+    }
+
+    /// Seals something other than the credentials: what is sealed for one purpose does not open for another.
+    pub fn seal_as(&self, purpose: &str, org_id: OrgId, connection_id: ConnectionId, secret: &SecretString) -> Result<Sealed, StoreError> {
+        let nonce = XNonce::generate();
+        let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &associated_data(purpose, org_id, connection_id) };
+        let ciphertext = self.key(&self.current)?.encrypt(&nonce, payload).map_err(|_| StoreError::Seal("encryption failed".into()))?;
+        Ok(Sealed { key_id: self.current.clone(), bytes: [&nonce[..], &ciphertext].concat() })
+    }
+
+    /// Opens what `seal_as` made for the same purpose and connection.
+    pub fn open_as(&self, purpose: &str, org_id: OrgId, connection_id: ConnectionId, sealed: &Sealed) -> Result<SecretString, StoreError> {
         let does_not_fit =
             || StoreError::Seal(format!("they were not sealed for this connection by the key `{}` of the keyring", sealed.key_id));
         let cipher = self.key(&sealed.key_id)?;
         let (nonce, ciphertext) = sealed.bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(does_not_fit)?;
-        let payload = Payload { msg: ciphertext, aad: &associated_data(org_id, connection_id) };
+        let payload = Payload { msg: ciphertext, aad: &associated_data(purpose, org_id, connection_id) };
         let plain = Zeroizing::new(cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| does_not_fit())?);
         Ok(SecretString::from(std::str::from_utf8(&plain).map_err(|_| does_not_fit())?))
     }
@@ -136,11 +146,8 @@ fn parse_key(id: &str, key: &str) -> Result<(XChaCha20Poly1305, Hmac<Sha256>), K
     Ok((cipher, fingerprints))
 }
 
-fn associated_data(org_id: OrgId, connection_id: ConnectionId) -> [u8; 32] {
-    let mut out = [0; 32];
-    out[..16].copy_from_slice(org_id.0.as_bytes());
-    out[16..].copy_from_slice(connection_id.0.as_bytes());
-    out
+fn associated_data(purpose: &str, org_id: OrgId, connection_id: ConnectionId) -> Vec<u8> {
+    [org_id.0.as_bytes(), connection_id.0.as_bytes(), purpose.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -161,6 +168,10 @@ mod tests {
         assert!(!sealed.bytes.windows(6).any(|part| part == b"s3cret"));
         assert!(sealer.open(OrgId::generate(), connection, &sealed).is_err());
         assert!(sealer.open(org, ConnectionId::generate(), &sealed).is_err());
+        assert!(sealer.open_as("webhook", org, connection, &sealed).is_err());
+        let other = sealer.seal_as("webhook", org, connection, &SecretString::from("s3cret")).unwrap();
+        assert_eq!(sealer.open_as("webhook", org, connection, &other).unwrap().expose_secret(), "s3cret");
+        assert!(sealer.open(org, connection, &other).is_err());
         for position in [0, 30, sealed.bytes.len() - 1] {
             let mut broken = sealed.clone();
             broken.bytes[position] ^= 1;

@@ -48,6 +48,10 @@ impl Ingest {
         }
     }
 
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
     /// The run, its connection and its fence: what the checks of a run need.
     pub fn attempt(&self) -> IntegrityAttempt {
         IntegrityAttempt { org: self.app.org, connection: self.connection, run: self.run, fence: self.fence }

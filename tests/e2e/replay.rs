@@ -14,7 +14,7 @@ use ovia_demo::{CompanySize, DemoServer, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 use ovia_workflows::{
     BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow,
-    ReplayWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, types::SyncTuning,
+    ReplayWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, WebhooksWorkflow, types::SyncTuning,
 };
 use serde_json::{Value, json};
 use temporalio_client::{UntypedWorkflow, WorkflowExecutionInfo, WorkflowFetchHistoryOptions, WorkflowHistory};
@@ -48,7 +48,7 @@ const fn continued(name: &'static str, outcome: Option<&'static str>, events: &'
 /// What a run of slices looks like that ends well.
 const SLICES: &[EventType] = &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted];
 
-static SHAPES: [Shape; 18] = [
+static SHAPES: [Shape; 19] = [
     shape(
         "sync-succeeded",
         Some("done"),
@@ -100,6 +100,7 @@ static SHAPES: [Shape; 18] = [
         &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, ChildWorkflowExecutionCompleted, WorkflowExecutionCompleted],
     ),
     shape("reconcile", None, &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
+    shape("webhooks", Some("done"), &[WorkflowExecutionSignaled, ActivityTaskCompleted, WorkflowExecutionCompleted]),
     shape("matching-succeeded", Some("done"), &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted]),
     shape("kpi-rollup-succeeded", Some("done"), &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
 ];
@@ -140,6 +141,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<KpiRollupWorkflow>()
         .unwrap()
         .register_workflow::<ConnectionCheckWorkflow>()
+        .unwrap()
+        .register_workflow::<WebhooksWorkflow>()
         .unwrap()
         .register_workflow::<BackfillWorkflow>()
         .unwrap()

@@ -36,6 +36,9 @@ async fn old_runs_go_and_newer_ones_stay() {
              select '{org}', now() - n * interval '1 year', 'token:x', 'run.start', 'run', '' from generate_series(0, 3) n;
          insert into stream_ingest_hours (org_id, connection_id, stream, hour, items)
              select '{org}', '{connection}', 's', date_trunc('hour', now()) - n * interval '1 hour', 1 from generate_series(0, 71) n;
+         insert into webhook_deliveries (id, org_id, connection_id, delivery_id, kind, state, received_at)
+             select gen_random_uuid(), '{org}', '{connection}', n::text, 'push', case when n = 20 then 'pending' else 'done' end,
+                 now() - n * interval '1 day' from generate_series(1, 20) n;
          insert into org_request_minutes (org_id, minute, requests) select '{org}', now() - n * interval '1 hour', 1 from generate_series(0, 47) n"
     );
     app.database.sql(&runs).await;
@@ -55,6 +58,7 @@ async fn old_runs_go_and_newer_ones_stay() {
     assert_eq!(count("audit_events where actor = 'token:x'").await, 2);
     assert_eq!(count("stream_ingest_hours").await, 48);
     assert_eq!(count("org_request_minutes").await, 24);
+    assert_eq!(count("webhook_deliveries").await, 6 + 1, "a week, and what is still to be pulled");
     assert_eq!(run["result"]["runs"], 122, "{run}");
     assert_eq!(run["result"]["census_ids"], 6000, "{run}");
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 pub use ovia_activities::Activities;
 use ovia_workflows::{
     BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow, ReplayWorkflow,
-    RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine,
+    RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine, WebhooksWorkflow,
 };
 use temporalio_common::{
     telemetry::{TelemetryOptions, metrics::CoreMeter},
@@ -110,6 +110,8 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .register_workflow::<ReconcileWorkflow>()
         .map_err(setup)?
         .register_workflow::<ConnectionCheckWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<WebhooksWorkflow>()
         .map_err(setup)?
         .register_activities(config.activities)
         .build();

@@ -12,6 +12,7 @@ use crate::{
     scheduled::ScheduledPlan,
     schedules::ScheduledInput,
     types::{ConnectionRef, ConnectionRun, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
+    webhooks::WebhookPulled,
 };
 
 pub struct OviaActivities;
@@ -84,12 +85,18 @@ impl OviaActivities {
     pub fn connection_check(input: ConnectionRef) -> Result<ConnectionCheck, ActivityError> {
         unimplemented!()
     }
+
+    /// Pulls the items that a connection's webhook deliveries name, until none is pending or its time is up.
+    #[activity(name = "ovia.webhook_pull")]
+    pub fn webhook_pull(input: ConnectionRef) -> Result<WebhookPulled, ActivityError> {
+        unimplemented!()
+    }
 }
 
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
     pub use super::ovia_activities::{
         BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep, RunFinish,
-        ScheduledBegin, SyncSlice,
+        ScheduledBegin, SyncSlice, WebhookPull,
     };
 }

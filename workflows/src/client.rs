@@ -68,6 +68,9 @@ pub trait Engine: ScheduleEngine {
     async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError>;
     /// Runs the connector's check in a short workflow and waits up to about 20 s for it.
     async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError>;
+    /// Says that deliveries of the connection's webhook are pending: starts the workflow that pulls what they name, or wakes the one that
+    /// does. Repeating it is fine.
+    async fn webhooks_tell(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<(), EngineError>;
     /// Whether Temporal answers.
     async fn ready(&self) -> Result<(), EngineError>;
 }

@@ -23,6 +23,7 @@ pub mod sync;
 pub mod temporal;
 mod temporal_schedules;
 pub mod types;
+pub mod webhooks;
 
 pub use activities::OviaActivities;
 pub use backfill::BackfillWorkflow;
@@ -38,3 +39,4 @@ pub use scheduled::ScheduledWorkflow;
 pub use schedules::ScheduleEngine;
 pub use sync::SyncWorkflow;
 pub use temporal::{TemporalConfig, TemporalEngine};
+pub use webhooks::{WebhooksWorkflow, webhooks_workflow_id};

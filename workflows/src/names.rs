@@ -15,6 +15,7 @@ pub const RETENTION_WORKFLOW: &str = "ovia.retention";
 pub const SCHEDULED_WORKFLOW: &str = "ovia.scheduled";
 pub const RECONCILE_WORKFLOW: &str = "ovia.reconcile";
 pub const CONNECTION_CHECK_WORKFLOW: &str = "ovia.connection_check";
+pub const WEBHOOKS_WORKFLOW: &str = "ovia.webhooks";
 
 /// Tells a paused run that it may go on.
 pub const RESUME_SIGNAL: &str = "resume";

@@ -53,6 +53,17 @@ pub fn priority(kind: RunKind) -> u32 {
     }
 }
 
+/// Temporal's priority of what a webhook names: a few requests, before everything else.
+pub const WEBHOOK_PRIORITY: u32 = 1;
+
+/// Pulls of what webhooks name. A Postgres that is away is waited for; then the reconciler looks after what is pending.
+pub fn webhook_pull() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(Duration::from_secs(300))
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(retry_some())
+        .build()
+}
+
 fn retry_some() -> RetryPolicy {
     RetryPolicy::builder()
         .initial_interval(Duration::from_millis(500))

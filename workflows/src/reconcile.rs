@@ -23,6 +23,8 @@ pub struct Reconciled {
     pub runs_closed: u32,
     /// Runs that did not stop in time, terminated.
     pub runs_terminated: u32,
+    /// Connections whose webhook deliveries nobody was pulling, told again.
+    pub webhooks_told: u32,
     /// What could not be done and is tried again in the next pass.
     pub failures: u32,
 }

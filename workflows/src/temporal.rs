@@ -24,6 +24,7 @@ use crate::{
     retention::RetentionWorkflow,
     sync::SyncWorkflow,
     types::{ConnectionRef, ConnectionRun, OrgRun, SyncTuning},
+    webhooks::{WebhooksWorkflow, webhooks_workflow_id},
 };
 
 /// Where Temporal is and how its work is done.
@@ -251,6 +252,23 @@ impl Engine for TemporalEngine {
             temporalio_client::errors::WorkflowGetResultError::TimedOut => EngineError::NoWorker(WAIT_SECONDS),
             other => EngineError::Other(other.to_string()),
         })
+    }
+
+    async fn webhooks_tell(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<(), EngineError> {
+        let options = WorkflowStartOptions::new(self.task_queue.clone(), webhooks_workflow_id(connection_id))
+            .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .search_attributes(SearchAttributes::new([
+                names::ORG.value_set(org_id.to_string()),
+                names::CONNECTION.value_set(connection_id.to_string()),
+            ]))
+            .static_summary("Pulls what webhooks name")
+            .priority(Priority::builder().fairness_key(org_id.to_string()).priority_key(policies::WEBHOOK_PRIORITY).build())
+            .rpc_options(rpc(5))
+            .build();
+        let input = ConnectionRef { org_id, connection_id };
+        let told = self.client.signal_with_start_workflow(WebhooksWorkflow::run, input, WebhooksWorkflow::delivered, (), options);
+        started(told.await)
     }
 
     async fn ready(&self) -> Result<(), EngineError> {

@@ -34,6 +34,7 @@ mockall::mock! {
         async fn run_look(&self, workflow_id: &str) -> Result<WorkflowLook, EngineError>;
         async fn run_has_ended(&self, workflow_id: &str) -> Result<bool, EngineError>;
         async fn connection_check(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<ConnectionCheck, EngineError>;
+        async fn webhooks_tell(&self, org_id: OrgId, connection_id: ConnectionId) -> Result<(), EngineError>;
         async fn ready(&self) -> Result<(), EngineError>;
     }
 
@@ -219,6 +220,7 @@ pub fn willing_engine() -> MockTemporal {
     engine.expect_run_start().returning(|_| Ok(()));
     engine.expect_run_cancel().returning(|_, _| Ok(()));
     engine.expect_ready().returning(|| Ok(()));
+    engine.expect_webhooks_tell().returning(|_, _| Ok(()));
     let found = ConnectionCheck {
         ok: true,
         account: Some("@ada".into()),

@@ -17,5 +17,6 @@ mod releases;
 mod runs;
 mod schedules;
 mod tenancy;
+mod webhooks;
 mod work;
 mod work_items;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     credentials::CredentialArgs,
     listing::{Listing, Paging},
-    reference, runs_control,
+    reference, runs_control, webhook,
 };
 use crate::{
     app::Global,
@@ -33,6 +33,8 @@ pub enum ConnectionsCommand {
     Pause(ConnectionArg),
     /// Let a paused connection's runs go on.
     Resume(ConnectionArg),
+    /// Set a connection's webhook, or see what comes in.
+    Webhook(webhook::WebhookArgs),
     /// Remove a connection.
     Remove(ConnectionArg),
 }
@@ -138,6 +140,7 @@ pub async fn run(global: &Global, command: &ConnectionsCommand) -> CliResult {
         ConnectionsCommand::Test(arg) => test(&client, &arg.connection, global.json).await,
         ConnectionsCommand::Pause(arg) => runs_control::connection(&client, &arg.connection, "pause", global.json).await,
         ConnectionsCommand::Resume(arg) => runs_control::connection(&client, &arg.connection, "resume", global.json).await,
+        ConnectionsCommand::Webhook(args) => webhook::run(&client, args, global.json).await,
         ConnectionsCommand::Remove(arg) => remove(&client, &arg.connection, global.json).await,
     }
 }

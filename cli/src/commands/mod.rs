@@ -27,6 +27,7 @@ mod runs_control;
 pub mod schedule;
 pub mod sync;
 mod watching;
+mod webhook;
 pub mod work_items;
 pub mod worker;
 

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod cursor;
 mod details;
+mod items;
 mod lists;
 mod normalise;
 mod overlap;
@@ -21,11 +22,12 @@ mod walk;
 mod wire;
 
 use async_trait::async_trait;
-use ovia_domain::{DeadLetter, DetailRequest, GitlabSettings, Record, Source, StreamSpec};
+use ovia_domain::{DeadLetter, DetailRequest, GitlabSettings, ItemRef, Record, Source, StreamSpec};
 use serde_json::value::RawValue;
 
 use crate::contract::{
     Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence, PullRequest,
+    PulledItem,
 };
 use client::GitlabClient;
 use lists::Lists;
@@ -110,6 +112,10 @@ impl Connector for Gitlab {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { windows: true, census: true, rate_limit_headers: true }
+    }
+
+    async fn pull_items(&self, items: &[ItemRef]) -> Result<Vec<PulledItem>, ConnectorError> {
+        Lists { client: &self.client, settings: &self.settings }.items(items).await
     }
 
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError> {

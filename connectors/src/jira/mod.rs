@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod cursor;
 mod details;
+mod items;
 mod lists;
 mod normalise;
 mod presence;
@@ -17,7 +18,7 @@ mod walk;
 mod wire;
 
 use async_trait::async_trait;
-use ovia_domain::{DeadLetter, DetailRequest, JiraSettings, Record, Source, StreamSpec};
+use ovia_domain::{DeadLetter, DetailRequest, ItemRef, JiraSettings, Record, Source, StreamSpec};
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
@@ -25,6 +26,7 @@ use crate::Credentials;
 use crate::atlassian::expiry_warning;
 use crate::contract::{
     Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence, PullRequest,
+    PulledItem,
 };
 use crate::http::RequestCount;
 use client::JiraClient;
@@ -124,6 +126,10 @@ impl Connector for Jira {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { windows: true, census: true, rate_limit_headers: true }
+    }
+
+    async fn pull_items(&self, items: &[ItemRef]) -> Result<Vec<PulledItem>, ConnectorError> {
+        self.lists().items(items).await
     }
 
     async fn pull_detail(&self, request: &DetailRequest) -> Result<Detail, ConnectorError> {

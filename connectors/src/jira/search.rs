@@ -114,7 +114,7 @@ impl Lists<'_> {
         self.client.ask(&self.search_url(), &body, requests).await
     }
 
-    async fn issue_fields(&self, requests: &RequestCount) -> Result<Vec<String>, ConnectorError> {
+    pub async fn issue_fields(&self, requests: &RequestCount) -> Result<Vec<String>, ConnectorError> {
         let custom = self.custom.get_or_try_init(|| self.custom_fields(requests)).await?;
         Ok(ISSUE_FIELDS.iter().map(|name| (*name).to_owned()).chain(custom.iter().cloned()).collect())
     }

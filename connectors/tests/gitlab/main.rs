@@ -4,6 +4,7 @@ mod budget;
 mod census;
 mod checks;
 mod details;
+mod items;
 mod paging;
 mod presence;
 mod recorded;

@@ -4,6 +4,7 @@ mod census;
 mod changelogs;
 mod checks;
 mod issues;
+mod items;
 mod limits;
 mod lists;
 mod people;

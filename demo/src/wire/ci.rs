@@ -22,6 +22,7 @@ struct PipelineRow<'a> {
     created_at: Stamp,
     updated_at: Option<Stamp>,
     web_url: String,
+    name: Option<&'a str>,
 }
 
 fn row<'a>(company: &Company, one: &'a Pipeline) -> PipelineRow<'a> {
@@ -37,6 +38,7 @@ fn row<'a>(company: &Company, one: &'a Pipeline) -> PipelineRow<'a> {
         created_at: Stamp(one.created_at),
         updated_at: one.updated_at.map(Stamp),
         web_url: format!("{EXTERNAL_URL}/{}/-/pipelines/{}", project.full_path, one.id),
+        name: None,
     }
 }
 
@@ -59,7 +61,6 @@ struct PipelineExtra<'a> {
     /// A string here, as real servers answer.
     coverage: Option<String>,
     detailed_status: DetailedStatus<'a>,
-    name: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -93,7 +94,6 @@ pub(crate) fn pipeline_detail(company: &Company, users: &Users, one: &Pipeline) 
             has_details: false,
             details_path: None,
         },
-        name: None,
     });
     merge_objects(&pipeline_row(company, one), &extra)
 }

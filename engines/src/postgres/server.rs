@@ -94,7 +94,11 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
         Durability::Durable => settings.push("max_connections=100".into()),
         // Every test has a database and a pool of its own.
         Durability::Throwaway => {
-            settings.extend(["max_connections=400", "fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned))
+            settings.extend(
+                // the timeout, because a test that ends while it connects holds up the drop of every database for as long
+                ["max_connections=400", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "authentication_timeout=10s"]
+                    .map(str::to_owned),
+            )
         }
     }
     settings

@@ -57,6 +57,8 @@ pub(super) struct Scope {
     pub source: Source,
     pub run: RunId,
     pub background: bool,
+    /// Written without the lease: records written since then by anyone are not overwritten, and nothing is stored.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// Where records come from: a stream, and the partition of its list.
@@ -123,8 +125,14 @@ pub(super) async fn page_store_in_txn(
     on_data_error: OnDataError,
     turn: &mut Turn<'_>,
 ) -> Result<RunCounts, StoreError> {
-    let scope =
-        Scope { org: page.org_id, connection: page.connection_id, source: page.source, run: page.run_id, background: page.background };
+    let scope = Scope {
+        org: page.org_id,
+        connection: page.connection_id,
+        source: page.source,
+        run: page.run_id,
+        background: page.background,
+        read_at: None,
+    };
     let origin = Origin { stream: page.stream, partition, of_items: !page.finished.is_empty() };
     let mut counts = RunCounts {
         fetched: (page.records.len() + page.dead_letters.len()) as i64,
@@ -164,7 +172,7 @@ impl Store {
         let mut counts = RunCounts { fetched: records.len() as i64, ..RunCounts::default() };
         let stages = Stages::default();
         let mut turn = stages.enter();
-        let scope = Scope { org, connection, source, run, background: false };
+        let scope = Scope { org, connection, source, run, background: false, read_at: None };
         counts.add(&set_store(&mut tx, scope, Origin { stream, partition: None, of_items: false }, records, &mut turn).await?);
         tx.commit().await?;
         Ok(counts)
@@ -173,7 +181,7 @@ impl Store {
 
 /// Stores records. When Postgres refuses the data of one of them, the set is halved until the one is found; it becomes a dead letter
 /// and the rest is stored.
-async fn records_store(
+pub(super) async fn records_store(
     tx: &mut PgConnection,
     scope: Scope,
     origin: Origin<'_>,
@@ -221,7 +229,7 @@ async fn savepoint_try(
     result
 }
 
-async fn set_store(
+pub(super) async fn set_store(
     tx: &mut PgConnection,
     scope: Scope,
     origin: Origin<'_>,

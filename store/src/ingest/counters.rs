@@ -47,7 +47,7 @@ async fn window_cursor_upsert(tx: &mut PgConnection, scope: Scope, position: i32
 }
 
 /// Items written, added to what is known of the stream over all runs.
-async fn stream_state_add(tx: &mut PgConnection, scope: Scope, stream: &str, items: i64) -> Result<(), StoreError> {
+pub(super) async fn stream_state_add(tx: &mut PgConnection, scope: Scope, stream: &str, items: i64) -> Result<(), StoreError> {
     if items == 0 {
         return Ok(());
     }

@@ -7,6 +7,7 @@
 mod commit;
 mod counters;
 mod entities;
+mod item;
 mod raw;
 mod replay_books;
 mod replay_letters;
@@ -16,6 +17,7 @@ mod stages;
 mod tables;
 
 pub use commit::{Cursor, PageCommit};
+pub use item::ItemCommit;
 pub use replay_letters::{LetterOutcome, LetterRead, LettersCommit};
 pub use replay_raw::RawCommit;
 pub use stages::Stages;

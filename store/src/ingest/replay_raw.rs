@@ -45,8 +45,14 @@ impl Store {
     /// Finds out what the records would change, changes it if that is asked for, and answers `result` moved on behind the batch. Fails as
     /// `page_commit` does.
     pub async fn raw_commit(&self, commit: RawCommit<'_>, result: &ReplayResult) -> Result<ReplayResult, StoreError> {
-        let scope =
-            Scope { org: commit.org_id, connection: commit.connection_id, source: commit.source, run: commit.run_id, background: false };
+        let scope = Scope {
+            org: commit.org_id,
+            connection: commit.connection_id,
+            source: commit.source,
+            run: commit.run_id,
+            background: false,
+            read_at: None,
+        };
         let mut tx = self.pool.begin().await?;
         let before = rows_of(&mut tx, scope, commit.records).await?;
         sqlx::query("savepoint replay_batch").execute(&mut *tx).await?;

@@ -95,7 +95,7 @@ pub static TABLES: &[Table] = &[
             ("closed_at", TIME),
             ("url", TEXT),
         ],
-        merge: Merge::Replace,
+        merge: Merge::UnlessOlder("updated_at"),
     },
     Table {
         name: "merge_requests",
@@ -125,7 +125,7 @@ pub static TABLES: &[Table] = &[
             ("closed_at", TIME),
             ("url", TEXT),
         ],
-        merge: Merge::Replace,
+        merge: Merge::UnlessOlder("updated_at"),
     },
     Table {
         name: "merge_requests.size",
@@ -175,7 +175,7 @@ pub static TABLES: &[Table] = &[
             ("updated_at", TIME),
             ("url", TEXT),
         ],
-        merge: Merge::Replace,
+        merge: Merge::UnlessOlder("updated_at"),
     },
     Table {
         name: "pipelines.times",
@@ -240,7 +240,7 @@ pub static TABLES: &[Table] = &[
             ("finished_at", TIME),
             ("url", TEXT),
         ],
-        merge: Merge::Replace,
+        merge: Merge::UnlessOlder("updated_at"),
     },
     Table {
         name: "releases",
