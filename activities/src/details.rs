@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use ovia_connectors::{Connector, ConnectorError, contract::Detail};
-use ovia_domain::{DeadLetter, DetailRequest, Record};
-use ovia_store::ingest::PageCommit;
+use ovia_domain::{DeadLetter, DetailRequest, Record, WholeList};
+use ovia_store::ingest::{PageCommit, WholeLists};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -45,6 +46,7 @@ type Failure = (DetailRequest, ConnectorError);
 
 /// Works through one reading of the queue.
 async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
+    let read_at = slice.store.clock().await?;
     let enough = CancellationToken::new();
     let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), stream, requests, enough.clone());
     let mut failing: Vec<Failure> = Vec::new();
@@ -67,7 +69,7 @@ async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest
                 Taken::Stop(error) => stop = stop.or(Some(error)),
             }
         }
-        let stopped = batch.store(slice, stream).await?;
+        let stopped = batch.store(slice, stream, read_at).await?;
         if let Some(error) = stop {
             return Err(Stop::Source(error));
         }
@@ -83,12 +85,18 @@ async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest
     if let Some(ended) = ended {
         return Ok(ended);
     }
-    failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER).await
+    failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER, read_at).await
 }
 
 /// Items failed. Where the source works all the same, their failures are counted and the hopeless ones given up; what is left fails the
 /// slice, so that the workflow pauses before it comes back to them.
-async fn failing_settle(slice: &Slice<'_>, stream: &str, failing: Vec<Failure>, maybe_down: bool) -> Result<Walked, Stop> {
+async fn failing_settle(
+    slice: &Slice<'_>,
+    stream: &str,
+    failing: Vec<Failure>,
+    maybe_down: bool,
+    read_at: DateTime<Utc>,
+) -> Result<Walked, Stop> {
     if failing.is_empty() {
         return Ok(Walked::Complete);
     }
@@ -108,7 +116,7 @@ async fn failing_settle(slice: &Slice<'_>, stream: &str, failing: Vec<Failure>, 
             left = Some(error);
         }
     }
-    let stopped = batch.store(slice, stream).await?;
+    let stopped = batch.store(slice, stream, read_at).await?;
     match left {
         Some(error) => Err(Stop::Source(error)),
         None => Ok(stopped.unwrap_or(Walked::Complete)),
@@ -131,6 +139,7 @@ struct Batch {
     finished: Vec<DetailRequest>,
     requests: i64,
     note: Option<String>,
+    whole_lists: Vec<WholeList>,
 }
 
 impl Batch {
@@ -142,6 +151,7 @@ impl Batch {
                 self.dead_letters
                     .extend(detail.dead_letters.into_iter().map(|letter| DeadLetter { partition: Some(item.clone()), ..letter }));
                 self.requests += detail.requests;
+                self.whole_lists.extend(detail.whole_list);
                 self.note = detail.not_available.or(self.note.take());
                 self.finished.push(request);
             }
@@ -158,7 +168,7 @@ impl Batch {
     }
 
     /// Commits what there is. Answers why to stop here, if so.
-    async fn store(self, slice: &Slice<'_>, stream: &str) -> Result<Option<Walked>, Stop> {
+    async fn store(self, slice: &Slice<'_>, stream: &str, read_at: DateTime<Utc>) -> Result<Option<Walked>, Stop> {
         if self.finished.is_empty() {
             return Ok(None);
         }
@@ -177,6 +187,7 @@ impl Batch {
             total_hint: None,
             note: self.note.as_deref(),
             background: slice.is_backfill(),
+            whole_lists: WholeLists { lists: &self.whole_lists, read_at: Some(read_at) },
         };
         slice.with_pulse(slice.store.page_commit(&commit)).await??;
         slice.page_stored().await

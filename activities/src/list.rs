@@ -16,7 +16,7 @@ use ovia_store::{
     StoreError,
     backfill::PlannedWindow,
     cursors::PendingPartition,
-    ingest::{Cursor, PageCommit, Stages},
+    ingest::{Cursor, PageCommit, Stages, WholeLists},
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -205,6 +205,7 @@ async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, s
         total_hint: page.total_hint,
         note: page.not_available.as_deref(),
         background: walk.window.is_some(),
+        whole_lists: WholeLists::default(),
     };
     slice.store.page_commit_staged(&commit, stages).await?;
     Ok(page.done)

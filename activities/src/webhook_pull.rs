@@ -240,6 +240,7 @@ impl Puller<'_> {
             partition: None,
             records: &[],
             dead_letters: &[],
+            whole_lists: &[],
             finished: &[],
         }
     }

@@ -22,7 +22,7 @@ use crate::{
 mod types;
 
 pub(crate) use types::NamedOut;
-use types::{ChangeOut, LinkOut, StatusCategory, WorkItemDetailOut, WorkItemOut, WorkItemType};
+use types::{ChangeOut, LinkOut, StatusCategory, WorkItemDetailOut, WorkItemOut, WorkItemType, WorklogOut};
 
 pub(crate) struct WorkItemsApi(pub ApiState);
 
@@ -105,6 +105,8 @@ impl WorkItemsApi {
             item: item.into(),
             changelog: list_of(store.work_item_changes_list(org, &found, &first).await?, ChangeOut::from),
             children: list_of(store.work_items_list(org, &below, &first).await?, WorkItemOut::from),
+            logged_seconds: store.worklogs_seconds(org, &found).await?,
+            worklogs: list_of(store.worklogs_list(org, &found, &first).await?, WorklogOut::from),
             links: store.work_item_links(org, &found).await?.into_iter().map(LinkOut::from).collect(),
             mentions: list_of(store.mentions_list(org, &found, &first).await?, MentionOut::from),
         }))
@@ -128,6 +130,26 @@ impl WorkItemsApi {
         let item = self.item(&caller, &key.0, connection.0).await?;
         let rows = self.0.config.store.work_item_changes_list(caller.org_id(), &item, &page(limit.0, cursor.0)).await?;
         Ok(list(rows, ChangeOut::from))
+    }
+
+    /// Work logged on a work item, begun last first
+    #[oai(path = "/work-items/:key/worklogs", method = "get", operation_id = "work_item_worklogs")]
+    async fn worklogs(
+        &self,
+        caller: Caller,
+        /// A key the work item has, or had before it was moved.
+        key: Path<String>,
+        /// A connection's id, where several have such a key.
+        connection: Query<Option<Uuid>>,
+        /// Items on the page; 50 if not given.
+        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<Option<u32>>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+    ) -> Result<Json<ListOf<WorklogOut>>, Problem> {
+        let item = self.item(&caller, &key.0, connection.0).await?;
+        let rows = self.0.config.store.worklogs_list(caller.org_id(), &item, &page(limit.0, cursor.0)).await?;
+        Ok(list(rows, WorklogOut::from))
     }
 
     /// Where merge requests, commits and documents mention a work item

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, ItemRef, Record, Source, StreamSpec, TimeWindow};
+use ovia_domain::{BaseUrl, DeadLetter, DetailRequest, ErrorCode, ItemRef, Record, Source, StreamSpec, TimeWindow, WholeList};
 use serde_json::{Value, value::RawValue};
 
 use crate::confluence::Confluence;
@@ -186,6 +186,8 @@ pub struct Detail {
     pub requests: i64,
     /// The source no longer has the item, or does not offer this detail.
     pub not_available: Option<String>,
+    /// What of the item was read whole: rows of it that are not named are gone.
+    pub whole_list: Option<WholeList>,
 }
 
 /// What `check` found.

@@ -353,7 +353,7 @@ macro_rules! of_row {
             Identity "identities", IdentityRef "identities", Membership "memberships", Group "groups", Project "projects", Issue "issues",
             MergeRequest "merge_requests", MergeRequestNote "merge_request_notes", MergeRequestApproval "merge_request_approvals",
             MergeRequestCommit "merge_request_commits", MergeRequestSize "merge_requests", Pipeline "pipelines",
-            PipelineTimes "pipelines", Job "jobs", Environment "environments", Deployment "deployments", Release "releases",
+            PipelineTimes "pipelines", Job "jobs", Environment "environments", Deployment "deployments", Release "tag_releases",
             WorkItem "work_items", WorkItemChange "work_item_changes", WorkItemLink "work_item_links", Worklog "worklogs",
             Version "versions", Board "boards", Sprint "sprints", WorkItemStatus "work_item_statuses", WorkItemField "work_item_fields",
             Space "spaces", Document "documents", DocumentLabels "documents", DocumentVersion "document_versions", DocumentComment "document_comments",

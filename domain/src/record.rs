@@ -18,6 +18,25 @@ pub struct Record {
     pub entities: Vec<Entity>,
     /// Detail requests to queue if this record is new or changed.
     pub details: Vec<DetailRequest>,
+    /// Lists that the payload shows whole.
+    pub whole_lists: Vec<WholeList>,
+}
+
+/// All that a work item has of something: its rows that are not named are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeList {
+    pub kind: ListKind,
+    /// The work item's external id.
+    pub work_item: String,
+    /// Of its rows.
+    pub external_ids: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListKind {
+    /// Links, from it or to it.
+    Links,
+    Worklogs,
 }
 
 impl Record {

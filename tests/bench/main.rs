@@ -8,6 +8,7 @@ mod noop;
 mod ovia;
 mod plain;
 mod postgres;
+mod release;
 mod report;
 mod sse;
 mod syncs;
@@ -16,7 +17,7 @@ mod system;
 use anyhow::Context;
 use report::Report;
 
-const PARTS: [&str; 6] = ["lists", "details", "noop", "fleet", "sse", "backfill"];
+const PARTS: [&str; 7] = ["lists", "details", "noop", "release", "fleet", "sse", "backfill"];
 
 /// What was asked for.
 struct Asked {
@@ -38,6 +39,7 @@ async fn main() -> anyhow::Result<()> {
             "lists" => syncs::lists(&mut report, rows(50_000)).await,
             "details" => syncs::details(&mut report, rows(3_000)).await,
             "noop" => noop::measure(&mut report, rows(50_000)).await,
+            "release" => release::measure(&mut report, rows(2_000)).await,
             "fleet" => fleet::measure(&mut report, rows(200)).await,
             "sse" => sse::measure(&mut report, rows(1_000)).await,
             _ => backfill::measure(&mut report, rows(500_000)).await,

@@ -16,6 +16,10 @@ impl Figure {
         Self { name: name.into(), value: format!("{value:>9.1} {unit}"), target: String::new() }
     }
 
+    pub fn with_target(self, target: &str) -> Self {
+        Self { target: target.into(), ..self }
+    }
+
     /// `of` says what the share is made of.
     pub fn share(name: &str, percent: f64, of: &str, target: &str) -> Self {
         Self { name: name.into(), value: format!("{percent:>9.2} %   ({of})"), target: target.into() }

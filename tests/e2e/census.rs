@@ -106,7 +106,7 @@ async fn a_hidden_project_is_not_visible_and_comes_back_with_the_next_sync() {
     assert_eq!(run["status"], "succeeded", "{run}");
     println!("{:?}", tombstones(&app).await);
     let of_it = |table: &str| format!("select count(*) from {table} where project_external_id = '{project}' and deleted_at is null");
-    for table in ["issues", "merge_requests", "pipelines", "jobs", "environments", "deployments", "releases"] {
+    for table in ["issues", "merge_requests", "pipelines", "jobs", "environments", "deployments", "tag_releases"] {
         assert_eq!(count(&app, &of_it(table)).await, 0, "{table}");
     }
     let project_row =

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, Entity, IdentityRef, Membership, MergeRequest, Record, RunId, RunKind, Source};
 use ovia_store::{
     StoreError,
-    ingest::{Cursor, PageCommit},
+    ingest::{Cursor, PageCommit, WholeLists},
     integrity::IntegrityAttempt,
     leases::IngestClass,
     runs::NewRun,
@@ -45,6 +45,7 @@ impl Ingest {
             total_hint: None,
             note: None,
             background: false,
+            whole_lists: WholeLists::default(),
         }
     }
 
@@ -101,6 +102,7 @@ pub fn record(id: &str, payload: Value, entities: Vec<Entity>) -> Record {
         content_hash,
         entities,
         details: Vec::new(),
+        whole_lists: Vec::new(),
     }
 }
 

@@ -27,6 +27,7 @@ fn item<'a>((org_id, connection_id): (OrgId, ConnectionId), read_at: DateTime<Ut
         partition: Some("1"),
         records,
         dead_letters: &[],
+        whole_lists: &[],
         finished: &[],
     }
 }

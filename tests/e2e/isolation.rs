@@ -44,7 +44,7 @@ async fn a_project_that_always_fails_holds_up_no_other() {
     assert!(run["error"]["request"].as_str().unwrap().contains(&format!("/projects/{bad}/")), "{run}");
     let of = |stream: &str| run["progress"].as_array().unwrap().iter().find(|row| row["stream"] == stream).unwrap().clone();
     assert_eq!((&of("issues")["status"], &of("members")["status"]), (&json!("incomplete"), &json!("done")), "{run}");
-    for table in ["merge_requests", "issues", "pipelines", "deployments", "environments", "releases"] {
+    for table in ["merge_requests", "issues", "pipelines", "deployments", "environments", "tag_releases"] {
         let all = serde_json::to_value(&truth).unwrap()[table].as_object().unwrap().clone();
         let others = all.values().filter(|row| row["project_external_id"] != json!(bad)).count();
         assert_eq!(rows_of(&app, table, "<>", &bad).await, others as i64, "{table}");

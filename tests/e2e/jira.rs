@@ -71,6 +71,29 @@ async fn edits_moves_bulk_changes_and_new_keys_arrive() {
     sync_writes_nothing(&app, &connection, &state::JIRA_TABLES).await;
 }
 
+/// Work logs and links that are taken away leave nothing behind, neither in rows nor for a replay.
+#[tokio::test]
+async fn what_is_taken_off_an_issue_goes() {
+    let app = TestApp::start().await;
+    let site = jira(options(Tz::UTC));
+    let connection = connect_jira(&app, &site).await;
+    sync(&app, &connection).await;
+    let at = demo::as_of() + Duration::hours(1);
+    let gone = site.edit(|jira| [jira.delete_worklogs(3, at), jira.remove_links(2, at)].map(|ids| ids.len()));
+    assert_eq!(gone, [3, 2]);
+    sync(&app, &connection).await;
+    assert_jira(&app.store, &site).await;
+    // the last one of an issue: it is not asked for its work logs any more
+    assert!(!site.edit(|jira| jira.delete_worklogs(usize::MAX, at + Duration::hours(1))).is_empty());
+    sync(&app, &connection).await;
+    let replay = json!({"from": "raw", "apply": true});
+    let (_, run) = app.http.post(&format!("/connections/{connection}/replay"), replay).await;
+    assert_eq!(app.run_end(run["id"].as_str().unwrap(), 120).await["status"], "succeeded");
+    assert!(site.truth().worklogs.is_empty());
+    assert_jira(&app.store, &site).await;
+    sync_writes_nothing(&app, &connection, &state::JIRA_TABLES).await;
+}
+
 /// Deletions leave no trace in what a sync reads: a census finds them, with what hung on them.
 #[tokio::test]
 async fn a_census_finds_what_was_deleted() {

@@ -22,7 +22,7 @@ pub const TABLES: [&str; 14] = [
     "jobs",
     "environments",
     "deployments",
-    "releases",
+    "tag_releases",
 ];
 
 /// Tables a sync of Jira fills.

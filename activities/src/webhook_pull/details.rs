@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ovia_connectors::{ConnectorError, contract::Detail};
-use ovia_domain::{DeadLetter, DetailRequest, Record};
+use ovia_domain::{DeadLetter, DetailRequest, Record, WholeList};
 use ovia_store::{StoreError, ingest::ItemCommit};
 use uuid::Uuid;
 
@@ -28,10 +28,12 @@ impl Puller<'_> {
                     continue;
                 }
             };
+            let whole_lists: Vec<WholeList> = details.iter().filter_map(|detail| detail.whole_list.clone()).collect();
             let (records, dead_letters) = joined(&requests, details);
             let commit = ItemCommit {
                 records: &records,
                 dead_letters: &dead_letters,
+                whole_lists: &whole_lists,
                 finished: &requests,
                 ..self.commit(stream, delivery, read_at)
             };

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use ovia_store::{
-    work_item_history::{ChangeListed, LinkRow},
+    work_item_history::{ChangeListed, LinkRow, WorklogListed},
     work_items::{NamedRow, WorkItemListed},
 };
 use poem_openapi::{Enum, Object};
@@ -117,6 +117,10 @@ pub(crate) struct WorkItemDetailOut {
     pub changelog: ListOf<ChangeOut>,
     /// Newest first. More of them: GET /work-items?parent={key}&connection={connection_id}.
     pub children: ListOf<WorkItemOut>,
+    /// Of all its work logs.
+    pub logged_seconds: i64,
+    /// Begun last first. More of them: GET /work-items/{key}/worklogs.
+    pub worklogs: ListOf<WorklogOut>,
     /// At most 200.
     pub links: Vec<LinkOut>,
     /// What was found last comes first. More of them: GET /work-items/{key}/mentions.
@@ -138,6 +142,17 @@ pub(crate) struct ChangeOut {
     from_text: Option<String>,
     to_value: Option<String>,
     to_text: Option<String>,
+}
+
+/// Work that was logged.
+#[derive(Object)]
+#[oai(rename = "Worklog")]
+pub(crate) struct WorklogOut {
+    id: i64,
+    external_id: String,
+    started_at: Time,
+    seconds: i64,
+    author: Option<WhoOut>,
 }
 
 /// A link to another work item.
@@ -257,6 +272,19 @@ impl From<ChangeListed> for ChangeOut {
             from_text: row.from_text,
             to_value: row.to_value,
             to_text: row.to_text,
+        }
+    }
+}
+
+impl From<WorklogListed> for WorklogOut {
+    fn from(listed: WorklogListed) -> Self {
+        let row = listed.worklog;
+        Self {
+            id: row.id,
+            external_id: row.external_id,
+            started_at: row.started_at.into(),
+            seconds: row.seconds,
+            author: listed.author.map(WhoOut::from),
         }
     }
 }

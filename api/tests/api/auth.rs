@@ -70,6 +70,7 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/work-items/WEB-1"),
     (Method::GET, "/work-items/WEB-1/changelog"),
     (Method::GET, "/work-items/WEB-1/mentions"),
+    (Method::GET, "/work-items/WEB-1/worklogs"),
 ];
 
 /// The list above is the document's: a new path cannot be forgotten here.

@@ -80,7 +80,12 @@ pub async fn seed(api: &TestApi) -> Work {
                 ({jira_row}, '2:2:1', '2', 'u1', '2030-01-05Z', 'status', '1', 'Doing', '3', 'Fertig'),
                 ({jira_row}, '3:1:0', '3', 'u1', '2030-01-06Z', 'status', '1', 'Doing', '3', 'Done');
             insert into work_item_links (org_id, connection_id, external_id, from_external_id, to_external_id, link_type) values
-                ({jira_row}, '1', '2', '3', 'blocks'), ({jira_row}, '2', '77', '2', 'relates to');"
+                ({jira_row}, '1', '2', '3', 'blocks'), ({jira_row}, '2', '77', '2', 'relates to');
+            insert into worklogs (org_id, connection_id, external_id, work_item_external_id, author_external_id, started_at, seconds) values
+                ({jira_row}, '51', '2', 'u1', '2030-01-04Z', 3600), ({jira_row}, '52', '2', 'u9', '2030-01-05Z', 1800),
+                ({jira_row}, '53', '3', 'u1', '2030-01-05Z', 7);
+            insert into worklogs (org_id, connection_id, external_id, work_item_external_id, started_at, seconds, deleted_at)
+                values ({jira_row}, '54', '2', '2030-01-05Z', 9000, now());"
         ))
         .await;
     seed_mentions(api, &wiki, &gitlab).await;
@@ -152,6 +157,7 @@ async fn one_organisation_sees_nothing_of_another() {
         "/work-items/WEB-2".to_owned(),
         "/work-items/OPS-20".into(),
         "/work-items/WEB-2/changelog".into(),
+        "/work-items/WEB-2/worklogs".into(),
         "/work-items/WEB-2/mentions".into(),
         format!("/releases/{release}"),
         format!("/releases/{release}/items"),

@@ -106,6 +106,26 @@ async fn one_item_with_all_that_belongs_to_it() {
 }
 
 #[tokio::test]
+async fn the_work_that_was_logged() {
+    let api = TestApi::start().await;
+    seed(&api).await;
+    let item = api.get("/work-items/WEB-2").await.json();
+    assert_eq!(item["logged_seconds"], 5400, "not what was taken back");
+    let worklogs = item["worklogs"]["items"].as_array().unwrap();
+    assert_eq!(column(worklogs, "/seconds"), [1800, 3600], "begun last first");
+    assert_eq!(
+        (&worklogs[1]["author"]["person_name"], &worklogs[1]["started_at"]),
+        (&json!("Mira Example"), &json!("2030-01-04T00:00:00Z"))
+    );
+    assert_eq!((&worklogs[0]["author"]["external_id"], &worklogs[0]["author"]["person_id"]), (&json!("u9"), &Value::Null));
+    for limit in [1, 2] {
+        assert_eq!(api.walk("/work-items/WEB-2/worklogs", limit).await, *worklogs);
+    }
+    let none = api.get("/work-items/WEB-6").await.json();
+    assert_eq!((&none["logged_seconds"], &none["worklogs"]["items"]), (&json!(0), &json!([])));
+}
+
+#[tokio::test]
 async fn what_mentions_an_item_by_any_key_it_had() {
     let api = TestApi::start().await;
     let work = seed(&api).await;
@@ -146,6 +166,7 @@ async fn an_item_is_found_by_the_keys_it_has_and_had() {
     for key in ["WEB-9", "WEB-77", "OPS-2", "web-2", "WEB", "-", "%00", "WEB-2%00", "%25", &"A".repeat(3000)] {
         api.get(&format!("/work-items/{key}")).await.problem(404, "NOT_FOUND");
         api.get(&format!("/work-items/{key}/changelog")).await.problem(404, "NOT_FOUND");
+        api.get(&format!("/work-items/{key}/worklogs")).await.problem(404, "NOT_FOUND");
         api.get(&format!("/work-items/{key}/mentions")).await.problem(404, "NOT_FOUND");
     }
     let problem = api.get("/work-items/WEB-77").await.json();

@@ -98,6 +98,12 @@ const CHANGES: &[Column] = &[
     Column { title: "TO", cell: |row| text(row, "/to_text") },
 ];
 
+const WORKLOGS: &[Column] = &[
+    Column { title: "BEGUN", cell: |row| short_time(row, "/started_at") },
+    Column { title: "WHO", cell: |row| who(row, "/author") },
+    Column { title: "HOURS", cell: |row| hours(row, "/seconds") },
+];
+
 const MENTIONS: &[Column] = &[
     Column { title: "WHERE", cell: |row| text(row, "/place") },
     Column { title: "OF", cell: mentioning },
@@ -153,6 +159,7 @@ async fn show(client: &ApiClient, args: &ShowArgs, json: bool) -> CliResult {
         ("releases", names(&item, "/fix_versions")),
         ("sprints", names(&item, "/sprints")),
         ("points", number(&item, "/story_points")),
+        ("hours logged", hours(&item, "/logged_seconds")),
         ("due", text(&item, "/due_on")),
         ("created", short_time(&item, "/created_at")),
         ("updated", short_time(&item, "/updated_at")),
@@ -161,6 +168,7 @@ async fn show(client: &ApiClient, args: &ShowArgs, json: bool) -> CliResult {
     ]))?;
     section(&item, "/children", "Below it", COLUMNS)?;
     section(&item, "/mentions", "Mentioned in", MENTIONS)?;
+    section(&item, "/worklogs", "Work logged", WORKLOGS)?;
     section(&item, "/changelog", "What happened to it", CHANGES)
 }
 
@@ -177,6 +185,12 @@ fn section(item: &Value, pointer: &str, title: &str, columns: &[Column]) -> CliR
 
 fn name(value: impl ValueEnum) -> Option<String> {
     value.to_possible_value().map(|value| value.get_name().to_owned())
+}
+
+/// `1.5`, of seconds.
+fn hours(row: &Value, pointer: &str) -> String {
+    let seconds = row.pointer(pointer).and_then(Value::as_f64).unwrap_or_default();
+    format!("{:.1}", seconds / 3600.0)
 }
 
 /// The person, or else the account.

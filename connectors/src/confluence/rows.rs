@@ -78,7 +78,8 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
 
 fn record(normalised: Normalised, raw: Box<RawValue>) -> Record {
     let content_hash = Sha256::digest(raw.get()).into();
-    Record { external_id: normalised.external_id, raw, content_hash, entities: normalised.entities, details: normalised.details }
+    let Normalised { external_id, entities, details } = normalised;
+    Record { external_id, raw, content_hash, entities, details, whole_lists: Vec::new() }
 }
 
 fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use ovia_domain::{DetailRequest, JiraSettings};
+use ovia_domain::{DetailRequest, JiraSettings, ListKind, WholeList};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -17,7 +17,7 @@ use super::wire::IssueHistories;
 use crate::ConnectorError;
 use crate::contract::Detail;
 use crate::http::{HttpError, RequestCount, request_text, request_text_of};
-use crate::lenient::or_default;
+use crate::lenient::{Id, or_default, parse_row};
 
 /// Issues in one request for changelogs. Jira allows 1000; with a hundred an answer stays one that is quickly stored.
 pub const CHANGELOG_BATCH: usize = 100;
@@ -124,7 +124,8 @@ impl Details<'_> {
             }
             rows.extend(listing.rows);
             if done {
-                return Ok(Detail { requests: count.get(), ..self.read(id, rows, worklog) });
+                let whole_list = whole(id, &rows);
+                return Ok(Detail { requests: count.get(), whole_list, ..self.read(id, rows, worklog) });
             }
         }
         Err(circle(id.to_owned()))
@@ -134,6 +135,16 @@ impl Details<'_> {
         let rows = normalise_rows(rows, &Context { partition: id, settings: self.settings }, row);
         Detail { records: rows.records, dead_letters: rows.dead_letters, ..Detail::default() }
     }
+}
+
+/// The ids of all work logs, those that cannot be read included. None if one has no id.
+fn whole(issue: &str, rows: &[Box<RawValue>]) -> Option<WholeList> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Id,
+    }
+    let ids = rows.iter().map(|row| parse_row::<Named>(row.get()).ok().map(|row| row.id.0)).collect::<Option<_>>();
+    ids.map(|external_ids| WholeList { kind: ListKind::Worklogs, work_item: issue.to_owned(), external_ids })
 }
 
 enum Failed {

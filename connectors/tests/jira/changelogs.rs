@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use ovia_connectors::Connector;
-use ovia_domain::{DetailRequest, Entity, WorkItemChange, Worklog};
+use ovia_domain::{DetailRequest, Entity, ListKind, WholeList, WorkItemChange, Worklog};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_partial_json, method, path, query_param};
 use wiremock::{Mock, MockServer};
@@ -107,8 +107,21 @@ async fn worklogs_beyond_the_twenty_that_rows_show() {
         updated_at: "2026-01-05T05:15:00Z".parse().ok(),
     };
     assert_eq!(detail.records[0].entities[0], Entity::Worklog(worklog));
+    let all = |work_item: &str, ids: std::ops::Range<u64>| WholeList {
+        kind: ListKind::Worklogs,
+        work_item: work_item.into(),
+        external_ids: ids.map(|id| id.to_string()).collect(),
+    };
+    assert_eq!(detail.whole_list, Some(all("10001", 0..25)));
     get(&server, "/rest/api/3/issue/2/worklog", json!({"startAt": 0, "maxResults": 5000, "total": 0, "worklogs": []})).await;
-    assert!(open(&server.uri()).pull_detail(&requests("worklogs", &["2"])[0]).await.unwrap().records.is_empty());
+    let none = open(&server.uri()).pull_detail(&requests("worklogs", &["2"])[0]).await.unwrap();
+    assert_eq!((none.records.len(), none.whole_list), (0, Some(all("2", 0..0))));
     serve(&server, "/rest/api/3/issue/3/worklog", refused(404, "Issue does not exist")).await;
-    assert!(open(&server.uri()).pull_detail(&requests("worklogs", &["3"])[0]).await.unwrap().not_available.is_some());
+    let hidden = open(&server.uri()).pull_detail(&requests("worklogs", &["3"])[0]).await.unwrap();
+    assert!(hidden.not_available.is_some() && hidden.whole_list.is_none());
+    // one that cannot be read is there all the same
+    let rows = json!([row(1), {"id": "2", "issueId": "4", "started": ""}]);
+    get(&server, "/rest/api/3/issue/4/worklog", json!({"startAt": 0, "maxResults": 5000, "total": 2, "worklogs": rows})).await;
+    let odd = open(&server.uri()).pull_detail(&requests("worklogs", &["4"])[0]).await.unwrap();
+    assert_eq!((odd.records.len(), odd.dead_letters.len(), odd.whole_list), (1, 1, Some(all("4", 1..3))));
 }

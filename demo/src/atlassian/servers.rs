@@ -130,6 +130,11 @@ impl Jira<'_> {
         self.0.move_issues(count, at)
     }
 
+    /// Takes `count` links between issues away at `at`. Returns the links' external ids.
+    pub fn remove_links(&mut self, count: usize, at: DateTime<Utc>) -> Vec<String> {
+        self.0.remove_links(count, at)
+    }
+
     /// Deletes `count` issues without a trace. Returns the external ids they had; subtasks go with them.
     pub fn delete_issues(&mut self, count: usize) -> Vec<String> {
         self.0.delete_issues(count)

@@ -64,6 +64,7 @@ pub struct Truth {
     pub jobs: Table<JobRow>,
     pub environments: Table<EnvironmentRow>,
     pub deployments: Table<DeploymentRow>,
+    #[serde(rename = "tag_releases")]
     pub releases: Table<ReleaseRow>,
     pub people: PeopleTruth,
     /// Every metric for the organisation and each project, over every window.

@@ -1,13 +1,14 @@
 //! `page_commit`: the transaction.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCounts, RunId, Source};
+use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCounts, RunId, Source, WholeList};
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::{
     counters, entities, raw,
     stages::{Stages, Turn},
+    whole_lists::whole_lists_settle,
 };
 use crate::{Store, StoreError, dead_letters, detail_queue, leases, run_log::event_announce};
 
@@ -35,6 +36,16 @@ pub struct PageCommit<'a> {
     pub note: Option<&'a str>,
     /// Details these records ask for are left to background runs.
     pub background: bool,
+    /// Of details: what was read whole.
+    pub whole_lists: WholeLists<'a>,
+}
+
+/// Lists that answers to detail requests brought whole: rows that are not named are gone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WholeLists<'a> {
+    pub lists: &'a [WholeList],
+    /// By the database's clock, from before they were read: rows written since then are left alone.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// Where a partition's walk stands.
@@ -145,6 +156,7 @@ pub(super) async fn page_store_in_txn(
         OnDataError::Fail => counts.add(&set_store(tx, scope, origin, page.records, turn).await?),
         OnDataError::Search => records_store(tx, scope, origin, page.records, &mut counts, turn).await?,
     }
+    whole_lists_settle(tx, scope, page.whole_lists).await?;
     turn.enter_books().await?;
     leases::lease_check_in_txn(tx, page.org_id, page.connection_id, page.run_id, page.fence).await?;
     dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), origin.stream, origin.partition, page.dead_letters).await?;

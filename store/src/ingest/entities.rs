@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ovia_domain::{DetailRequest, Entity, IdentityRef, Record};
+use ovia_domain::{DetailRequest, Entity, IdentityRef, Record, WholeList};
 use sqlx::{PgConnection, Row};
 
-use super::{commit::Scope, tables::STATEMENTS};
+use super::{
+    commit::{Scope, WholeLists},
+    tables::STATEMENTS,
+    whole_lists::whole_lists_settle,
+};
 use crate::StoreError;
 
 /// Upserts the entities of `records`. Answers detail requests for accounts that were not known before.
@@ -30,6 +34,8 @@ pub(super) async fn entities_upsert<'a>(
             upsert(tx, scope, name, &rows).await?;
         }
     }
+    let lists: Vec<WholeList> = records.iter().flat_map(|record| &record.whole_lists).cloned().collect();
+    whole_lists_settle(tx, scope, WholeLists { lists: &lists, read_at: None }).await?;
     Ok(discovered)
 }
 

@@ -5,14 +5,15 @@
 //! own time), and nothing is stored where any of the records was written after it was read. There is no cursor, no run and no run event.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCounts, RunId, Source};
+use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, OrgId, Record, RunCounts, RunId, Source, WholeList};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    commit::{Origin, Scope, is_data_error, records_store, set_store},
+    commit::{Origin, Scope, WholeLists, is_data_error, records_store, set_store},
     counters::stream_state_add,
     stages::Stages,
+    whole_lists::whole_lists_settle,
 };
 use crate::{Store, StoreError, dead_letters};
 
@@ -31,6 +32,8 @@ pub struct ItemCommit<'a> {
     pub partition: Option<&'a str>,
     pub records: &'a [Record],
     pub dead_letters: &'a [DeadLetter],
+    /// Of details: what was read whole.
+    pub whole_lists: &'a [WholeList],
     /// Details that were read: they leave the queue, unless they were asked for again since.
     pub finished: &'a [DetailRequest],
 }
@@ -72,6 +75,7 @@ impl Store {
         } else if !commit.records.is_empty() {
             counts.add(&set_store(&mut tx, scope, origin, commit.records, &mut turn).await?);
         }
+        whole_lists_settle(&mut tx, scope, WholeLists { lists: commit.whole_lists, read_at: scope.read_at }).await?;
         dead_letters::dead_letters_insert_in_txn(&mut tx, &scope.into(), origin.stream, origin.partition, commit.dead_letters).await?;
         finish(&mut tx, commit).await?;
         stream_state_add(&mut tx, scope, commit.stream, counts.inserted + counts.updated).await?;

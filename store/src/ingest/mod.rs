@@ -15,8 +15,9 @@ mod replay_raw;
 mod row_diff;
 mod stages;
 mod tables;
+mod whole_lists;
 
-pub use commit::{Cursor, PageCommit};
+pub use commit::{Cursor, PageCommit, WholeLists};
 pub use item::ItemCommit;
 pub use replay_letters::{LetterOutcome, LetterRead, LettersCommit};
 pub use replay_raw::RawCommit;

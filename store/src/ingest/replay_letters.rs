@@ -7,7 +7,7 @@ use ovia_domain::{ConnectionId, DetailRequest, OrgId, Record, RunId, Source};
 use sqlx::PgConnection;
 
 use super::{
-    commit::{OnDataError, PageCommit, page_store_in_txn},
+    commit::{OnDataError, PageCommit, WholeLists, page_store_in_txn},
     replay_books::{failed_add, result_set},
     stages::Stages,
 };
@@ -117,6 +117,7 @@ impl Batch<'_> {
             requests: 0,
             total_hint: None,
             note: None,
+            whole_lists: WholeLists::default(),
             background: false,
         }
     }

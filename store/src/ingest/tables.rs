@@ -243,7 +243,7 @@ pub static TABLES: &[Table] = &[
         merge: Merge::UnlessOlder("updated_at"),
     },
     Table {
-        name: "releases",
+        name: "tag_releases",
         columns: &[
             ("project_external_id", TEXT),
             ("tag", TEXT),

@@ -24,7 +24,7 @@ const LISTS: [(&str, &str); 6] = [
     ("pipelines", "pipelines"),
     ("deployments", "deployments"),
     ("environments", "environments"),
-    ("releases", "releases"),
+    ("releases", "tag_releases"),
 ];
 /// Differences told per table.
 const TOLD: usize = 4;

@@ -124,7 +124,8 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
 }
 
 fn record(normalised: Normalised, raw: Box<RawValue>, content_hash: [u8; 32]) -> Record {
-    Record { external_id: normalised.external_id, raw, content_hash, entities: normalised.entities, details: normalised.details }
+    let Normalised { external_id, entities, details, .. } = normalised;
+    Record { external_id, raw, content_hash, entities, details, whole_lists: Vec::new() }
 }
 
 fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {

@@ -61,7 +61,14 @@ fn record(merge_request: &str, raw: Box<RawValue>, payload: &SizePayload) -> Rec
         changed_files: i64::try_from(payload.files.len()).unwrap_or(i64::MAX),
         size_is_partial: payload.files.iter().any(|file| file.partial),
     };
-    Record { external_id: merge_request.to_owned(), raw, content_hash, entities: vec![Entity::MergeRequestSize(size)], details: Vec::new() }
+    Record {
+        external_id: merge_request.to_owned(),
+        raw,
+        content_hash,
+        entities: vec![Entity::MergeRequestSize(size)],
+        details: Vec::new(),
+        whole_lists: Vec::new(),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Issues, and the links they show.
 
-use ovia_domain::{DetailRequest, Entity, WorkItem, WorkItemLink};
+use ovia_domain::{DetailRequest, Entity, ListKind, WholeList, WorkItem, WorkItemLink};
 use serde_json::json;
 
 use super::projects::{browse, category};
@@ -19,7 +19,8 @@ pub fn issue(context: &Context<'_>, json: &str) -> Result<Normalised, RowError> 
     }
     let details = if context.settings.details { details(&id, &fields) } else { Vec::new() };
     let accounts = people::references(fields.creator.iter().chain(&fields.reporter).chain(&fields.assignee));
-    let links = fields.issuelinks.iter().filter_map(|shown| link(&id, shown)).map(Entity::WorkItemLink);
+    let links: Vec<WorkItemLink> = fields.issuelinks.iter().flatten().filter_map(|shown| link(&id, shown)).collect();
+    let whole_lists = whole_lists(&id, &fields, context.settings.details);
     let account = |user: &Option<wire::User>| user.as_ref().map(|user| user.account_id.0.clone());
     let item = WorkItem {
         external_id: id.clone(),
@@ -49,15 +50,27 @@ pub fn issue(context: &Context<'_>, json: &str) -> Result<Normalised, RowError> 
         updated_at: fields.updated,
         resolved_at: fields.resolutiondate,
     };
-    let entities = std::iter::once(Entity::WorkItem(item)).chain(links).chain(accounts).collect();
-    Ok(Normalised { external_id: id, updated: fields.updated, entities, details })
+    let entities = std::iter::once(Entity::WorkItem(item)).chain(links.into_iter().map(Entity::WorkItemLink)).chain(accounts).collect();
+    Ok(Normalised { external_id: id, updated: fields.updated, entities, details, whole_lists })
 }
 
-/// The whole history, whatever part of it a list would show; work logs unless it is said that there are none.
+/// A row shows all links, if links at all; of work logs at least whether there are any.
+fn whole_lists(id: &str, fields: &wire::IssueFields, details: bool) -> Vec<WholeList> {
+    let list = |kind, external_ids| WholeList { kind, work_item: id.to_owned(), external_ids };
+    let links = fields.issuelinks.as_ref().map(|links| list(ListKind::Links, links.iter().map(|link| link.id.0.clone()).collect()));
+    let no_worklogs = (details && !has_worklogs(fields)).then(|| list(ListKind::Worklogs, Vec::new()));
+    links.into_iter().chain(no_worklogs).collect()
+}
+
+/// Unless it is said that there are none.
+fn has_worklogs(fields: &wire::IssueFields) -> bool {
+    fields.worklog.as_ref().and_then(|worklog| worklog.total) != Some(0)
+}
+
+/// The whole history, whatever part of it a list would show; work logs where there may be any.
 fn details(id: &str, fields: &wire::IssueFields) -> Vec<DetailRequest> {
     let request = |stream: &str| DetailRequest { stream: stream.into(), external_id: id.to_owned(), args: json!({}) };
-    let has_worklogs = fields.worklog.as_ref().and_then(|worklog| worklog.total) != Some(0);
-    let worklogs = has_worklogs.then(|| request(WORKLOGS));
+    let worklogs = has_worklogs(fields).then(|| request(WORKLOGS));
     std::iter::once(request(CHANGELOGS)).chain(worklogs).collect()
 }
 

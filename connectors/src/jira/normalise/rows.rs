@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{DeadLetter, DetailRequest, Entity, JiraSettings, Record};
+use ovia_domain::{DeadLetter, DetailRequest, Entity, JiraSettings, Record, WholeList};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -30,6 +30,7 @@ pub struct Normalised {
     pub updated: Option<DateTime<Utc>>,
     pub entities: Vec<Entity>,
     pub details: Vec<DetailRequest>,
+    pub whole_lists: Vec<WholeList>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +87,10 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &Context<'_>, row: Row)
         let content_hash: [u8; 32] = Sha256::digest(raw.get()).into();
         all.update(content_hash);
         match row(context, raw.get()) {
-            Ok(Normalised { external_id, updated, mut entities, details }) => {
+            Ok(Normalised { external_id, updated, mut entities, details, whole_lists }) => {
                 out.keys.push(RowKey { external_id: external_id.clone(), updated, dead: false });
                 entities.retain(|entity| !matches!(entity, Entity::WorkItemLink(link) if !links.insert(link.external_id.clone())));
-                let record = Record { external_id, raw, content_hash, entities, details };
+                let record = Record { external_id, raw, content_hash, entities, details, whole_lists };
                 match out.records.iter_mut().find(|known| known.external_id == record.external_id) {
                     Some(known) => *known = record,
                     None => out.records.push(record),

@@ -46,8 +46,9 @@ pub struct IssueFields {
     pub components: Vec<Named>,
     #[serde(default, rename = "fixVersions", deserialize_with = "or_default")]
     pub fix_versions: Vec<Reference>,
-    #[serde(default, deserialize_with = "or_default")]
-    pub issuelinks: Vec<IssueLink>,
+    /// Absent where linking is switched off.
+    #[serde(default)]
+    pub issuelinks: Option<Vec<IssueLink>>,
     #[serde(default, deserialize_with = "date")]
     pub duedate: Option<NaiveDate>,
     #[serde(deserialize_with = "required_time")]

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 
 use super::history::relabel;
-use super::model::{Category, ChangeItem, History, Issue, JiraFacts, Visibility, Worklog};
+use super::model::{Category, ChangeItem, History, Issue, JiraFacts, Link, Visibility, Worklog};
 use crate::company::dice::mix;
 use crate::company::model::Time;
 
@@ -262,6 +262,16 @@ impl JiraFacts {
             }
         }
         picked.iter().map(|(id, _)| id.to_string()).collect()
+    }
+
+    /// Takes `count` links away at `at`; both ends know. Returns the links' external ids.
+    pub fn remove_links(&mut self, count: usize, at: DateTime<Utc>) -> Vec<String> {
+        let at = at.trunc_subsecs(3);
+        let removed: Vec<Link> = self.links.drain(..count.min(self.links.len())).collect();
+        for issue in self.issues.iter_mut().filter(|one| removed.iter().any(|link| link.from == one.id || link.to == one.id)) {
+            issue.updated_at = at;
+        }
+        removed.iter().map(|link| link.id.to_string()).collect()
     }
 
     /// Renames a project's key: every issue has a new key and the old one still leads to it. Answers whether there is such a project.

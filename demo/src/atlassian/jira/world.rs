@@ -62,6 +62,7 @@ impl World for JiraWorld {
             "move_issues" => facts.move_issues(count, at),
             "delete_issues" => facts.delete_issues(count),
             "add_worklogs" => facts.add_worklogs(count, at),
+            "remove_links" => facts.remove_links(count, at),
             "delete_worklogs" => facts.delete_worklogs(count, at),
             _ => return None,
         })
