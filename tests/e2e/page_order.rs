@@ -108,13 +108,14 @@ async fn ten_runs_in_random_order_leave_the_truth_and_no_duplicate() {
     for run in 0..RUNS {
         let mut order: Vec<usize> = (0..all.len()).collect();
         order.sort_by_cached_key(|page| Sha256::digest(format!("{run} {page}")));
-        let mut written = 0;
+        let mut inserted = 0;
         for page in order {
             let (stream, records) = all[page];
             let counts = app.store.records_upsert(app.org, connection, Source::Jira, RunId::generate(), stream, records).await.unwrap();
-            written += counts.inserted + counts.updated;
+            // an issue's payload shows a little of its neighbours, and changes with them: it may be written again
+            inserted += counts.inserted;
         }
-        assert_eq!(written > 0, run == 0, "run {run} wrote {written} records");
+        assert_eq!(inserted > 0, run == 0, "run {run} inserted {inserted} records");
         assert_jira(&app.store, &site).await;
         let twice =
             "select count(*) from (select key from work_items where deleted_at is null group by connection_id, key having count(*) > 1) k";
