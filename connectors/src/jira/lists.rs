@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::client::{JiraClient, Listing, not_offered};
+use super::client::{JiraClient, Listing, is_scope, not_offered};
 use super::cursor::{Cursor, Position};
 use super::normalise::{Context, normalise_rows, row_of};
 use super::streams::{self, BOARDS, FIELDS, GROUP_MEMBERS, GROUPS, PROJECT, PROJECTS, SITE, SPRINTS, STATUSES, USERS, VERSIONS};
@@ -14,6 +14,8 @@ use crate::{ConnectorError, Page};
 
 /// Jira's own maximum for members of a group and for boards.
 const SMALL_PAGE: u32 = 50;
+/// What a token with scopes needs for boards and sprints.
+const AGILE_SCOPES: &str = "read:board-scope:jira-software and read:sprint:jira-software";
 
 /// Pulls lists for one connection.
 #[derive(Debug)]
@@ -200,6 +202,10 @@ fn refusal(error: HttpError, stream: &str, partition: &str) -> Result<String, Co
         // a kanban board has no sprints, and says so with a 400; a project that is unknown is for the projects' stream to tell
         HttpError::Status { status: 400, from_api: true, message, .. } if matches!(stream, SPRINTS | BOARDS) => {
             Ok(format!("{title}: not available here (400: {message})"))
+        }
+        // boards and sprints have scopes of their own, which a token that reads issues need not have
+        HttpError::Status { status: 403, from_api: true, message, .. } if matches!(stream, SPRINTS | BOARDS) && is_scope(message) => {
+            Ok(format!("{title}: the token needs the scopes {AGILE_SCOPES} ({message})"))
         }
         _ => match not_offered(&error, &title).filter(|_| stream != PROJECTS) {
             Some(reason) => Ok(reason),
