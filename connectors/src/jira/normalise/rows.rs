@@ -75,20 +75,18 @@ impl Rows {
     }
 }
 
-/// Reads a page. Of rows with the same id the last stands, and entities that two rows show are handed on once: a page is written by one
-/// statement.
+/// Reads a page. Of rows with the same id the last stands: a page is written by one statement. A link that two rows show stands in both,
+/// since either row may be the only one that is stored.
 pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &Context<'_>, row: Row) -> Rows {
     let mut out = Rows::default();
-    let mut links = HashSet::new();
     let mut all = Sha256::new();
     for raw in rows {
         let raw = without_secrets(raw);
         let content_hash: [u8; 32] = Sha256::digest(raw.get()).into();
         all.update(content_hash);
         match row(context, raw.get()) {
-            Ok(Normalised { external_id, updated, mut entities, details }) => {
+            Ok(Normalised { external_id, updated, entities, details }) => {
                 out.keys.push(RowKey { external_id: external_id.clone(), updated, dead: false });
-                entities.retain(|entity| !matches!(entity, Entity::WorkItemLink(link) if !links.insert(link.external_id.clone())));
                 let record = Record { external_id, raw, content_hash, entities, details };
                 match out.records.iter_mut().find(|known| known.external_id == record.external_id) {
                     Some(known) => *known = record,
