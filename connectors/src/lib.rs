@@ -8,6 +8,7 @@ pub mod gitlab;
 pub mod http;
 pub mod jira;
 mod lenient;
+mod offset;
 
 pub use contract::{
     Budget, Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence,

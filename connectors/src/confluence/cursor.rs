@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::offset::Offset;
+use crate::offset::Offset;
 
 /// Raised when the meaning of a stored cursor changes.
 const VERSION: u32 = 1;

@@ -11,6 +11,7 @@ use super::streams::{BOARDS, FIELDS, GROUP_MEMBERS, GROUPS, ISSUES, PROJECTS, SP
 use crate::ConnectorError;
 use crate::contract::Presence;
 use crate::http::{HttpError, RequestCount};
+use crate::offset::Offset;
 
 /// What a GET found.
 enum Look {
@@ -82,16 +83,16 @@ impl Lists<'_> {
 
     /// What has no address of its own is looked for in its list, read to the end.
     async fn listed(&self, stream: &str, partition: &str, id: &str, requests: &RequestCount) -> Result<Presence, ConnectorError> {
-        let mut start = Some(0);
-        while let Some(from) = start {
-            let page = self.ids(stream, partition, from, requests).await?;
+        let mut place = Some(Offset::default());
+        while let Some(offset) = place {
+            let page = self.ids(stream, partition, &offset, requests).await?;
             if page.ids.iter().any(|found| found == id) {
                 return Ok(Presence::Present);
             }
             if page.not_available.is_some() {
                 return Ok(Presence::NotVisible);
             }
-            start = page.next;
+            place = page.next;
         }
         Ok(Presence::Deleted)
     }

@@ -52,8 +52,6 @@ pub struct Rows {
     pub keys: Vec<RowKey>,
     pub records: Vec<Record>,
     pub dead_letters: Vec<DeadLetter>,
-    /// Of all payloads together.
-    pub fingerprint: String,
 }
 
 #[derive(Debug)]
@@ -79,11 +77,9 @@ impl Rows {
 /// since either row may be the only one that is stored.
 pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &Context<'_>, row: Row) -> Rows {
     let mut out = Rows::default();
-    let mut all = Sha256::new();
     for raw in rows {
         let raw = without_secrets(raw);
         let content_hash: [u8; 32] = Sha256::digest(raw.get()).into();
-        all.update(content_hash);
         match row(context, raw.get()) {
             Ok(Normalised { external_id, updated, entities, details }) => {
                 out.keys.push(RowKey { external_id: external_id.clone(), updated, dead: false });
@@ -100,7 +96,6 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &Context<'_>, row: Row)
             }
         }
     }
-    out.fingerprint = all.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     out
 }
 
