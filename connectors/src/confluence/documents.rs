@@ -19,12 +19,13 @@ use super::cql;
 use super::cursor::{Cursor, MAX_EMPTY_PAGES, Phase, Walk, WalkError};
 use super::lists::{Lists, MAX_LIMIT, done, page, restart, stuck};
 use super::normalise;
-use super::rows::{Row, RowContext, RowError, dead_letter, normalise_rows};
+use super::rows::{Row, RowContext, normalise_rows};
 use super::streams::{COMMENTS, Kind};
 use super::wire;
 use crate::http::{HttpError, RequestCount};
 use crate::lenient::parse_row;
 use crate::offset::row_ids;
+use crate::rows::{RowError, dead_letter};
 use crate::{ConnectorError, Page};
 
 /// Comments are fetched one by one, so a page of them is short.

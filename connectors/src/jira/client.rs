@@ -124,7 +124,7 @@ impl JiraClient {
 /// so: a proxy's page must not make data look absent.
 pub fn not_offered(error: &HttpError, title: &str) -> Option<String> {
     match error {
-        HttpError::Status { status: 403, message, from_api: true, .. } if !is_scope(message) => {
+        HttpError::Status { status: 403, message, from_api: true, .. } if !error.is_scope() => {
             Some(format!("{title}: not offered to this account (403: {message})"))
         }
         HttpError::Status { status: 404, from_api: true, message, .. } => Some(format!("{title}: not available here (404: {message})")),
@@ -132,17 +132,11 @@ pub fn not_offered(error: &HttpError, title: &str) -> Option<String> {
     }
 }
 
-/// A token without the right scope is a failure, nothing that is missing.
-pub fn is_scope(message: &str) -> bool {
-    message.contains("scope")
-}
-
 /// Atlassian's gateway says with a 401 that a scope is missing for this one address: the token is good, and other lists can be read.
-fn scope_refusal(error: HttpError) -> HttpError {
-    match error {
-        HttpError::Status { status: 401, request, error, message, from_api: true } if is_scope(&message) => {
-            HttpError::Status { status: 403, request, error, message, from_api: true }
-        }
-        other => other,
+fn scope_refusal(mut refused: HttpError) -> HttpError {
+    let is_scope = refused.is_scope();
+    if let (HttpError::Status { status, .. }, true) = (&mut refused, is_scope) {
+        *status = 403;
     }
+    refused
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::client::{JiraClient, Listing, is_scope, not_offered};
+use super::client::{JiraClient, Listing, not_offered};
 use super::cursor::{Cursor, Position};
 use super::normalise::{Context, normalise_rows, row_of};
 use super::streams::{self, BOARDS, FIELDS, GROUP_MEMBERS, GROUPS, PROJECT, PROJECTS, SITE, SPRINTS, STATUSES, USERS, VERSIONS};
@@ -212,7 +212,7 @@ fn refusal(error: HttpError, stream: &str, partition: &str) -> Result<String, Co
             Ok(format!("{title}: not available here (400: {message})"))
         }
         // boards and sprints have scopes of their own, which a token that reads issues need not have
-        HttpError::Status { status: 403, from_api: true, message, .. } if matches!(stream, SPRINTS | BOARDS) && is_scope(message) => {
+        HttpError::Status { message, .. } if matches!(stream, SPRINTS | BOARDS) && error.is_scope() => {
             Ok(format!("{title}: the token needs the scopes {AGILE_SCOPES} ({message})"))
         }
         _ => match not_offered(&error, &title).filter(|_| stream != PROJECTS) {

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ovia_connectors::jira::Jira;
 use ovia_connectors::{CensusRequest, Connector, ConnectorError, Presence};
 use serde_json::{Value, json};
-use wiremock::matchers::path;
+use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, Request};
 
 use crate::site::Site;
@@ -139,6 +139,18 @@ async fn a_proxys_404_is_no_deletion() {
     let jira = open(&server.uri());
     assert!(jira.presence("sprints", "7", "1", None).await.unwrap_err().is_retryable());
     assert_eq!(jira.presence("sprints", "7", "2", None).await.unwrap(), Presence::Deleted);
+}
+
+#[tokio::test]
+async fn pitfall_1_6_a_missing_scope_says_nothing_about_an_item() {
+    let server = MockServer::start().await;
+    let body = json!({"code": 401, "message": "Unauthorized; scope does not match"});
+    Mock::given(any()).respond_with(wiremock::ResponseTemplate::new(401).set_body_json(body)).mount(&server).await;
+    let jira = open(&server.uri());
+    for (stream, partition) in [("issues", "10000"), ("sprints", "7"), ("projects", "project:WEB")] {
+        let error = jira.presence(stream, partition, "1", None).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Forbidden { .. }), "{stream}: {error}");
+    }
 }
 
 #[tokio::test]

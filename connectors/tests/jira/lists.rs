@@ -191,9 +191,8 @@ async fn pitfall_5_6_a_success_that_is_not_json_is_an_error() {
 #[tokio::test]
 async fn pitfall_1_6_a_scope_that_is_missing_for_boards_stops_nothing_else() {
     let server = MockServer::start().await;
-    let unscoped = || {
-        wiremock::ResponseTemplate::new(401).set_body_json(json!({"code": 401, "message": "Unauthorized; scope does not match"}))
-    };
+    let unscoped =
+        || wiremock::ResponseTemplate::new(401).set_body_json(json!({"code": 401, "message": "Unauthorized; scope does not match"}));
     for at in ["/rest/agile/1.0/board", "/rest/agile/1.0/board/7/sprint", "/rest/api/3/users/search"] {
         serve(&server, at, unscoped()).await;
     }
