@@ -287,10 +287,10 @@ pub enum ConnectorError {
     /// Not before `until`; nothing else of this connection should be sent before it either.
     #[error("the source asked to wait until {until}")]
     RateLimited { until: DateTime<Utc>, request: String },
-    /// 401: the token is wrong, revoked or expired.
+    /// 401: the token is wrong, revoked or expired. Nothing can be read with it.
     #[error("the source refused the credentials (401 on {request})")]
     Unauthenticated { request: String },
-    /// 403 where the token is good but may not do this.
+    /// 403 where the token is good but may not do this; also Jira's 401 for a missing scope.
     #[error("the credentials may not do this (403 on {request}): {message}")]
     Forbidden { request: String, message: String },
     /// 404 on something that settings name.
@@ -351,8 +351,8 @@ impl ConnectorError {
                 "Give the token's account access (Reporter or more) and the scope read_api, then retry the run."
             }
             (Self::Forbidden { .. }, Source::Jira) => {
-                "Give the account Browse projects, and Browse users and groups; a token with scopes needs read:jira-work and read:jira-user. \
-                 Then retry the run."
+                "Give the account Browse projects, and Browse users and groups; a token with scopes needs read:jira-work read:jira-user, and \
+                 read:board-scope:jira-software read:sprint:jira-software for boards and sprints. Then retry the run."
             }
             (Self::Forbidden { .. }, Source::Confluence) => {
                 "Let the account view the spaces, and browse users and groups; a token with scopes needs to read spaces, pages, comments and \

@@ -8,6 +8,9 @@ pub mod gitlab;
 pub mod http;
 pub mod jira;
 mod lenient;
+mod look;
+mod offset;
+mod rows;
 
 pub use contract::{
     Budget, Capabilities, CensusPage, CensusRequest, CheckReport, Connector, ConnectorConfig, ConnectorError, Detail, Page, Presence,

@@ -12,13 +12,13 @@ use super::cql;
 use super::cursor::{Cursor, Phase, Place, Walk, WalkError};
 use super::documents::{Content, hits};
 use super::lists::{Lists, MAX_LIMIT, SITE, SPACE, has_more, next_space_walk, offset_of, restart, stuck};
-use super::offset::Stepped;
 use super::streams::{GROUP_MEMBERS, GROUPS, SPACES};
 use super::wire;
 use crate::ConnectorError;
 use crate::contract::{CensusPage, CensusRequest};
 use crate::http::RequestCount;
 use crate::lenient::parse_row;
+use crate::offset::{Stepped, row_ids};
 
 /// Rows of the search a page.
 const SEARCH_LIMIT: u32 = 100;
@@ -104,7 +104,7 @@ impl Lists<'_> {
             (GROUPS | GROUP_MEMBERS, _) => {
                 let ids = match request.stream {
                     GROUPS => ids(rows),
-                    _ => Some(super::lists::row_ids(rows)),
+                    _ => Some(row_ids(rows)),
                 };
                 let Some(ids) = ids else { return Ok(Err("a row has no id")) };
                 let next = match offset_of(walk).after(&ids, has_more(&listing)) {

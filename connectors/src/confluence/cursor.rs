@@ -2,19 +2,18 @@
 //!
 //! A cursor this version cannot read starts the walk over instead of failing: rows are upserted by id, so reading twice is only slow.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::offset::Offset;
+use crate::offset::Offset;
 
 /// Raised when the meaning of a stored cursor changes.
 const VERSION: u32 = 1;
 /// Times a walk begins a list anew because its cursor died, before it gives up.
 const MAX_RESTARTS: u32 = 3;
-/// Ids of what is out of use that a cursor holds; of more, what comes back is seen when it is edited.
+/// Ids of what is out of use that a cursor holds: the highest, which are the newest. What comes back of the others is seen when it is
+/// edited.
 const MAX_RETIRED: usize = 2_000;
 /// Empty pages in a row, with the source promising more, before the walk gives up.
 pub const MAX_EMPTY_PAGES: u32 = 50;
@@ -159,11 +158,14 @@ impl Walk {
         Ok(Some(Self { place: Place::After(cursor.clone()), empties, ..self.clone() }))
     }
 
-    /// Remembers what is out of use, each once.
+    /// Remembers what is out of use, each once; the newest, where there is not room for all.
     pub fn retire(&mut self, ids: Vec<String>) {
-        let known: HashSet<String> = self.retired.iter().cloned().collect();
-        let room = MAX_RETIRED.saturating_sub(self.retired.len());
-        self.retired.extend(ids.into_iter().filter(|id| !known.contains(id)).take(room));
+        let number = |id: &String| id.parse::<u64>().ok();
+        self.retired.extend(ids);
+        self.retired.sort_by(|a, b| number(a).cmp(&number(b)).then_with(|| a.cmp(b)));
+        self.retired.dedup();
+        let excess = self.retired.len().saturating_sub(MAX_RETIRED);
+        self.retired.drain(..excess);
     }
 
     /// The next list of the walk.
@@ -216,6 +218,18 @@ mod tests {
             walk = walk.behind(0, &Next::Cursor(format!("b{page}"))).unwrap().unwrap();
         }
         assert_eq!(walk.behind(0, &Next::Cursor("c".into())), Err(WalkError::OnlyEmptyPages));
+    }
+
+    #[test]
+    fn of_too_many_ids_out_of_use_the_newest_are_remembered() {
+        let mut walk = Walk::default();
+        let ids = |from: usize, to: usize| (from..to).map(|id| id.to_string()).collect::<Vec<_>>();
+        // page by page, as listed, and one that is seen again and late
+        walk.retire(ids(900, 1_150));
+        walk.retire(ids(1_150, 3_400));
+        walk.retire(ids(3_399, 3_401));
+        walk.retire(ids(950, 951));
+        assert_eq!(walk.retired, ids(1_401, 3_401));
     }
 
     #[test]

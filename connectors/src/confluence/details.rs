@@ -118,12 +118,13 @@ impl Lists<'_> {
         while let Some(ids) = left.pop() {
             match self.client.ask(&url, &json!({ "accountIds": ids }), requests).await {
                 Ok(listing) => found.extend(listing.rows.into_iter().filter_map(|raw| Some((account_id(&raw)?, raw)))),
-                Err(error) if error.status() == Some(400) && ids.len() > 1 => {
+                // Said by the API itself: a proxy's refusal is not about any account.
+                Err(HttpError::Status { status: 400, from_api: true, .. }) if ids.len() > 1 => {
                     let (one, other) = ids.split_at(ids.len() / 2);
                     left.extend([other, one]);
                 }
                 // The one that is none.
-                Err(error) if error.status() == Some(400) => {}
+                Err(HttpError::Status { status: 400, from_api: true, .. }) => {}
                 Err(error) => return Err(error),
             }
         }

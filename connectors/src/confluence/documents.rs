@@ -1,9 +1,9 @@
 //! Pages, blog posts and comments, space by space.
 //!
-//! Every walk first lists what is archived or in the trash, without texts, since neither move counts as a change; what was there in the last
-//! walk and is no longer is asked for at the end. The first walk then lists what is in use by id, so that what comes meanwhile comes last.
-//! Later walks ask the search what has changed since the last walk began, and fetch that by id: v2 has no filter by time. Comments are only ever found by search: the lists of a page's comments leave out replies, and a comment
-//! does not change its page.
+//! Every walk first lists what is archived or in the trash, without texts, since neither move counts as a change; what was there in the
+//! last walk and is no longer is asked for at the end. The first walk then lists what is in use by id, so that what comes meanwhile comes
+//! last. Later walks ask the search what has changed since the last walk began, and fetch that by id: v2 has no filter by time. Comments
+//! are only ever found by search: the lists of a page's comments leave out replies, and a comment does not change its page.
 
 use std::collections::HashSet;
 
@@ -17,13 +17,15 @@ use url::Url;
 use super::client::{Listing, Next, named};
 use super::cql;
 use super::cursor::{Cursor, MAX_EMPTY_PAGES, Phase, Walk, WalkError};
-use super::lists::{Lists, MAX_LIMIT, done, page, restart, row_ids, stuck};
+use super::lists::{Lists, MAX_LIMIT, done, page, restart, stuck};
 use super::normalise;
-use super::rows::{Row, RowContext, RowError, dead_letter, normalise_rows};
+use super::rows::{Row, RowContext, normalise_rows};
 use super::streams::{COMMENTS, Kind};
 use super::wire;
 use crate::http::{HttpError, RequestCount};
 use crate::lenient::parse_row;
+use crate::offset::row_ids;
+use crate::rows::{RowError, dead_letter};
 use crate::{ConnectorError, Page};
 
 /// Comments are fetched one by one, so a page of them is short.
@@ -126,14 +128,14 @@ impl Lists<'_> {
             Content::Documents(_) => next.or_else(|| self.next_phase(&cursor, &walk)),
             Content::Comments => next,
         };
-        let phase = walk.phase;
         cursor.walk = Some(walk);
         let site = self.client.site().or(fetched.site);
         let context = RowContext { kind: content.kind(), ..self.context(site.as_deref()) };
         let mut rows = normalise_rows(fetched.rows, &context, content.row());
         rows.dead_letters.extend(fetched.dead_letters);
-        // The search keeps to `since`; the list of what is out of use cannot.
-        if let (Phase::Retired, Some(since)) = (phase, self.settings.since) {
+        // One rule for every list: the search reaches back before `since`, and the list of what is out of use knows no time. What one of
+        // them handed on and another left out would keep its status for ever.
+        if let Some(since) = self.settings.since {
             rows.records.retain(|record| changed_at(record).is_none_or(|changed| changed >= since));
         }
         let total_hint = fetched.total.filter(|_| starting);
@@ -166,8 +168,8 @@ impl Lists<'_> {
         Ok(Some(Walk { cql: Some(question), ..walk }))
     }
 
-    /// Where a walk over documents goes on after a list. What is out of use comes first: what leaves the trash while the rest is read is then missing
-    /// there in the next walk, and what enters it is there.
+    /// Where a walk over documents goes on after a list. What is out of use comes first: what leaves the trash while the rest is read is
+    /// then missing there in the next walk, and what enters it is there.
     fn next_phase(&self, cursor: &Cursor, walk: &Walk) -> Option<Walk> {
         let limit = self.settings.page_size.min(MAX_LIMIT);
         match walk.phase {

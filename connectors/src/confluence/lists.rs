@@ -2,7 +2,6 @@
 
 use chrono_tz::Tz;
 use ovia_domain::ConfluenceSettings;
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
@@ -11,12 +10,12 @@ use url::Url;
 use super::client::{ConfluenceClient, Listing, Next, not_offered};
 use super::cursor::{Cursor, Phase, Place, Walk, WalkError};
 use super::normalise;
-use super::offset::{Offset, Stepped};
 use super::rows::{Row, RowContext, Rows, normalise_rows};
 use super::streams::{GROUPS, Kind};
 use super::wire;
 use crate::http::{HttpError, RequestCount, request_text};
-use crate::lenient::{Id, parse_row};
+use crate::lenient::parse_row;
+use crate::offset::{Offset, Stepped, row_ids};
 use crate::{ConnectorError, Page};
 
 /// The partition of what belongs to the site as a whole.
@@ -35,16 +34,6 @@ pub struct Lists<'a> {
     pub settings: &'a ConfluenceSettings,
     /// The time zone of the account that asks, once it was looked up; `None` where it is not known.
     pub zone: &'a OnceCell<Option<Tz>>,
-}
-
-/// Of a row of a list with offsets: who it is.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Who {
-    #[serde(default)]
-    id: Option<Id>,
-    #[serde(default)]
-    account_id: Option<Id>,
 }
 
 impl Lists<'_> {
@@ -164,12 +153,6 @@ pub fn offset_of(walk: &Walk) -> Offset {
         Place::At(offset) => offset.clone(),
         _ => Offset::default(),
     }
-}
-
-/// Who the rows are; what cannot be read stands for itself.
-pub fn row_ids(rows: &[Box<RawValue>]) -> Vec<String> {
-    let id = |raw: &RawValue| parse_row::<Who>(raw.get()).ok().and_then(|who| who.id.or(who.account_id)).map(|id| id.0);
-    rows.iter().map(|raw| id(raw).unwrap_or_else(|| raw.get().chars().take(200).collect())).collect()
 }
 
 /// Whether a list with offsets goes on: a next link, or a page as full as the server makes them.

@@ -1,8 +1,8 @@
 //! The Confluence Cloud connector (REST v2; v1 for groups, the own account and search, which v2 does not have).
 //!
 //! One pull, through the files: `lists` and `documents` build the URL of the cursor's position, `client` fetches the page, `normalise`
-//! reads its rows (`wire` knows their JSON, `text` makes text of page bodies), `cursor` and `offset` decide where to go on. Items queued by
-//! list rows go through `details`. v1's content resources are never used: they refuse OAuth tokens.
+//! reads its rows (`wire` knows their JSON, `text` makes text of page bodies), `cursor` decides where to go on. Items queued by list
+//! rows go through `details`. v1's content resources are never used: they refuse OAuth tokens.
 
 mod census;
 mod check;
@@ -13,7 +13,6 @@ mod details;
 mod documents;
 mod lists;
 mod normalise;
-mod offset;
 mod presence;
 mod rows;
 mod stored;

@@ -6,11 +6,12 @@ use ovia_domain::{
 };
 use serde_json::json;
 
-use super::rows::{Normalised, RowContext, RowError};
+use super::rows::{Normalised, RowContext};
 use super::streams::{ARCHIVED_PAGES, Kind, USER_DETAILS};
 use super::text::{body_text, cut};
 use super::wire;
 use crate::lenient::parse_row;
+use crate::rows::RowError;
 
 type Read = Result<Option<Normalised>, RowError>;
 

@@ -16,19 +16,11 @@ use crate::ConnectorError;
 use crate::contract::Presence;
 use crate::http::{HttpError, RequestCount};
 use crate::lenient::{parse_row, text};
+use crate::look::{Look, look};
 use url::Url;
 
 /// Pages of one account's groups.
 const MAX_PAGES: usize = 100;
-
-/// What a GET found.
-enum Look {
-    Found(Box<RawValue>),
-    /// 404, said by Confluence itself.
-    Missing,
-    /// 403, said by Confluence itself.
-    Refused,
-}
 
 /// What is read of a document.
 #[derive(Default, Deserialize)]
@@ -143,16 +135,7 @@ impl Lists<'_> {
         Ok(Presence::NotVisible)
     }
 
-    async fn look(&self, url: &Url, requests: &RequestCount) -> Result<Look, ConnectorError> {
-        match self.client.object(url, requests).await {
-            Ok((found, _)) => Ok(Look::Found(found)),
-            Err(HttpError::Status { status: 404, from_api: true, .. }) => Ok(Look::Missing),
-            // A proxy that has lost its way must not make data look deleted.
-            Err(HttpError::Status { status: 404, request, .. }) => {
-                Err(ConnectorError::Unreachable { request, message: "a 404 that is not the API's own".into() })
-            }
-            Err(HttpError::Status { status: 403, from_api: true, .. }) => Ok(Look::Refused),
-            Err(error) => Err(error.into()),
-        }
+    async fn look(&self, url: &Url, requests: &RequestCount) -> Result<Look<Box<RawValue>>, ConnectorError> {
+        look(self.client.object(url, requests).await.map(|(found, _)| found))
     }
 }

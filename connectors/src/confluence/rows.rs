@@ -1,18 +1,13 @@
 //! The loop every stream shares: hash, parse, hand on or set aside.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use ovia_domain::{ConfluenceSettings, DeadLetter, DetailRequest, Entity, Record};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::streams::Kind;
-use crate::http::redacted;
-
-/// Of a dead letter's payload.
-const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+use crate::rows::{RowError, dead_letter, without_secrets};
 
 /// What a row does not say itself.
 #[derive(Clone, Copy, Debug)]
@@ -35,16 +30,6 @@ pub struct Normalised {
     pub external_id: String,
     pub entities: Vec<Entity>,
     pub details: Vec<DetailRequest>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum RowError {
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-    #[error("`{0}` is missing")]
-    Missing(&'static str),
-    #[error("there is no stream `{0}`")]
-    NoStream(String),
 }
 
 /// Reads one row's JSON; `None` for a row that is not wanted, as a personal space or an anonymous account.
@@ -80,36 +65,4 @@ fn record(normalised: Normalised, raw: Box<RawValue>) -> Record {
     let content_hash = Sha256::digest(raw.get()).into();
     let Normalised { external_id, entities, details } = normalised;
     Record { external_id, raw, content_hash, entities, details, whole_lists: Vec::new() }
-}
-
-fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {
-    let clean = match redacted(raw.get()) {
-        Cow::Borrowed(_) => return raw,
-        Cow::Owned(clean) => clean,
-    };
-    // Redacting keeps JSON valid. Were it ever not so, nothing beats a stored secret; the row is a dead letter then.
-    RawValue::from_string(clean).unwrap_or_else(|_| RawValue::NULL.to_owned())
-}
-
-/// A row that cannot be read, for `error`.
-pub fn dead_letter(payload: &str, error: &RowError) -> DeadLetter {
-    let payload = redacted(payload);
-    let mut end = payload.len().min(MAX_PAYLOAD_BYTES);
-    while !payload.is_char_boundary(end) {
-        end -= 1;
-    }
-    let reason = redacted(&error.to_string()).chars().take(300).collect();
-    let external_id = loose_id(&payload);
-    DeadLetter { external_id, partition: None, payload: payload.get(..end).unwrap_or_default().to_owned(), reason }
-}
-
-/// What can be read of a row that cannot be read.
-fn loose_id(json: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(json).ok()?;
-    let id = value.get("id").or_else(|| value.get("accountId")).or_else(|| value.pointer("/content/id"))?;
-    match id {
-        Value::Number(id) => Some(id.to_string()),
-        Value::String(id) => Some(id.chars().filter(|c| *c != '\0').take(200).collect()),
-        _ => None,
-    }
 }

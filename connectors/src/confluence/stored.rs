@@ -7,8 +7,9 @@ use ovia_domain::{DeadLetter, Record};
 use serde_json::value::RawValue;
 
 use super::normalise;
-use super::rows::{Row, RowContext, RowError, dead_letter, normalise_rows};
+use super::rows::{Row, RowContext, normalise_rows};
 use super::streams::{ARCHIVED_PAGES, COMMENTS, GROUP_MEMBERS, GROUPS, Kind, SPACES, USER_DETAILS};
+use crate::rows::{RowError, dead_letter};
 
 /// See `Connector::normalise`.
 pub fn normalise_stored(context: RowContext<'_>, stream: &str, partition: &str, payload: Box<RawValue>) -> Result<Vec<Record>, DeadLetter> {

@@ -13,19 +13,11 @@ use super::streams::{GROUPS, MEMBERS, PROJECTS, ProjectList};
 use super::wire::{Id, parse_row};
 use crate::ConnectorError;
 use crate::contract::Presence;
-use crate::http::{HttpError, RequestCount};
+use crate::http::RequestCount;
+use crate::look::{Look, look};
 
 /// From this access level on, an account sees confidential issues.
 const REPORTER: i64 = 20;
-
-/// What a GET found.
-enum Look {
-    Found(Box<RawValue>),
-    /// 404, said by GitLab itself.
-    Missing,
-    /// 403, said by GitLab itself.
-    Refused,
-}
 
 /// What is read of a stored payload or of an item.
 #[derive(Default, Deserialize)]
@@ -118,19 +110,8 @@ impl Lists<'_> {
         }
     }
 
-    async fn look(&self, segments: &[&str], requests: &RequestCount) -> Result<Look, ConnectorError> {
-        match self.client.object(&self.client.url(segments, &[]), requests).await {
-            Ok(found) => Ok(Look::Found(found)),
-            Err(HttpError::Status { status: 404, from_api: true, .. }) => Ok(Look::Missing),
-            // A proxy that has lost its way must not make data look deleted.
-            Err(HttpError::Status { status: 404, request, .. }) => {
-                Err(ConnectorError::Unreachable { request, message: "a 404 that is not the API's own".into() })
-            }
-            Err(HttpError::Status { status: 403, error, from_api: true, .. }) if error.as_deref() != Some("insufficient_scope") => {
-                Ok(Look::Refused)
-            }
-            Err(error) => Err(error.into()),
-        }
+    async fn look(&self, segments: &[&str], requests: &RequestCount) -> Result<Look<Box<RawValue>>, ConnectorError> {
+        look(self.client.object(&self.client.url(segments, &[]), requests).await)
     }
 }
 

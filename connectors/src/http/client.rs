@@ -166,14 +166,16 @@ impl HttpClient {
     }
 
     async fn give_up(&self, call: &Call, failure: Failure, endpoint: &str) -> HttpError {
+        let endpoint_only = failure.endpoint_only;
         match (failure.wait, failure.error) {
             (Some(wait), _) if failure.retryable && wait > self.limits.max_inline_wait => {
                 HttpError::Wait { until: after(Utc::now(), wait), request: call.text() }
             }
             // Limited again and again without a word for how long: the other workers should hear of the pause that is assumed.
             (None, HttpError::Wait { until, request }) if failure.retryable => {
-                self.gate.close("", until);
-                self.budget.observe(endpoint, &RateObservation { not_before: Some(until), ..RateObservation::default() }).await;
+                self.gate.close(if endpoint_only { endpoint } else { "" }, until);
+                let observed = RateObservation { not_before: Some(until), endpoint_only, ..RateObservation::default() };
+                self.budget.observe(endpoint, &observed).await;
                 HttpError::Wait { until, request }
             }
             (_, error) => error,

@@ -40,6 +40,11 @@ impl HttpError {
             _ => None,
         }
     }
+
+    /// Whether the API says that the token lacks a scope. That is a failure: it says nothing about what is there.
+    pub fn is_scope(&self) -> bool {
+        matches!(self, Self::Status { status: 401 | 403, message, from_api: true, .. } if message.contains("scope"))
+    }
 }
 
 impl From<HttpError> for ConnectorError {

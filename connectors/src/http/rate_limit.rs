@@ -50,7 +50,7 @@ pub fn observation(status: u16, headers: &HeaderMap) -> Option<RateObservation> 
 }
 
 /// Whether the limit is one of this endpoint (Jira's bursts and writes per issue) and no quota of the whole source.
-fn is_burst(headers: &HeaderMap) -> bool {
+pub fn is_burst(headers: &HeaderMap) -> bool {
     let reasons = ["ratelimit-reason", "x-ratelimit-reason"].iter().filter_map(|name| headers.get(*name)?.to_str().ok());
     reasons.into_iter().any(|reason| reason.contains("burst") || reason.contains("per-issue"))
 }

@@ -9,7 +9,7 @@ use chrono::Utc;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::rate_limit::{after, retry_after, until_reset};
+use super::rate_limit::{after, is_burst, retry_after, until_reset};
 use super::{HttpError, redacted};
 use crate::contract::RetryLimits;
 
@@ -23,33 +23,36 @@ pub struct Failure {
     pub retryable: bool,
     /// Not sooner than this.
     pub wait: Option<Duration>,
+    /// The limit is one of this endpoint (a burst), not of the whole source.
+    pub endpoint_only: bool,
 }
 
 impl Failure {
     pub fn fatal(error: HttpError) -> Self {
-        Self { error, retryable: false, wait: None }
+        Self { error, retryable: false, wait: None, endpoint_only: false }
     }
 
     /// A failure of transport or format: worth another try, after the usual backoff.
     pub fn unusable(request: String, message: impl Into<String>) -> Self {
         let error = HttpError::Unusable { request, message: message.into() };
-        Self { error, retryable: true, wait: None }
+        Self { error, retryable: true, wait: None, endpoint_only: false }
     }
 
     /// An answer with a status that is no success. `body` is its beginning.
     pub fn status(request: String, status: u16, headers: &HeaderMap, body: &[u8]) -> Self {
         let wait = retry_after(headers).or_else(|| (status == 429).then(|| until_reset(headers)).flatten());
+        let endpoint_only = is_burst(headers);
         let (error, said) = api_message(body);
         let from_api = said.is_some();
         let message = said.unwrap_or_else(|| usual_name(status));
         match status {
             429 => {
                 let until = after(Utc::now(), wait.unwrap_or(UNSPECIFIED_WAIT));
-                Self { error: HttpError::Wait { until, request }, retryable: true, wait }
+                Self { error: HttpError::Wait { until, request }, retryable: true, wait, endpoint_only }
             }
             408 | 425 | 500.. => {
                 let error = HttpError::Unusable { request, message: format!("{status}: {message}") };
-                Self { error, retryable: true, wait }
+                Self { error, retryable: true, wait, endpoint_only }
             }
             _ => Self::fatal(HttpError::Status { status, request, error, message, from_api }),
         }

@@ -87,14 +87,14 @@ impl JiraClient {
     }
 
     pub async fn get<T: DeserializeOwned>(&self, url: &Url, requests: &RequestCount) -> Result<Answer<T>, HttpError> {
-        let answer = self.http.get::<T>(url, requests).await?;
+        let answer = self.http.get::<T>(url, requests).await.map_err(scope_refusal)?;
         ensure_logged_in(&answer.headers, || request_text(url))?;
         Ok(answer)
     }
 
     /// A question as JSON.
     pub async fn ask<T: DeserializeOwned>(&self, url: &Url, body: &Value, requests: &RequestCount) -> Result<Answer<T>, HttpError> {
-        let answer = self.http.ask::<T>(url, body, requests).await?;
+        let answer = self.http.ask::<T>(url, body, requests).await.map_err(scope_refusal)?;
         ensure_logged_in(&answer.headers, || request_text_of("POST", url))?;
         Ok(answer)
     }
@@ -124,7 +124,7 @@ impl JiraClient {
 /// so: a proxy's page must not make data look absent.
 pub fn not_offered(error: &HttpError, title: &str) -> Option<String> {
     match error {
-        HttpError::Status { status: 403, message, from_api: true, .. } if !is_scope(message) => {
+        HttpError::Status { status: 403, message, from_api: true, .. } if !error.is_scope() => {
             Some(format!("{title}: not offered to this account (403: {message})"))
         }
         HttpError::Status { status: 404, from_api: true, message, .. } => Some(format!("{title}: not available here (404: {message})")),
@@ -132,7 +132,11 @@ pub fn not_offered(error: &HttpError, title: &str) -> Option<String> {
     }
 }
 
-/// A token without the right scope is a failure, nothing that is missing.
-fn is_scope(message: &str) -> bool {
-    message.contains("scope")
+/// Atlassian's gateway says with a 401 that a scope is missing for this one address: the token is good, and other lists can be read.
+fn scope_refusal(mut refused: HttpError) -> HttpError {
+    let is_scope = refused.is_scope();
+    if let (HttpError::Status { status, .. }, true) = (&mut refused, is_scope) {
+        *status = 403;
+    }
+    refused
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::walk::Search;
+use crate::offset::Offset;
 
 /// Raised when the meaning of a stored cursor changes.
 const VERSION: u32 = 1;
@@ -26,11 +27,7 @@ pub struct Cursor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
-    /// `startAt`, and the fingerprint of the last page, which the next one has to differ from.
-    Offset {
-        start: u64,
-        last: Option<String>,
-    },
+    Offset(Offset),
     Search(Search),
 }
 

@@ -10,10 +10,13 @@ use super::cursor::{Cursor, Position};
 use super::normalise::{Context, normalise_rows, row_of};
 use super::streams::{self, BOARDS, FIELDS, GROUP_MEMBERS, GROUPS, PROJECT, PROJECTS, SITE, SPRINTS, STATUSES, USERS, VERSIONS};
 use crate::http::{HttpError, RequestCount, request_text};
+use crate::offset::{Offset, Stepped, row_ids};
 use crate::{ConnectorError, Page};
 
 /// Jira's own maximum for members of a group and for boards.
 const SMALL_PAGE: u32 = 50;
+/// What a token with scopes needs for boards and sprints.
+const AGILE_SCOPES: &str = "read:board-scope:jira-software and read:sprint:jira-software";
 
 /// Pulls lists for one connection.
 #[derive(Debug)]
@@ -62,12 +65,12 @@ impl Lists<'_> {
         if !has_part(stream, partition) {
             return Ok(Page { cursor: cursor.to_value(), done: true, ..Page::default() });
         }
-        let (start, last) = match &cursor.walk {
-            Some(Position::Offset { start, last }) => (*start, last.clone()),
-            _ => (0, None),
+        let offset = match &cursor.walk {
+            Some(Position::Offset(offset)) => offset.clone(),
+            _ => Offset::default(),
         };
         let requests = RequestCount::to(stream);
-        let plan = self.plan(stream, partition, start)?;
+        let plan = self.plan(stream, partition, offset.start)?;
         let listing = match self.fetch(&plan, &requests).await {
             Ok(listing) => listing,
             Err(error) => {
@@ -76,52 +79,47 @@ impl Lists<'_> {
                 return Ok(Page { cursor, done: true, requests: requests.get(), not_available: Some(reason), ..Page::default() });
             }
         };
-        let (count, said, total) = (listing.rows.len() as u64, listing.last, listing.total);
-        let rows = normalise_rows(listing.rows, &Context { partition, settings: self.settings }, row_of(stream));
-        let done = is_done(plan.shape, said, count)
-            .and_then(|done| if count > 0 && last.as_ref() == Some(&rows.fingerprint) { Err("the same page again") } else { Ok(done) })
-            .map_err(|message| ConnectorError::Unreachable {
-                request: request_text(&plan.url),
-                message: format!("the list does not end: {message}"),
-            })?;
-        let cursor = match done {
-            true => cursor.finished(None),
-            false => cursor.walking(Position::Offset { start: start + count, last: Some(rows.fingerprint.clone()) }),
+        let ids = row_ids(&listing.rows);
+        let next = plan.next(&offset, &ids, listing.last)?;
+        let total = listing.total;
+        // what the last page showed too was handed on with it
+        let fresh = listing.rows.into_iter().zip(&ids).filter(|(_, id)| !offset.is_known(id)).map(|(row, _)| row).collect();
+        let rows = normalise_rows(fresh, &Context { partition, settings: self.settings }, row_of(stream));
+        let done = next.is_none();
+        let cursor = match next {
+            None => cursor.finished(None),
+            Some(next) => cursor.walking(Position::Offset(next)),
         };
         Ok(Page {
             records: rows.records,
             dead_letters: rows.dead_letters,
             cursor: cursor.to_value(),
             done,
-            total_hint: total.filter(|_| start == 0),
+            total_hint: total.filter(|_| offset.start == 0),
             requests: requests.get(),
             ..Page::default()
         })
     }
 
-    /// The ids on the page that begins at `start`, and where the next one does; `None` at the end.
-    pub async fn ids(&self, stream: &str, partition: &str, start: u64, requests: &RequestCount) -> Result<Ids, ConnectorError> {
+    /// The ids on the page at `offset`, and where the next one is; `None` at the end.
+    pub async fn ids(&self, stream: &str, partition: &str, offset: &Offset, requests: &RequestCount) -> Result<Ids, ConnectorError> {
         if !has_part(stream, partition) {
             return Ok(Ids::default());
         }
-        let plan = self.plan(stream, partition, start)?;
+        let plan = self.plan(stream, partition, offset.start)?;
         let listing = match self.fetch(&plan, requests).await {
             Ok(listing) => listing,
             // a kanban board has no sprints: that is all of them
             Err(HttpError::Status { status: 400, from_api: true, .. }) if stream == SPRINTS => return Ok(Ids::default()),
             Err(error) => return Ok(Ids { not_available: Some(refusal(error, stream, partition)?), ..Ids::default() }),
         };
-        let (count, said) = (listing.rows.len() as u64, listing.last);
+        let next = plan.next(offset, &row_ids(&listing.rows), listing.last)?;
         let rows = normalise_rows(listing.rows, &Context { partition, settings: self.settings }, row_of(stream));
         if rows.keys.iter().any(|key| key.external_id.is_empty()) {
             return Ok(Ids { not_available: Some(format!("{stream}: a row has no id")), ..Ids::default() });
         }
-        let done = is_done(plan.shape, said, count).map_err(|message| ConnectorError::Unreachable {
-            request: request_text(&plan.url),
-            message: format!("the list does not end: {message}"),
-        })?;
         let ids = rows.keys.into_iter().map(|key| key.external_id).collect();
-        Ok(Ids { ids, next: (!done).then_some(start + count), not_available: None })
+        Ok(Ids { ids, next, not_available: None })
     }
 
     async fn fetch(&self, plan: &Plan, requests: &RequestCount) -> Result<Listing, HttpError> {
@@ -132,7 +130,7 @@ impl Lists<'_> {
         }
     }
 
-    fn plan(&self, stream: &str, partition: &str, start: u64) -> Result<Plan, ConnectorError> {
+    fn plan(&self, stream: &str, partition: &str, start: usize) -> Result<Plan, ConnectorError> {
         let start = start.to_string();
         let size = self.settings.page_size.to_string();
         let small = self.settings.page_size.min(SMALL_PAGE).to_string();
@@ -163,11 +161,32 @@ impl Lists<'_> {
     }
 }
 
+impl Plan {
+    /// Where the page behind the one at `offset` is, which had these rows and said whether it is the last; `None` if there is none.
+    fn next(&self, offset: &Offset, ids: &[String], said: Option<bool>) -> Result<Option<Offset>, ConnectorError> {
+        let more = match (self.shape, said) {
+            (Shape::Whole | Shape::One, _) | (Shape::Pages, Some(true)) => Ok(false),
+            (Shape::Pages, Some(false)) if ids.is_empty() => Err("an empty page that is not the last"),
+            // until a page is empty
+            (Shape::UntilEmpty, _) | (Shape::Pages, _) => Ok(true),
+        };
+        let next = more.and_then(|more| match offset.after(ids, more) {
+            Stepped::Done => Ok(None),
+            Stepped::Go(next) => Ok(Some(next)),
+            Stepped::SamePage => Err("the same page again"),
+        });
+        next.map_err(|message| {
+            let message = format!("the list does not end: {message}");
+            ConnectorError::Unreachable { request: request_text(&self.url), message }
+        })
+    }
+}
+
 /// A page of ids.
 #[derive(Debug, Default)]
 pub struct Ids {
     pub ids: Vec<String>,
-    pub next: Option<u64>,
+    pub next: Option<Offset>,
     pub not_available: Option<String>,
 }
 
@@ -177,15 +196,6 @@ pub fn has_part(stream: &str, partition: &str) -> bool {
         FIELDS | STATUSES | GROUPS | USERS => partition == SITE,
         PROJECTS | BOARDS => partition.starts_with(PROJECT),
         _ => true,
-    }
-}
-
-fn is_done(shape: Shape, said: Option<bool>, count: u64) -> Result<bool, &'static str> {
-    match (shape, said) {
-        (Shape::Whole | Shape::One, _) | (Shape::Pages, Some(true)) => Ok(true),
-        (Shape::UntilEmpty, _) | (Shape::Pages, None) => Ok(count == 0),
-        (Shape::Pages, Some(false)) if count == 0 => Err("an empty page that is not the last"),
-        (Shape::Pages, Some(false)) => Ok(false),
     }
 }
 
@@ -200,6 +210,10 @@ fn refusal(error: HttpError, stream: &str, partition: &str) -> Result<String, Co
         // a kanban board has no sprints, and says so with a 400; a project that is unknown is for the projects' stream to tell
         HttpError::Status { status: 400, from_api: true, message, .. } if matches!(stream, SPRINTS | BOARDS) => {
             Ok(format!("{title}: not available here (400: {message})"))
+        }
+        // boards and sprints have scopes of their own, which a token that reads issues need not have
+        HttpError::Status { message, .. } if matches!(stream, SPRINTS | BOARDS) && error.is_scope() => {
+            Ok(format!("{title}: the token needs the scopes {AGILE_SCOPES} ({message})"))
         }
         _ => match not_offered(&error, &title).filter(|_| stream != PROJECTS) {
             Some(reason) => Ok(reason),

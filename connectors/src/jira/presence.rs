@@ -10,16 +10,9 @@ use super::lists::{Lists, no_stream};
 use super::streams::{BOARDS, FIELDS, GROUP_MEMBERS, GROUPS, ISSUES, PROJECTS, SPRINTS, STATUSES, USERS, VERSIONS};
 use crate::ConnectorError;
 use crate::contract::Presence;
-use crate::http::{HttpError, RequestCount};
-
-/// What a GET found.
-enum Look {
-    Found(Value),
-    /// 404, said by Jira itself.
-    Missing,
-    /// 403, said by Jira itself.
-    Refused,
-}
+use crate::http::RequestCount;
+use crate::look::{Look, look};
+use crate::offset::Offset;
 
 impl Lists<'_> {
     /// Looks for one item of a list stream.
@@ -46,16 +39,12 @@ impl Lists<'_> {
     async fn issue_presence(&self, project: &str, id: &str, requests: &RequestCount) -> Result<Presence, ConnectorError> {
         let url = self.client.api(&["issue", "bulkfetch"], &[]);
         let body = json!({"issueIdsOrKeys": [id], "fields": ["project"]});
-        let found = match self.client.ask::<BulkIssues>(&url, &body, requests).await {
-            Ok(answer) => answer.body.issues.iter().any(|issue| issue.get("id").is_some_and(|found| is(found, id))),
-            Err(HttpError::Status { status: 404, from_api: true, .. }) => false,
-            Err(HttpError::Status { status: 403, from_api: true, .. }) => return Ok(Presence::NotVisible),
-            Err(error) => return Err(error.into()),
-        };
-        if found {
-            return Ok(Presence::Present);
+        let is_it = |issue: &Value| issue.get("id").is_some_and(|found| is(found, id));
+        match look(self.client.ask::<BulkIssues>(&url, &body, requests).await)? {
+            Look::Found(answer) if answer.body.issues.iter().any(is_it) => Ok(Presence::Present),
+            Look::Found(_) | Look::Missing if self.sees_project(project, requests).await? => Ok(Presence::Deleted),
+            _ => Ok(Presence::NotVisible),
         }
-        Ok(if self.sees_project(project, requests).await? { Presence::Deleted } else { Presence::NotVisible })
     }
 
     /// A project that is gone answers as one that is hidden, so nothing can be known of it; one in the trash says so.
@@ -82,31 +71,22 @@ impl Lists<'_> {
 
     /// What has no address of its own is looked for in its list, read to the end.
     async fn listed(&self, stream: &str, partition: &str, id: &str, requests: &RequestCount) -> Result<Presence, ConnectorError> {
-        let mut start = Some(0);
-        while let Some(from) = start {
-            let page = self.ids(stream, partition, from, requests).await?;
+        let mut place = Some(Offset::default());
+        while let Some(offset) = place {
+            let page = self.ids(stream, partition, &offset, requests).await?;
             if page.ids.iter().any(|found| found == id) {
                 return Ok(Presence::Present);
             }
             if page.not_available.is_some() {
                 return Ok(Presence::NotVisible);
             }
-            start = page.next;
+            place = page.next;
         }
         Ok(Presence::Deleted)
     }
 
-    async fn look(&self, segments: &[&str], query: &[(&str, &str)], requests: &RequestCount) -> Result<Look, ConnectorError> {
-        match self.client.get::<Value>(&self.client.url(segments, query), requests).await {
-            Ok(answer) => Ok(Look::Found(answer.body)),
-            Err(HttpError::Status { status: 404, from_api: true, .. }) => Ok(Look::Missing),
-            // a proxy that has lost its way must not make data look deleted
-            Err(HttpError::Status { status: 404, request, .. }) => {
-                Err(ConnectorError::Unreachable { request, message: "a 404 that is not the API's own".into() })
-            }
-            Err(HttpError::Status { status: 403, from_api: true, .. }) => Ok(Look::Refused),
-            Err(error) => Err(error.into()),
-        }
+    async fn look(&self, segments: &[&str], query: &[(&str, &str)], requests: &RequestCount) -> Result<Look<Value>, ConnectorError> {
+        look(self.client.get::<Value>(&self.client.url(segments, query), requests).await.map(|answer| answer.body))
     }
 }
 

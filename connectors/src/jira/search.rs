@@ -12,7 +12,7 @@ use super::cursor::{Cursor, Position};
 use super::lists::Lists;
 use super::normalise::{self, Context, Rows, normalise_rows};
 use super::streams::ISSUES;
-use super::walk::{RECENT, Search, SearchFacts, Step, minute};
+use super::walk::{RECENT, Search, SearchFacts, Step, WalkError, minute};
 use crate::http::{Answer, HttpError, RequestCount, request_text_of, server_time};
 use crate::{ConnectorError, Page};
 
@@ -77,10 +77,7 @@ impl Lists<'_> {
         let rows = normalise_rows(issues, &Context { partition: project, settings: self.settings }, normalise::issue);
         let keys: Vec<(&str, Option<DateTime<Utc>>)> = rows.keys.iter().map(|key| (key.external_id.as_str(), key.updated)).collect();
         let facts = SearchFacts { rows: &keys, token: token.as_deref(), is_last };
-        let step = search.after(&facts, now).map_err(|error| ConnectorError::Unreachable {
-            request: request_text_of("POST", &self.search_url()),
-            message: error.to_string(),
-        })?;
+        let step = search.after(&facts, now).map_err(|error| self.no_end(&error))?;
         search.newest = search.newest.max(keys.iter().filter_map(|(_, time)| *time).max());
         search.began = search.began.or(Some(now));
         Ok(page(&cursor, step, rows, &search, window, requests.get()))
@@ -95,8 +92,13 @@ impl Lists<'_> {
         cursor.watermark.map(|watermark| watermark - OVERLAP).or(bound)
     }
 
-    pub fn search_url(&self) -> url::Url {
+    fn search_url(&self) -> url::Url {
         self.client.api(&["search", "jql"], &[])
+    }
+
+    /// A search that gets nowhere.
+    pub fn no_end(&self, error: &WalkError) -> ConnectorError {
+        ConnectorError::Unreachable { request: request_text_of("POST", &self.search_url()), message: error.to_string() }
     }
 
     pub async fn search(

@@ -93,6 +93,11 @@ impl Search {
         Self { from: from.map(minute), ..Self::default() }
     }
 
+    /// A walk through a list that is sorted by something else: by tokens to the end.
+    pub fn by_tokens() -> Self {
+        Self { unordered: true, ..Self::default() }
+    }
+
     /// The same place without its token, which the source refused; `None` if that has happened too often.
     pub fn without_token(&self) -> Option<Self> {
         self.token.as_ref().filter(|_| self.restarts < MAX_RESTARTS)?;

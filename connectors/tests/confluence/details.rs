@@ -133,3 +133,13 @@ async fn a_source_that_is_down_says_nothing_about_accounts() {
     let failed = open(&server.uri()).pull_details(&requests(1)).await.unwrap_err();
     assert!(failed.is_retryable());
 }
+
+#[tokio::test]
+async fn a_proxys_400_says_nothing_about_accounts() {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(400).set_body_raw("<html>bad request</html>", "text/html");
+    Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+    let failed = open(&server.uri()).pull_details(&requests(250)).await.unwrap_err();
+    assert!(matches!(failed, ConnectorError::Refused { status: 400, .. }), "{failed}");
+    assert_eq!(received(&server, "/wiki/api/v2/users-bulk").await.len(), 1);
+}

@@ -173,6 +173,31 @@ async fn since_bounds_the_first_walk() {
 }
 
 #[tokio::test]
+async fn since_is_the_same_for_what_is_in_use_and_what_is_not() {
+    for shows_zone in [true, false] {
+        let site = Site::new(3);
+        {
+            let mut state = site.state();
+            state.shows_zone = shows_zone;
+            // found by the search, which reaches back; the third one was restored from a trash that is older than that
+            state.items[0].modified = at("2026-05-28T23:30:00Z");
+            state.items[1].modified = at("2026-05-29T00:00:00Z");
+            state.items[2].status = "trashed";
+        }
+        let server = site.start().await;
+        let connector = open_with(&server.uri(), json!({"since": "2026-05-29T00:00:00Z"}));
+        let first = walk(&connector, "pages", "1", None).await.unwrap();
+        assert_eq!(first.ids(), ["2"]);
+        site.set_status(1, "trashed");
+        site.set_status(2, "trashed");
+        site.set_status(3, "current");
+        let second = walk(&connector, "pages", "1", Some(first.cursor)).await.unwrap();
+        let found: Vec<(&str, &str)> = documents(&second).iter().map(|row| (row.external_id.as_str(), row.status.as_str())).collect();
+        assert_eq!(found, [("2", "trashed")], "nothing else was ever in use here");
+    }
+}
+
+#[tokio::test]
 async fn new_comments_on_an_old_page_are_found() {
     let site = Site::new(1);
     site.add(50, "comment");

@@ -8,10 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ovia_connectors::jira::Jira;
 use ovia_connectors::{CensusRequest, Connector, ConnectorError, Presence};
 use serde_json::{Value, json};
-use wiremock::MockServer;
+use wiremock::matchers::{any, path};
+use wiremock::{Mock, MockServer, Request};
 
 use crate::site::Site;
-use crate::support::{bean, get, open, post, refused, serve};
+use crate::support::{bean, get, ok, open, post, refused, serve};
 
 /// All ids of a partition; `None` if they cannot be enumerated.
 async fn census(jira: &Jira, stream: &str, partition: &str) -> Option<BTreeSet<String>> {
@@ -57,6 +58,52 @@ async fn a_census_that_does_not_end_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_census_in_a_circle_of_tokens_is_an_error() {
+    let server = MockServer::start().await;
+    let answer = |request: &Request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let next = match body["nextPageToken"].as_str() {
+            Some("a") => "b",
+            Some("b") => "c",
+            _ => "a",
+        };
+        ok(json!({"issues": [{"id": "1"}], "isLast": false, "nextPageToken": next}))
+    };
+    Mock::given(path("/rest/api/3/search/jql")).respond_with(answer).mount(&server).await;
+    let error = issue_ids(&server).await.unwrap_err();
+    assert!(matches!(&error, ConnectorError::Unreachable { message, .. } if message.contains("again and again")), "{error}");
+}
+
+#[tokio::test]
+async fn a_census_whose_tokens_are_all_refused_comes_to_an_end() {
+    let server = MockServer::start().await;
+    let answer = |request: &Request| {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        match body.get("nextPageToken") {
+            Some(_) => refused(400, "The provided next page token is invalid or expired."),
+            None => ok(json!({"issues": [{"id": "1"}], "isLast": false, "nextPageToken": "a"})),
+        }
+    };
+    Mock::given(path("/rest/api/3/search/jql")).respond_with(answer).mount(&server).await;
+    let reason = issue_ids(&server).await.unwrap().unwrap();
+    assert!(reason.contains("token is invalid"), "{reason}");
+}
+
+/// Why the issues' ids cannot be enumerated, if they cannot.
+async fn issue_ids(server: &MockServer) -> Result<Option<String>, ConnectorError> {
+    let jira = open(&server.uri());
+    let mut cursor = None::<Value>;
+    for _ in 0..50 {
+        let page = jira.census(CensusRequest { stream: "issues", partition: "10000", cursor: cursor.as_ref() }).await?;
+        if page.done || page.not_available.is_some() {
+            return Ok(page.not_available);
+        }
+        cursor = Some(page.cursor);
+    }
+    panic!("the census does not end");
+}
+
+#[tokio::test]
 async fn the_ids_of_lists() {
     let server = MockServer::start().await;
     get(&server, "/rest/api/3/group/bulk", bean(json!([{"groupId": "g-1", "name": "a"}, {"groupId": "g-2", "name": "b"}]), 0, 2)).await;
@@ -92,6 +139,18 @@ async fn a_proxys_404_is_no_deletion() {
     let jira = open(&server.uri());
     assert!(jira.presence("sprints", "7", "1", None).await.unwrap_err().is_retryable());
     assert_eq!(jira.presence("sprints", "7", "2", None).await.unwrap(), Presence::Deleted);
+}
+
+#[tokio::test]
+async fn pitfall_1_6_a_missing_scope_says_nothing_about_an_item() {
+    let server = MockServer::start().await;
+    let body = json!({"code": 401, "message": "Unauthorized; scope does not match"});
+    Mock::given(any()).respond_with(wiremock::ResponseTemplate::new(401).set_body_json(body)).mount(&server).await;
+    let jira = open(&server.uri());
+    for (stream, partition) in [("issues", "10000"), ("sprints", "7"), ("projects", "project:WEB")] {
+        let error = jira.presence(stream, partition, "1", None).await.unwrap_err();
+        assert!(matches!(error, ConnectorError::Forbidden { .. }), "{stream}: {error}");
+    }
 }
 
 #[tokio::test]

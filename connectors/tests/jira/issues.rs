@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use ovia_domain::{Entity, StatusCategory, WorkItem, WorkItemKind, WorkItemLink};
+use std::collections::BTreeMap;
+
+use ovia_connectors::{Connector, PullRequest};
+use ovia_domain::{Entity, StatusCategory, TimeWindow, WorkItem, WorkItemKind, WorkItemLink};
 use serde_json::{Value, json};
 use wiremock::MockServer;
 
@@ -151,9 +154,35 @@ async fn a_link_that_both_ends_show_is_one_link() {
     one["fields"]["issuelinks"] = json!([{"id": "900", "type": kind, "outwardIssue": {"id": "2"}}]);
     other["fields"]["issuelinks"] = json!([{"id": "900", "type": kind, "inwardIssue": {"id": "1"}}]);
     let (walked, _) = read(json!([one, other]), settings()).await;
-    let links: Vec<Entity> = walked.entities().into_iter().filter(|entity| matches!(entity, Entity::WorkItemLink(_))).collect();
-    assert_eq!(links.len(), 1);
-    assert!(matches!(&links[0], Entity::WorkItemLink(link) if link.from_external_id == "1" && link.to_external_id == "2"));
+    let links = links(&walked);
+    let by_id: BTreeMap<&str, &WorkItemLink> = links.iter().map(|link| (link.external_id.as_str(), link)).collect();
+    assert_eq!((by_id.len(), links.len()), (1, 2), "either row may be stored without the other");
+    assert!(links.iter().all(|link| *link == links[0]), "whichever is stored last, it is the same");
+    assert_eq!((links[0].from_external_id.as_str(), links[0].to_external_id.as_str()), ("1", "2"));
+}
+
+fn links(walked: &Walked) -> Vec<WorkItemLink> {
+    let entities = walked.entities().into_iter();
+    entities.filter_map(|entity| if let Entity::WorkItemLink(link) = entity { Some(link) } else { None }).collect()
+}
+
+#[tokio::test]
+async fn a_row_keeps_its_links_whatever_becomes_of_the_rows_before_it() {
+    let kind = json!({"name": "Blocks", "outward": "blocks"});
+    let (mut one, mut other) = (issue(1, "2026-01-02T00:00:00.000+0000"), issue(2, "2026-01-03T00:00:00.000+0000"));
+    one["fields"]["issuelinks"] = json!([{"id": "900", "type": kind, "outwardIssue": {"id": "2"}}]);
+    other["fields"]["issuelinks"] = json!([{"id": "900", "type": kind, "inwardIssue": {"id": "1"}}]);
+    let (twice, _) = read(json!([one, one]), settings()).await;
+    assert_eq!((twice.ids(), links(&twice).len()), (vec!["1"], 1), "the second row replaces the first");
+
+    let server = MockServer::start().await;
+    get(&server, "/rest/api/3/field", fields()).await;
+    post(&server, "/rest/api/3/search/jql", json!({"issues": [one, other], "isLast": true})).await;
+    let (from, to) = ("2026-01-02T12:00:00Z".parse().unwrap(), "2026-01-04T00:00:00Z".parse().unwrap());
+    let request = PullRequest { stream: "issues", partition: "10000", cursor: None, window: Some(TimeWindow { from, to }) };
+    let page = open_with(&server.uri(), settings()).pull(request).await.unwrap();
+    let walked = Walked { records: page.records, ..Walked::default() };
+    assert_eq!((walked.ids(), links(&walked).len()), (vec!["2"], 1), "the first row lies outside the window");
 }
 
 #[tokio::test]

@@ -63,6 +63,17 @@ async fn pitfall_1_5_a_burst_concerns_its_endpoint_only() {
 }
 
 #[tokio::test]
+async fn pitfall_1_5_a_burst_without_a_time_concerns_its_endpoint_only() {
+    for (reason, endpoint_only, others) in [("jira-burst-based", true, 1), ("jira-quota-tenant-based", false, 0)] {
+        let (error, told, asked) = limited(&[("ratelimit-reason", reason.into())]).await;
+        assert!((50..=61).contains(&seconds(&error)), "{reason}");
+        let [(endpoint, observed)] = told.as_slice() else { panic!("{told:?}") };
+        assert!(observed.not_before.is_some(), "{reason}");
+        assert_eq!((endpoint.as_str(), observed.endpoint_only, asked), ("statuses", endpoint_only, others), "{reason}");
+    }
+}
+
+#[tokio::test]
 async fn pitfall_1_5_a_quota_stops_everything() {
     for reason in ["jira-quota-global-based", "jira-quota-tenant-based", "jira-cost-based"] {
         let (error, told, others) = limited(&[("retry-after", "1800".into()), ("ratelimit-reason", reason.into())]).await;

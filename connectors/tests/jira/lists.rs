@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use ovia_connectors::{Connector, ConnectorError};
+use ovia_connectors::{CensusRequest, Connector, ConnectorError};
 use ovia_domain::{Board, Entity, Project, Sprint, StatusCategory, Version, WorkItemField, WorkItemStatus};
 use serde_json::json;
 use wiremock::MockServer;
@@ -186,4 +186,25 @@ async fn pitfall_5_6_a_success_that_is_not_json_is_an_error() {
     let server = MockServer::start().await;
     serve(&server, "/rest/api/3/status", wiremock::ResponseTemplate::new(200).set_body_string("<html>Log in</html>")).await;
     assert!(walk(&open(&server.uri()), "statuses", "site", None).await.unwrap_err().is_retryable());
+}
+
+#[tokio::test]
+async fn pitfall_1_6_a_scope_that_is_missing_for_boards_stops_nothing_else() {
+    let server = MockServer::start().await;
+    let unscoped =
+        || wiremock::ResponseTemplate::new(401).set_body_json(json!({"code": 401, "message": "Unauthorized; scope does not match"}));
+    for at in ["/rest/agile/1.0/board", "/rest/agile/1.0/board/7/sprint", "/rest/api/3/users/search"] {
+        serve(&server, at, unscoped()).await;
+    }
+    let jira = open(&server.uri());
+    for (stream, partition) in [("boards", "project:WEB"), ("sprints", "7")] {
+        let reason = walk(&jira, stream, partition, None).await.unwrap().not_available.unwrap();
+        assert!(reason.contains("read:board-scope:jira-software and read:sprint:jira-software"), "{reason}");
+        let ids = jira.census(CensusRequest { stream, partition, cursor: None }).await.unwrap();
+        assert!(ids.not_available.is_some() && !ids.done, "{stream}");
+    }
+    let error = walk(&jira, "users", "site", None).await.unwrap_err();
+    assert!(matches!(&error, ConnectorError::Forbidden { message, .. } if message.contains("scope")), "{error}");
+    let hint = error.hint(jira.source());
+    assert!(hint.contains("read:jira-user") && hint.contains("read:board-scope:jira-software read:sprint:jira-software"), "{hint}");
 }

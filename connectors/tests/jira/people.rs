@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use std::sync::Mutex;
+
+use ovia_connectors::{CensusRequest, Connector, Presence};
 use ovia_domain::{Entity, Identity};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
@@ -64,7 +67,8 @@ async fn pitfall_1_1_users_end_with_an_empty_page_not_with_a_short_one() {
     let rows: Vec<Value> = (0..7).map(|n| json!({"accountId": format!("a{n}"), "displayName": "x"})).collect();
     Mock::given(path("/rest/api/3/users/search")).respond_with(Offsets { rows, size: 3 }).mount(&server).await;
     let walked = walk(&open(&server.uri()), "users", "site", None).await.unwrap();
-    assert_eq!((walked.ids().len(), walked.pages, walked.requests), (7, 4, 4));
+    // each page begins with the end of the last one
+    assert_eq!((walked.ids().len(), walked.pages, walked.requests), (7, 5, 5));
 }
 
 #[tokio::test]
@@ -102,4 +106,59 @@ async fn groups_and_members_inactive_ones_included() {
         (membership.scope.as_str(), membership.identity_external_id.as_str(), membership.state.as_deref()),
         ("group:g-1", "a1", Some("inactive"))
     );
+}
+
+/// A group whose first members leave one after the other, each after a page was read.
+struct Leaving {
+    members: Mutex<Vec<String>>,
+}
+
+impl Leaving {
+    async fn start() -> MockServer {
+        let server = MockServer::start().await;
+        let members = Mutex::new((0..120).map(|id| format!("a{id}")).collect());
+        Mock::given(path("/rest/api/3/group/member")).respond_with(Self { members }).mount(&server).await;
+        server
+    }
+}
+
+impl Respond for Leaving {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let number = |name: &str| parameter(request, name).unwrap().parse::<usize>().unwrap();
+        let mut members = self.members.lock().unwrap();
+        let page = members.iter().skip(number("startAt")).take(number("maxResults"));
+        let page: Vec<Value> = page.map(|id| json!({"accountId": id, "displayName": "x", "active": true})).collect();
+        let answer = ok(bean(json!(page), number("startAt") as u64, members.len() as u64));
+        members.remove(0);
+        answer
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_leaves_between_two_pages_hides_no_other() {
+    let stays: Vec<String> = (50..120).map(|id| format!("group:g-1:a{id}")).collect();
+    let jira = |server: &MockServer| open(&server.uri());
+
+    let walked = walk(&jira(&Leaving::start().await), "group_members", "g-1", None).await.unwrap();
+    let missed: Vec<&String> = stays.iter().filter(|id| !walked.ids().contains(&id.as_str())).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+
+    let server = Leaving::start().await;
+    let (mut ids, mut cursor) = (Vec::new(), None::<Value>);
+    loop {
+        let request = CensusRequest { stream: "group_members", partition: "g-1", cursor: cursor.as_ref() };
+        let page = jira(&server).census(request).await.unwrap();
+        ids.extend(page.external_ids);
+        cursor = Some(page.cursor);
+        if page.done {
+            break;
+        }
+    }
+    let missed: Vec<&String> = stays.iter().filter(|id| !ids.contains(id)).collect();
+    assert!(missed.is_empty(), "{missed:?}");
+
+    for id in &stays {
+        let found = jira(&Leaving::start().await).presence("group_members", "g-1", id, None).await.unwrap();
+        assert_eq!(found, Presence::Present, "{id}");
+    }
 }

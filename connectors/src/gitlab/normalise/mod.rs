@@ -18,6 +18,7 @@ mod sizes;
 mod tier;
 mod volatile;
 
+pub use crate::rows::{RowError, dead_letter};
 pub use accounts::{member, user_detail};
 pub use ci::{bridge, job, pipeline, pipeline_detail};
 pub use deployments::{deployment, environment, release};
@@ -25,5 +26,5 @@ pub use issues::issue;
 pub use merge_requests::merge_request;
 pub use projects::{group, project};
 pub use reviews::{approvals, commit, note};
-pub use rows::{Normalised, Row, RowContext, RowError, RowKey, Rows, dead_letter, normalise_rows};
+pub use rows::{Normalised, Row, RowContext, RowKey, Rows, normalise_rows};
 pub use sizes::{FileSize, SizePayload, file_size, size_record, stored_size};

@@ -1,21 +1,15 @@
 //! The loop every stream shares: hash, parse, hand on or set aside.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{DeadLetter, DetailRequest, Entity, Record};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::volatile::content_hash;
 use crate::gitlab::walk::Key;
-use crate::gitlab::wire::parse_time;
-use crate::http::redacted;
-
-/// Of a dead letter's payload.
-const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+use crate::rows::{Loose, RowError, dead_letter, without_secrets};
 
 /// What a row does not say itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,16 +34,6 @@ pub struct Normalised {
     pub updated_at: Option<DateTime<Utc>>,
     pub entities: Vec<Entity>,
     pub details: Vec<DetailRequest>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum RowError {
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-    #[error("`{0}` is missing")]
-    Missing(&'static str),
-    #[error("there is no stream `{0}`")]
-    NoStream(String),
 }
 
 /// Reads one row's JSON.
@@ -113,9 +97,10 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
             }
             Err(error) => {
                 let loose = Loose::read(raw.get());
-                let external_id = loose.id.clone().unwrap_or_default();
-                out.keys.push(RowKey { external_id, created: loose.created, updated: loose.updated, dead: true });
-                out.dead_letters.push(dead_letter_of(loose.id, raw.get(), &error));
+                let time = |place: &str| loose.time(place).map_or(Key::Unreadable, Key::At);
+                let (created, updated) = (time("/created_at"), time("/updated_at"));
+                out.keys.push(RowKey { external_id: loose.id().unwrap_or_default(), created, updated, dead: true });
+                out.dead_letters.push(dead_letter(raw.get(), &error));
             }
         }
     }
@@ -126,48 +111,4 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &RowContext<'_>, row: R
 fn record(normalised: Normalised, raw: Box<RawValue>, content_hash: [u8; 32]) -> Record {
     let Normalised { external_id, entities, details, .. } = normalised;
     Record { external_id, raw, content_hash, entities, details, whole_lists: Vec::new() }
-}
-
-fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {
-    let clean = match redacted(raw.get()) {
-        Cow::Borrowed(_) => return raw,
-        Cow::Owned(clean) => clean,
-    };
-    // Redacting keeps JSON valid. Were it ever not so, an empty object beats a stored secret; the row is a dead letter then.
-    RawValue::from_string(clean)
-        .unwrap_or_else(|_| serde_json::value::to_raw_value(&serde_json::Map::new()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
-}
-
-/// A row that cannot be read, for `error`.
-pub fn dead_letter(payload: &str, error: &RowError) -> DeadLetter {
-    dead_letter_of(Loose::read(payload).id, &redacted(payload), error)
-}
-
-fn dead_letter_of(external_id: Option<String>, payload: &str, error: &RowError) -> DeadLetter {
-    let mut end = payload.len().min(MAX_PAYLOAD_BYTES);
-    while !payload.is_char_boundary(end) {
-        end -= 1;
-    }
-    let reason = redacted(&error.to_string()).chars().take(300).collect();
-    DeadLetter { external_id, partition: None, payload: payload[..end].to_owned(), reason }
-}
-
-/// What can be read of a row that cannot be read.
-struct Loose {
-    id: Option<String>,
-    created: Key,
-    updated: Key,
-}
-
-impl Loose {
-    fn read(json: &str) -> Self {
-        let value: Value = serde_json::from_str(json).unwrap_or(Value::Null);
-        let id = value.get("id").or_else(|| value.get("tag_name")).and_then(|id| match id {
-            Value::Number(id) => Some(id.to_string()),
-            Value::String(id) => Some(id.chars().filter(|c| *c != '\0').take(200).collect()),
-            _ => None,
-        });
-        let time = |field: &str| value.get(field).and_then(Value::as_str).and_then(parse_time).map_or(Key::Unreadable, Key::At);
-        Self { id, created: time("created_at"), updated: time("updated_at") }
-    }
 }

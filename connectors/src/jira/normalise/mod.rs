@@ -14,10 +14,11 @@ mod rows;
 
 use super::streams;
 
+pub use crate::rows::{RowError, dead_letter};
 pub use history::{history, worklog};
 pub use issues::issue;
 pub use projects::custom_field;
-pub use rows::{Context, Normalised, Row, RowError, Rows, dead_letter, normalise_rows};
+pub use rows::{Context, Normalised, Row, Rows, normalise_rows};
 
 /// How rows of a stream are read.
 pub fn row_of(stream: &str) -> Row {

@@ -1,19 +1,13 @@
 //! The loop every stream shares: hash, parse, hand on or set aside.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{DeadLetter, DetailRequest, Entity, JiraSettings, Record, WholeList};
-use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::http::redacted;
-use crate::lenient::parse_time;
-
-/// Of a dead letter's payload.
-const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+use crate::rows::{Loose, RowError, dead_letter, without_secrets};
 
 /// What a row does not say itself.
 #[derive(Clone, Copy, Debug)]
@@ -33,16 +27,6 @@ pub struct Normalised {
     pub whole_lists: Vec<WholeList>,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum RowError {
-    #[error("{0}")]
-    Json(#[from] serde_json::Error),
-    #[error("`{0}` is missing")]
-    Missing(&'static str),
-    #[error("there is no stream `{0}`")]
-    NoStream(String),
-}
-
 /// Reads one row's JSON.
 pub type Row = fn(&Context<'_>, &str) -> Result<Normalised, RowError>;
 
@@ -53,8 +37,6 @@ pub struct Rows {
     pub keys: Vec<RowKey>,
     pub records: Vec<Record>,
     pub dead_letters: Vec<DeadLetter>,
-    /// Of all payloads together.
-    pub fingerprint: String,
 }
 
 #[derive(Debug)]
@@ -76,20 +58,16 @@ impl Rows {
     }
 }
 
-/// Reads a page. Of rows with the same id the last stands, and entities that two rows show are handed on once: a page is written by one
-/// statement.
+/// Reads a page. Of rows with the same id the last stands: a page is written by one statement. A link that two rows show stands in both,
+/// since either row may be the only one that is stored.
 pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &Context<'_>, row: Row) -> Rows {
     let mut out = Rows::default();
-    let mut links = HashSet::new();
-    let mut all = Sha256::new();
     for raw in rows {
         let raw = without_secrets(raw);
         let content_hash: [u8; 32] = Sha256::digest(raw.get()).into();
-        all.update(content_hash);
         match row(context, raw.get()) {
-            Ok(Normalised { external_id, updated, mut entities, details, whole_lists }) => {
+            Ok(Normalised { external_id, updated, entities, details, whole_lists }) => {
                 out.keys.push(RowKey { external_id: external_id.clone(), updated, dead: false });
-                entities.retain(|entity| !matches!(entity, Entity::WorkItemLink(link) if !links.insert(link.external_id.clone())));
                 let record = Record { external_id, raw, content_hash, entities, details, whole_lists };
                 match out.records.iter_mut().find(|known| known.external_id == record.external_id) {
                     Some(known) => *known = record,
@@ -97,48 +75,12 @@ pub fn normalise_rows(rows: Vec<Box<RawValue>>, context: &Context<'_>, row: Row)
                 }
             }
             Err(error) => {
-                let (id, updated) = loose(raw.get());
-                out.keys.push(RowKey { external_id: id.clone().unwrap_or_default(), updated, dead: true });
-                out.dead_letters.push(dead_letter_of(id, raw.get(), &error));
+                let loose = Loose::read(raw.get());
+                let (external_id, updated) = (loose.id().unwrap_or_default(), loose.time("/fields/updated"));
+                out.keys.push(RowKey { external_id, updated, dead: true });
+                out.dead_letters.push(dead_letter(raw.get(), &error));
             }
         }
     }
-    out.fingerprint = all.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     out
-}
-
-fn without_secrets(raw: Box<RawValue>) -> Box<RawValue> {
-    let clean = match redacted(raw.get()) {
-        Cow::Borrowed(_) => return raw,
-        Cow::Owned(clean) => clean,
-    };
-    // Redacting keeps JSON valid. Were it ever not so, an empty object beats a stored secret; the row is a dead letter then.
-    RawValue::from_string(clean)
-        .unwrap_or_else(|_| serde_json::value::to_raw_value(&serde_json::Map::new()).unwrap_or_else(|_| RawValue::NULL.to_owned()))
-}
-
-/// A row that cannot be read, for `error`.
-pub fn dead_letter(payload: &str, error: &RowError) -> DeadLetter {
-    dead_letter_of(loose(payload).0, &redacted(payload), error)
-}
-
-fn dead_letter_of(external_id: Option<String>, payload: &str, error: &RowError) -> DeadLetter {
-    let mut end = payload.len().min(MAX_PAYLOAD_BYTES);
-    while !payload.is_char_boundary(end) {
-        end -= 1;
-    }
-    let reason = redacted(&error.to_string()).chars().take(300).collect();
-    DeadLetter { external_id, partition: None, payload: payload.get(..end).unwrap_or_default().to_owned(), reason }
-}
-
-/// Id and time of a row that cannot be read.
-fn loose(json: &str) -> (Option<String>, Option<DateTime<Utc>>) {
-    let value: Value = serde_json::from_str(json).unwrap_or(Value::Null);
-    let id = ["id", "accountId", "groupId"].iter().find_map(|name| match value.get(name)? {
-        Value::Number(id) => Some(id.to_string()),
-        Value::String(id) => Some(id.chars().filter(|c| *c != '\0').take(200).collect()),
-        _ => None,
-    });
-    let updated = value.pointer("/fields/updated").and_then(Value::as_str).and_then(parse_time);
-    (id, updated)
 }

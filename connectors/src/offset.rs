@@ -1,10 +1,13 @@
-//! Lists with offsets that move while they are read (groups and their members, in v1).
+//! Lists with offsets that move while they are read: groups and their members, accounts, versions, boards and sprints.
 //!
 //! A row that leaves shifts the rest to lower places, past the next page's beginning. So each page begins a few rows before the end of the
 //! last one; if none of those rows comes again, rows may have been skipped, and the walk goes back until it finds one of them, or to the
 //! beginning. Rows that come twice are stored once.
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::lenient::{Id, parse_row};
 
 /// Rows that are read twice.
 const OVERLAP: usize = 5;
@@ -17,6 +20,9 @@ pub struct Offset {
     tail: Vec<String>,
     /// How far the walk went back last.
     back: usize,
+    /// The first and the last row of the last page.
+    #[serde(default)]
+    ends: Option<(String, String)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -28,23 +34,45 @@ pub enum Stepped {
 }
 
 impl Offset {
+    /// Whether the last page showed this row as well.
+    pub fn is_known(&self, id: &str) -> bool {
+        self.tail.iter().any(|known| known == id)
+    }
+
     /// After a page with these ids, in their order. `more`: the source says that there are rows behind it.
     pub fn after(&self, ids: &[String], more: bool) -> Stepped {
         let joins = self.start == 0 || self.tail.is_empty() || self.tail.iter().any(|id| ids.contains(id));
         if !joins {
             let back = (self.back * 2).max(OVERLAP * 2);
-            return Stepped::Go(Self { start: self.start.saturating_sub(back), tail: self.tail.clone(), back });
+            return Stepped::Go(Self { start: self.start.saturating_sub(back), tail: self.tail.clone(), back, ends: None });
         }
-        if !more || ids.is_empty() {
+        let ends = ids.first().cloned().zip(ids.last().cloned()).filter(|_| more);
+        if ends.is_none() {
             return Stepped::Done;
         }
-        let overlap = OVERLAP.min(ids.len() / 2);
-        let tail = ids[ids.len() - overlap..].to_vec();
-        if self.start > 0 && self.back == 0 && overlap > 0 && tail == self.tail {
+        if ends == self.ends {
             return Stepped::SamePage;
         }
-        Stepped::Go(Self { start: self.start + ids.len() - overlap, tail, back: 0 })
+        let overlap = OVERLAP.min(ids.len() / 2);
+        let tail = ids.iter().skip(ids.len() - overlap).cloned().collect();
+        Stepped::Go(Self { start: self.start + ids.len() - overlap, tail, back: 0, ends })
     }
+}
+
+/// Who the rows are; what cannot be read stands for itself.
+pub fn row_ids(rows: &[Box<RawValue>]) -> Vec<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Who {
+        #[serde(default)]
+        id: Option<Id>,
+        #[serde(default)]
+        account_id: Option<Id>,
+        #[serde(default)]
+        group_id: Option<Id>,
+    }
+    let id = |raw: &RawValue| parse_row::<Who>(raw.get()).ok().and_then(|who| who.id.or(who.account_id).or(who.group_id)).map(|id| id.0);
+    rows.iter().map(|raw| id(raw).unwrap_or_else(|| raw.get().chars().take(200).collect())).collect()
 }
 
 #[cfg(test)]
@@ -62,10 +90,23 @@ mod tests {
 
     #[test]
     fn a_source_that_ignores_the_offset_is_noticed() {
-        let ids: Vec<String> = (0..10).map(|id| id.to_string()).collect();
-        let Stepped::Go(next) = Offset::default().after(&ids, true) else { unreachable!("more was said") };
-        assert_eq!(next.start, 5);
-        assert_eq!(next.after(&ids, true), Stepped::SamePage);
+        for (rows, start) in [(10, 5), (1, 1)] {
+            let ids: Vec<String> = (0..rows).map(|id| id.to_string()).collect();
+            let Stepped::Go(next) = Offset::default().after(&ids, true) else { unreachable!("more was said") };
+            assert_eq!(next.start, start);
+            assert_eq!(next.after(&ids, true), Stepped::SamePage);
+        }
+    }
+
+    #[test]
+    fn a_list_that_never_says_which_page_is_the_last_ends_behind_its_last_row() {
+        let list: Vec<String> = (0..23).map(|id| id.to_string()).collect();
+        let (mut at, mut starts) = (Offset::default(), vec![0]);
+        while let Stepped::Go(next) = at.after(&page(&list, at.start, 10).0, true) {
+            starts.push(next.start);
+            at = next;
+        }
+        assert_eq!(starts, [0, 5, 10, 15, 19, 21, 22, 23]);
     }
 
     proptest! {
