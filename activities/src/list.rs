@@ -16,6 +16,7 @@ use ovia_store::{
     StoreError,
     backfill::PlannedWindow,
     cursors::PendingPartition,
+    detail_queue::FinishedDetails,
     ingest::{Cursor, PageCommit, Stages},
 };
 use serde_json::Value;
@@ -200,7 +201,7 @@ async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, s
             done: page.done,
             window: walk.window.map(|window| window.position),
         }),
-        finished: &[],
+        finished: FinishedDetails::default(),
         requests: page.requests,
         total_hint: page.total_hint,
         note: page.not_available.as_deref(),

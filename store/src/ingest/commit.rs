@@ -9,7 +9,12 @@ use super::{
     counters, entities, raw,
     stages::{Stages, Turn},
 };
-use crate::{Store, StoreError, dead_letters, detail_queue, leases, run_log::event_announce};
+use crate::{
+    Store, StoreError, dead_letters,
+    detail_queue::{self, FinishedDetails},
+    leases,
+    run_log::event_announce,
+};
 
 /// One page of a list stream, or one batch of a detail stream, ready to be stored.
 #[derive(Debug)]
@@ -25,8 +30,8 @@ pub struct PageCommit<'a> {
     pub dead_letters: &'a [DeadLetter],
     /// The cursor to store, for list streams.
     pub cursor: Option<Cursor<'a>>,
-    /// Detail requests this page answered: they leave the queue.
-    pub finished: &'a [DetailRequest],
+    /// Detail requests this page answered.
+    pub finished: FinishedDetails<'a>,
     /// HTTP requests it took.
     pub requests: i64,
     /// Rows the stream's walk is expected to bring, added up over partitions.
@@ -133,7 +138,7 @@ pub(super) async fn page_store_in_txn(
         background: page.background,
         read_at: None,
     };
-    let origin = Origin { stream: page.stream, partition, of_items: !page.finished.is_empty() };
+    let origin = Origin { stream: page.stream, partition, of_items: !page.finished.requests.is_empty() };
     let mut counts = RunCounts {
         fetched: (page.records.len() + page.dead_letters.len()) as i64,
         requests: page.requests,

@@ -12,7 +12,8 @@ use super::{
     stages::Stages,
 };
 use crate::{
-    Store, StoreError, detail_queue,
+    Store, StoreError,
+    detail_queue::{self, FinishedDetails},
     replay::{ReplayCursor, ReplayResult},
 };
 
@@ -113,7 +114,7 @@ impl Batch<'_> {
             records,
             dead_letters: &[],
             cursor: None,
-            finished: &[],
+            finished: FinishedDetails::default(),
             requests: 0,
             total_hint: None,
             note: None,
