@@ -51,4 +51,5 @@ mod stages;
 mod sync;
 mod truth;
 mod webhooks;
+mod webhooks_failing;
 mod zombie;
