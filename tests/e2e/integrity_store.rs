@@ -1,7 +1,7 @@
 //! Storing what checks found: twice, by an attempt that is too late, and for another organisation.
 
 use ovia_domain::{
-    Entity, OrgId, Record, WorkItem,
+    Entity, OrgId, Record, RunStatus, WorkItem,
     integrity::{AnomalyRule, Finding, SubjectTable},
 };
 use ovia_store::{
@@ -167,6 +167,7 @@ async fn what_is_committed_behind_a_pass_is_seen_by_the_next() {
     sqlx::query("update work_items set title = 'changed', changed_at = now()").execute(&mut *writer).await.unwrap();
     store.integrity_begin(&attempt, BASIS).await.unwrap();
     store.integrity_finish(&attempt).await.unwrap();
+    store.run_finish(attempt.org, attempt.run, RunStatus::Succeeded, None, None).await.unwrap();
     writer.commit().await.unwrap();
     let next = IntegrityAttempt { run: run_new(&ingest.app, ingest.connection()).await, ..attempt };
     let pass = store.integrity_begin(&next, BASIS).await.unwrap();
