@@ -10,7 +10,10 @@ use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use ovia_connectors::{Connector, ConnectorError, contract::Detail};
 use ovia_domain::{DeadLetter, DetailRequest, Record, WholeList};
-use ovia_store::ingest::{PageCommit, WholeLists};
+use ovia_store::{
+    detail_queue::{FinishedDetails, QueuedDetails},
+    ingest::PageCommit,
+};
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -25,17 +28,17 @@ const DOWN_AFTER: usize = 3;
 /// Rounds after which an item is given up.
 const GIVE_UP_AFTER: i32 = 3;
 
-type Answer = (DetailRequest, Result<Detail, ConnectorError>);
+pub(crate) type Answer = (DetailRequest, Result<Detail, ConnectorError>);
 
 pub async fn walk(slice: &Slice<'_>, stream: &str) -> Result<Walked, Stop> {
     let RunOf { org_id, connection_id, .. } = slice.run;
     let all = slice.takes_all_details().await?;
     loop {
-        let requests = slice.store.detail_next(org_id, connection_id, stream, all, QUEUE_READ).await?;
-        if requests.is_empty() {
+        let queued = slice.store.detail_next(org_id, connection_id, stream, all, QUEUE_READ).await?;
+        if queued.requests.is_empty() {
             return Ok(Walked::Complete);
         }
-        let walked = queue_walk(slice, stream, requests).await?;
+        let walked = queue_walk(slice, stream, queued).await?;
         if walked != Walked::Complete {
             return Ok(walked);
         }
@@ -45,8 +48,8 @@ pub async fn walk(slice: &Slice<'_>, stream: &str) -> Result<Walked, Stop> {
 type Failure = (DetailRequest, ConnectorError);
 
 /// Works through one reading of the queue.
-async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest>) -> Result<Walked, Stop> {
-    let read_at = slice.store.clock().await?;
+async fn queue_walk(slice: &Slice<'_>, stream: &str, queued: QueuedDetails) -> Result<Walked, Stop> {
+    let QueuedDetails { requests, queued_until } = queued;
     let enough = CancellationToken::new();
     let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), stream, requests, enough.clone());
     let mut failing: Vec<Failure> = Vec::new();
@@ -69,7 +72,7 @@ async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest
                 Taken::Stop(error) => stop = stop.or(Some(error)),
             }
         }
-        let stopped = batch.store(slice, stream, read_at).await?;
+        let stopped = batch.store(slice, stream, queued_until).await?;
         if let Some(error) = stop {
             return Err(Stop::Source(error));
         }
@@ -85,7 +88,7 @@ async fn queue_walk(slice: &Slice<'_>, stream: &str, requests: Vec<DetailRequest
     if let Some(ended) = ended {
         return Ok(ended);
     }
-    failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER, read_at).await
+    failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER, queued_until).await
 }
 
 /// Items failed. Where the source works all the same, their failures are counted and the hopeless ones given up; what is left fails the
@@ -95,7 +98,7 @@ async fn failing_settle(
     stream: &str,
     failing: Vec<Failure>,
     maybe_down: bool,
-    read_at: DateTime<Utc>,
+    queued_until: DateTime<Utc>,
 ) -> Result<Walked, Stop> {
     if failing.is_empty() {
         return Ok(Walked::Complete);
@@ -116,7 +119,7 @@ async fn failing_settle(
             left = Some(error);
         }
     }
-    let stopped = batch.store(slice, stream, read_at).await?;
+    let stopped = batch.store(slice, stream, queued_until).await?;
     match left {
         Some(error) => Err(Stop::Source(error)),
         None => Ok(stopped.unwrap_or(Walked::Complete)),
@@ -168,7 +171,7 @@ impl Batch {
     }
 
     /// Commits what there is. Answers why to stop here, if so.
-    async fn store(self, slice: &Slice<'_>, stream: &str, read_at: DateTime<Utc>) -> Result<Option<Walked>, Stop> {
+    async fn store(self, slice: &Slice<'_>, stream: &str, queued_until: DateTime<Utc>) -> Result<Option<Walked>, Stop> {
         if self.finished.is_empty() {
             return Ok(None);
         }
@@ -182,12 +185,11 @@ impl Batch {
             records: &self.records,
             dead_letters: &self.dead_letters,
             cursor: None,
-            finished: &self.finished,
+            finished: FinishedDetails { requests: &self.finished, queued_until, whole_lists: &self.whole_lists },
             requests: self.requests,
             total_hint: None,
             note: self.note.as_deref(),
             background: slice.is_backfill(),
-            whole_lists: WholeLists { lists: &self.whole_lists, read_at: Some(read_at) },
         };
         slice.with_pulse(slice.store.page_commit(&commit)).await??;
         slice.page_stored().await
@@ -225,6 +227,15 @@ fn fetch(
         }
     });
     (receiver, AbortOnDropHandle::new(task))
+}
+
+/// Asks about all of these, as many at once as the connector takes.
+pub(crate) async fn ask_all(connector: &dyn Connector, stream: &str, requests: &[DetailRequest]) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(requests.len());
+    for group in requests.chunks(connector.detail_batch(stream).max(1)) {
+        answers.extend(ask(connector, group.to_vec()).await);
+    }
+    answers
 }
 
 /// Asks about several items at once. Where the source refuses that, one of them may be why: they are halved until it is alone.

@@ -19,7 +19,7 @@ use ovia_store::{
     integrity::{Checked, IntegrityAttempt, IntegrityPass, ItemKeys, Membership, Place, Step, StoredItem},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::slice::{RunOf, Slice, Stop, Walked};
 
@@ -106,9 +106,13 @@ impl Pass<'_> {
     }
 
     async fn next_step(&mut self) -> Result<(), StoreError> {
-        let step = self.pass.step.next();
-        self.slice.store.integrity_move(&self.attempt, &Place { step, cursor: None }).await?;
-        (self.pass.step, self.pass.cursor) = (step, None);
+        self.stand_at(self.pass.step.next(), None).await
+    }
+
+    async fn stand_at(&mut self, step: Step, cursor: Option<Value>) -> Result<(), StoreError> {
+        let place = Place { step, cursor };
+        self.slice.store.integrity_move(&self.attempt, &place).await?;
+        (self.pass.step, self.pass.cursor) = (place.step, place.cursor);
         Ok(())
     }
 
@@ -154,8 +158,8 @@ impl Pass<'_> {
                 self.apply_items(&items, cursor).await
             }
             (None, Some(next)) => {
-                self.pass.cursor = Some(serde_json::to_value(Cursor { key: next, ..Cursor::default() })?);
-                Ok(())
+                // stored, so that a slice that ends among projects without items is not repeated for ever
+                self.stand_at(self.pass.step, Some(serde_json::to_value(Cursor { key: next, ..Cursor::default() })?)).await
             }
             (None, None) => self.next_step().await,
         }

@@ -16,7 +16,8 @@ use ovia_store::{
     StoreError,
     backfill::PlannedWindow,
     cursors::PendingPartition,
-    ingest::{Cursor, PageCommit, Stages, WholeLists},
+    detail_queue::FinishedDetails,
+    ingest::{Cursor, PageCommit, Stages},
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -200,12 +201,11 @@ async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, s
             done: page.done,
             window: walk.window.map(|window| window.position),
         }),
-        finished: &[],
+        finished: FinishedDetails::default(),
         requests: page.requests,
         total_hint: page.total_hint,
         note: page.not_available.as_deref(),
         background: walk.window.is_some(),
-        whole_lists: WholeLists::default(),
     };
     slice.store.page_commit_staged(&commit, stages).await?;
     Ok(page.done)

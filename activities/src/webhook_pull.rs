@@ -34,8 +34,10 @@ const TIME: Duration = Duration::from_secs(5);
 /// Tries of one delivery that the source does not answer; the next sync reads the item.
 const GIVE_UP_AFTER: i32 = 6;
 
-/// So many failures in a row mean that the source is down.
+/// This many failures in a row raise the question whether the source is down.
 const DOWN_AFTER: usize = 3;
+/// How long a source that is down is left alone.
+const DOWN: Duration = Duration::from_secs(2);
 /// How long an item that a sync wrote while it was being pulled is left alone.
 const WRITTEN_MEANWHILE: Duration = Duration::from_millis(50);
 /// Why a delivery is ignored.
@@ -43,6 +45,8 @@ const NOT_SYNCED: &str = "What it belongs to is not synced.";
 
 /// The deliveries that name each item.
 type Named = BTreeMap<ItemRef, Vec<Uuid>>;
+/// The same, as a list.
+type Group = [(ItemRef, Vec<Uuid>)];
 
 /// One activity's work.
 struct Puller<'a> {
@@ -52,12 +56,28 @@ struct Puller<'a> {
     connection: ConnectionId,
     /// Streams that items may be pulled of, and those that name what these belong to.
     homes: HashMap<&'static str, &'static str>,
+    /// When the next activity takes over.
+    deadline: Instant,
+    /// Items that failed one after the other.
+    in_a_row: usize,
 }
 
 /// Why a batch stopped.
 enum Stop {
+    /// Nothing of the connection can be read before.
     Wait(Duration),
+    /// Nothing can be read until somebody changes the connection; all its deliveries are settled.
+    Refused,
     Store(StoreError),
+}
+
+/// What became of an item that was read.
+enum Stored {
+    Yes,
+    /// A sync has just written it: it is read again.
+    WrittenMeanwhile,
+    /// Some of its details could not be read.
+    Failed(ConnectorError),
 }
 
 impl From<StoreError> for Stop {
@@ -80,7 +100,15 @@ pub async fn webhook_pull(activities: &Activities, ctx: &ActivityContext, input:
             return Ok(WebhookPulled::Done { items: 0 });
         }
     };
-    let puller = Puller { store, connector: &*connector, org: org_id, connection: connection_id, homes: homes(&*connector) };
+    let mut puller = Puller {
+        store,
+        connector: &*connector,
+        org: org_id,
+        connection: connection_id,
+        homes: homes(&*connector),
+        deadline: Instant::now() + TIME,
+        in_a_row: 0,
+    };
     match pulse::with_pulse(ctx, puller.run()).await {
         None => Err(ActivityError::cancelled()),
         Some(pulled) => pulled.map_err(failure::store),
@@ -97,35 +125,44 @@ fn homes(connector: &dyn Connector) -> HashMap<&'static str, &'static str> {
 }
 
 impl Puller<'_> {
-    async fn run(&self) -> Result<WebhookPulled, StoreError> {
-        let deadline = Instant::now() + TIME;
+    async fn run(&mut self) -> Result<WebhookPulled, StoreError> {
         let mut items = 0;
         loop {
-            let pending = self.store.deliveries_pending(self.org, self.connection, BATCH).await?;
-            if pending.is_empty() {
-                return Ok(WebhookPulled::Done { items });
+            let due = self.store.deliveries_due(self.org, self.connection, BATCH).await?;
+            if due.is_empty() {
+                let wait = self.store.deliveries_wait(self.org, self.connection).await?;
+                return Ok(wait.map_or(WebhookPulled::Done { items }, |wait| WebhookPulled::Retrying { items, wait_ms: millis(wait) }));
             }
-            match self.batch(pending, &mut items).await {
+            match self.batch(due, &mut items).await {
                 Ok(()) => {}
-                Err(Stop::Wait(wait)) => return Ok(WebhookPulled::Waiting { items, wait_ms: wait.as_millis() as u64 + 1 }),
+                Err(Stop::Wait(wait)) => return Ok(WebhookPulled::Waiting { items, wait_ms: millis(wait) }),
+                Err(Stop::Refused) => return Ok(WebhookPulled::Done { items }),
                 Err(Stop::Store(error)) => return Err(error),
             }
-            if Instant::now() >= deadline {
+            if self.time_is_up() {
                 return Ok(WebhookPulled::More { items });
             }
         }
     }
 
-    /// Pulls each item once, however many deliveries name it.
-    async fn batch(&self, pending: Vec<PendingDelivery>, items: &mut u32) -> Result<(), Stop> {
-        let mut by_stream: BTreeMap<String, Named> = BTreeMap::new();
-        for delivery in pending {
-            by_stream.entry(delivery.item.stream.clone()).or_default().entry(delivery.item).or_default().push(delivery.id);
+    fn time_is_up(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Pulls each item once, however many deliveries name it. Those that failed before come last, and not together with others.
+    async fn batch(&mut self, due: Vec<PendingDelivery>, items: &mut u32) -> Result<(), Stop> {
+        let mut by_stream: BTreeMap<(bool, String), Named> = BTreeMap::new();
+        for delivery in due {
+            let stream = (delivery.attempts > 0, delivery.item.stream.clone());
+            by_stream.entry(stream).or_default().entry(delivery.item).or_default().push(delivery.id);
         }
-        for (stream, named) in by_stream {
+        for ((_, stream), named) in by_stream {
             let named = self.synced(&stream, named).await?;
             let all: Vec<(ItemRef, Vec<Uuid>)> = named.into_iter().collect();
             for group in all.chunks(TOGETHER) {
+                if self.time_is_up() {
+                    return Ok(());
+                }
                 *items += group.len() as u32;
                 self.group(&stream, group).await?;
             }
@@ -153,67 +190,62 @@ impl Puller<'_> {
     }
 
     /// Reads items of one stream together; where the source refuses that, one of them may be why, and they are read one by one.
-    async fn group(&self, stream: &str, group: &[(ItemRef, Vec<Uuid>)]) -> Result<(), Stop> {
-        match self.read(stream, group).await? {
-            Ok(()) => Ok(()),
-            Err(error) if group.len() > 1 && !matches!(error, ConnectorError::RateLimited { .. }) => self.one_by_one(stream, group).await,
-            Err(error) => self.failed(group, &error).await,
+    async fn group(&mut self, stream: &str, group: &Group) -> Result<(), Stop> {
+        let Err(error) = self.read(stream, group).await? else { return Ok(()) };
+        if group.len() == 1 || is_about_all(&error) {
+            return self.failed(group, &error).await;
         }
-    }
-
-    /// One that fails does not hold up the others, unless none works.
-    async fn one_by_one(&self, stream: &str, group: &[(ItemRef, Vec<Uuid>)]) -> Result<(), Stop> {
-        let (mut wait, mut in_a_row) = (None, 0);
         for one in group.chunks(1) {
-            let Err(error) = self.read(stream, one).await? else {
-                in_a_row = 0;
-                continue;
-            };
-            match self.failed(one, &error).await {
-                Err(Stop::Wait(longer)) if !matches!(error, ConnectorError::RateLimited { .. }) => wait = wait.max(Some(longer)),
-                other => other?,
-            }
-            in_a_row += 1;
-            if in_a_row >= DOWN_AFTER {
+            if self.time_is_up() {
                 break;
             }
+            if let Err(error) = self.read(stream, one).await? {
+                self.failed(one, &error).await?;
+            }
         }
-        wait.map_or(Ok(()), |wait| Err(Stop::Wait(wait)))
+        Ok(())
     }
 
-    async fn read(&self, stream: &str, group: &[(ItemRef, Vec<Uuid>)]) -> Result<Result<(), ConnectorError>, Stop> {
+    /// Reads and stores items. An error is the source's, about all of them, and none is settled then; what goes wrong with one of them
+    /// is settled here.
+    async fn read(&mut self, stream: &str, group: &Group) -> Result<Result<(), ConnectorError>, Stop> {
         let items: Vec<ItemRef> = group.iter().map(|(item, _)| item.clone()).collect();
         let read_at = self.store.clock().await?;
         let pulled = match self.connector.pull_items(&items).await {
-            Ok(pulled) => pulled,
+            Ok(pulled) if pulled.len() == items.len() => pulled,
+            Ok(pulled) => {
+                let message = format!("{} answers about {} items", pulled.len(), items.len());
+                return Ok(Err(ConnectorError::Unreachable { request: String::new(), message }));
+            }
             Err(error) => return Ok(Err(error)),
         };
         // where the items are now: they may have moved to where nothing is synced
         let home = self.homes.get(stream).copied().unwrap_or_default();
         let live = self.live(home, pulled.iter().map(|item| item.partition.clone()).collect()).await?;
-        for ((_, ids), item) in group.iter().zip(pulled) {
-            let (settled, note) = match &item.gone {
-                Some(_) => (Settled::Done, item.gone.clone().map(|gone| format!("{gone} A census finds out what became of it."))),
-                None if !live.contains(&item.partition) => (Settled::Ignored, Some(NOT_SYNCED.to_owned())),
-                None => match self.store_item(stream, read_at, &item, ids).await? {
-                    Ok(()) => (Settled::Done, None),
-                    Err(error) => return Ok(Err(error)),
-                },
-            };
-            self.settle(ids.iter().copied(), settled, note.as_deref()).await?;
+        for (one, item) in group.chunks(1).zip(pulled) {
+            let ids = || one.iter().flat_map(|(_, ids)| ids.iter().copied());
+            if let Some(gone) = &item.gone {
+                let note = format!("{gone} A census finds out what became of it.");
+                self.settle(ids(), Settled::Done, Some(&note)).await?;
+            } else if !live.contains(&item.partition) {
+                self.settle(ids(), Settled::Ignored, Some(NOT_SYNCED)).await?;
+            } else {
+                match self.store_item(stream, read_at, &item, ids().next().unwrap_or_default()).await? {
+                    Stored::Yes => self.settle(ids(), Settled::Done, None).await?,
+                    Stored::WrittenMeanwhile => self.put_off(ids()).await?,
+                    Stored::Failed(error) => {
+                        self.failed(one, &error).await?;
+                        continue;
+                    }
+                }
+            }
+            self.in_a_row = 0;
         }
         Ok(Ok(()))
     }
 
     /// The item, then its details.
-    async fn store_item(
-        &self,
-        stream: &str,
-        read_at: DateTime<Utc>,
-        item: &PulledItem,
-        ids: &[Uuid],
-    ) -> Result<Result<(), ConnectorError>, Stop> {
-        let delivery = ids.first().copied().unwrap_or_default();
+    async fn store_item(&self, stream: &str, read_at: DateTime<Utc>, item: &PulledItem, delivery: Uuid) -> Result<Stored, StoreError> {
         let commit = ItemCommit {
             partition: Some(&item.partition),
             records: &item.records,
@@ -221,12 +253,10 @@ impl Puller<'_> {
             ..self.commit(stream, delivery, read_at)
         };
         match self.store.item_commit(&commit).await {
-            Ok(_) => {}
-            // the sync has just written it; it stays pending, and is read again
-            Err(StoreError::Conflict(_)) => return Err(Stop::Wait(WRITTEN_MEANWHILE)),
-            Err(error) => return Err(error.into()),
+            Ok(_) => self.details(delivery, &item.records).await,
+            Err(StoreError::Conflict(_)) => Ok(Stored::WrittenMeanwhile),
+            Err(error) => Err(error),
         }
-        self.details(delivery, &item.records).await
     }
 
     fn commit<'c>(&self, stream: &'c str, delivery: Uuid, read_at: DateTime<Utc>) -> ItemCommit<'c> {
@@ -245,19 +275,41 @@ impl Puller<'_> {
         }
     }
 
-    /// The source did not answer, or will not: the first is tried again.
-    async fn failed(&self, group: &[(ItemRef, Vec<Uuid>)], error: &ConnectorError) -> Result<(), Stop> {
-        if let ConnectorError::RateLimited { until, .. } = error {
-            return Err(Stop::Wait((*until - Utc::now()).to_std().unwrap_or(Duration::ZERO)));
-        }
+    /// The source did not answer, or will not: the first is tried again, later. One that fails does not hold up the others, unless none
+    /// works.
+    async fn failed(&mut self, group: &Group, error: &ConnectorError) -> Result<(), Stop> {
+        self.stop_if_about_all(error).await?;
         let ids: Vec<Uuid> = group.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
         if !error.is_retryable() {
             return Ok(self.settle(ids, Settled::Failed, Some(&error.reason())).await?);
         }
-        match self.store.deliveries_retry(self.org, self.connection, &ids, GIVE_UP_AFTER, &error.reason()).await? {
-            Some(attempts) => Err(Stop::Wait(Duration::from_millis(500 << attempts.clamp(0, 6)))),
-            None => Ok(()),
+        self.store.deliveries_retry(self.org, self.connection, &ids, GIVE_UP_AFTER, &error.reason()).await?;
+        self.in_a_row += 1;
+        if self.in_a_row < DOWN_AFTER {
+            return Ok(());
         }
+        self.in_a_row = 0;
+        let Err(error) = self.connector.check().await else { return Ok(()) };
+        self.stop_if_about_all(&error).await?;
+        Err(Stop::Wait(DOWN))
+    }
+
+    /// Stops where the source serves nothing of this connection for now.
+    async fn stop_if_about_all(&self, error: &ConnectorError) -> Result<(), Stop> {
+        match error {
+            ConnectorError::RateLimited { until, .. } => Err(Stop::Wait((*until - Utc::now()).to_std().unwrap_or_default())),
+            // a source locks out who goes on asking with a token that it revoked
+            ConnectorError::Unauthenticated { .. } => {
+                self.store.deliveries_settle_all(self.org, self.connection, Settled::Failed, &error.reason()).await?;
+                Err(Stop::Refused)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn put_off(&self, ids: impl IntoIterator<Item = Uuid>) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        self.store.deliveries_put_off(self.org, self.connection, &ids, WRITTEN_MEANWHILE).await
     }
 
     async fn settle(&self, ids: impl IntoIterator<Item = Uuid>, settled: Settled, note: Option<&str>) -> Result<(), StoreError> {
@@ -267,4 +319,14 @@ impl Puller<'_> {
         }
         self.store.deliveries_settle(self.org, self.connection, &ids, settled, note).await
     }
+}
+
+/// Whether it says something of the whole connection, and nothing of an item.
+fn is_about_all(error: &ConnectorError) -> bool {
+    matches!(error, ConnectorError::RateLimited { .. } | ConnectorError::Unauthenticated { .. })
+}
+
+/// Rounded up: who comes too early finds nothing.
+fn millis(wait: Duration) -> u64 {
+    wait.as_millis() as u64 + 1
 }

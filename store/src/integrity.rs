@@ -1,6 +1,6 @@
 //! The checks of a run: how far they have come, and what they came to. `facts` reads the rows to look at, `findings` stores what was found.
 //!
-//! A pass looks at what has changed since the last one began, and at what depends on that: items below a changed item, of a project whose
+//! A pass looks at what has changed since shortly before the last one began, and at what depends on that: items below a changed item, of a project whose
 //! versions changed, in a changed sprint. Rows are read in the order of keys, a batch at a time; a batch and where the pass stands are
 //! stored in one transaction, under the connection's lease, so that an attempt that died is repeated from there.
 
@@ -21,6 +21,9 @@ pub use findings::{Checked, Membership};
 
 /// Everything is looked at again after so many days, in case something was missed.
 const FULL_AFTER_DAYS: i32 = 7;
+/// A pass looks back so many minutes before the last one began: `changed_at` is when a transaction began, and an item that a webhook named
+/// may be committed after the last pass came by.
+const LOOK_BACK_MINUTES: i32 = 5;
 /// Which stream brings the rows of a table.
 const STREAMS: [(&str, SubjectTable); 3] =
     [("issues", SubjectTable::WorkItems), ("versions", SubjectTable::Versions), ("sprints", SubjectTable::Sprints)];
@@ -97,7 +100,7 @@ impl Store {
     pub async fn integrity_begin(&self, attempt: &IntegrityAttempt, basis: &str) -> Result<IntegrityPass, StoreError> {
         sqlx::query!(
             r#"insert into integrity_passes (run_id, org_id, connection_id, basis, since, full_began_at)
-               select $3, $1, $2, $4, p.began_at, coalesce(p.full_began_at, now())
+               select $3, $1, $2, $4, p.began_at - make_interval(mins => $6), coalesce(p.full_began_at, now())
                from (select) as one left join (
                    select began_at, full_began_at from (
                        select began_at, full_began_at, basis from integrity_passes
@@ -110,7 +113,8 @@ impl Store {
             attempt.connection.0,
             attempt.run.0,
             basis,
-            FULL_AFTER_DAYS
+            FULL_AFTER_DAYS,
+            LOOK_BACK_MINUTES
         )
         .execute(&self.pool)
         .await?;

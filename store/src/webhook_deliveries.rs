@@ -1,5 +1,8 @@
 //! Deliveries of webhooks, and what became of them. A delivery stays pending until the item it names has been read from the source and
-//! stored: a worker that dies in between leaves it to the next one, which reads the item again.
+//! stored: a worker that dies in between leaves it to the next one, which reads the item again. One that the source could not answer is
+//! due again later, each time after twice as long.
+
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, ItemRef, OrgId};
@@ -70,11 +73,12 @@ impl Store {
         Ok(inserted.execute(&self.pool).await?.rows_affected() > 0)
     }
 
-    /// The oldest `limit` deliveries whose items are still to be pulled.
-    pub async fn deliveries_pending(&self, org: OrgId, connection: ConnectionId, limit: i64) -> Result<Vec<PendingDelivery>, StoreError> {
+    /// The first `limit` deliveries whose items are to be pulled now; those that have not been tried come first.
+    pub async fn deliveries_due(&self, org: OrgId, connection: ConnectionId, limit: i64) -> Result<Vec<PendingDelivery>, StoreError> {
         let rows = sqlx::query!(
             r#"select id, stream as "stream!", partition, external_id as "external_id!", number, attempts from webhook_deliveries
-               where org_id = $1 and connection_id = $2 and state = 'pending' order by received_at limit $3"#,
+               where org_id = $1 and connection_id = $2 and state = 'pending' and due_at <= now()
+               order by attempts, due_at limit $3"#,
             org.0,
             connection.0,
             limit
@@ -85,6 +89,18 @@ impl Store {
             attempts: row.attempts,
         });
         Ok(rows.collect())
+    }
+
+    /// How long until the next delivery is due; `None` if none is pending.
+    pub async fn deliveries_wait(&self, org: OrgId, connection: ConnectionId) -> Result<Option<Duration>, StoreError> {
+        let seconds = sqlx::query_scalar!(
+            r#"select extract(epoch from min(due_at) - now())::float8 from webhook_deliveries
+               where org_id = $1 and connection_id = $2 and state = 'pending'"#,
+            org.0,
+            connection.0
+        );
+        let seconds = seconds.fetch_one(&self.pool).await?;
+        Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default()))
     }
 
     /// Ends deliveries that are pending. `note` is for people and holds no secret.
@@ -131,8 +147,8 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the source did not answer. Deliveries that have been tried `give_up_after` times fail. Answers how often the others have
-    /// been tried, at least; `None` if there are no others.
+    /// Notes that the source did not answer: they are due again after 1, 2, 4 … seconds. Those that have been tried `give_up_after` times
+    /// fail.
     pub async fn deliveries_retry(
         &self,
         org: OrgId,
@@ -140,26 +156,40 @@ impl Store {
         ids: &[Uuid],
         give_up_after: i32,
         note: &str,
-    ) -> Result<Option<i32>, StoreError> {
-        let left = sqlx::query_scalar!(
-            r#"with tried as (
-                   update webhook_deliveries
-                   set attempts = attempts + 1, note = $5, state = case when attempts + 1 >= $4 then 'failed' else state end,
-                       settled_at = case when attempts + 1 >= $4 then now() end
-                   where org_id = $1 and connection_id = $2 and id = any($3) and state = 'pending'
-                   returning state, attempts
-               )
-               select min(attempts) from tried where state = 'pending'"#,
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            r#"update webhook_deliveries
+               set attempts = attempts + 1, note = $5, due_at = now() + make_interval(secs => power(2, attempts)),
+                   state = case when attempts + 1 >= $4 then 'failed' else state end,
+                   settled_at = case when attempts + 1 >= $4 then now() end
+               where org_id = $1 and connection_id = $2 and id = any($3) and state = 'pending'"#,
             org.0,
             connection.0,
             ids,
             give_up_after,
             note
-        );
-        Ok(left.fetch_one(&self.pool).await?)
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
-    /// Of all organisations: connections with deliveries that have been pending for `seconds`, without those that are held.
+    /// Leaves deliveries alone for a moment, for no fault of their source.
+    pub async fn deliveries_put_off(&self, org: OrgId, connection: ConnectionId, ids: &[Uuid], wait: Duration) -> Result<(), StoreError> {
+        sqlx::query!(
+            r#"update webhook_deliveries set due_at = now() + make_interval(secs => $4)
+               where org_id = $1 and connection_id = $2 and id = any($3) and state = 'pending'"#,
+            org.0,
+            connection.0,
+            ids,
+            wait.as_secs_f64()
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Of all organisations: connections with deliveries that have been due for `seconds`, without those that are held.
     pub async fn deliveries_overdue(&self, seconds: f64) -> Result<Vec<(OrgId, ConnectionId)>, StoreError> {
         let rows = sqlx::query!(
             r#"select c.org_id, c.id from connections c
@@ -168,7 +198,7 @@ impl Store {
                    and exists (
                        select from webhook_deliveries d
                        where d.connection_id = c.id and d.org_id = c.org_id and d.state = 'pending'
-                           and d.received_at < now() - make_interval(secs => $1)
+                           and d.due_at < now() - make_interval(secs => $1)
                    )"#,
             seconds
         );

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, DeadLetter, DetailRequest, Entity, IdentityRef, Membership, MergeRequest, Record, RunId, RunKind, Source};
 use ovia_store::{
     StoreError,
-    ingest::{Cursor, PageCommit, WholeLists},
+    detail_queue::FinishedDetails,
+    ingest::{Cursor, PageCommit},
     integrity::IntegrityAttempt,
     leases::IngestClass,
     runs::NewRun,
@@ -40,12 +41,11 @@ impl Ingest {
             records,
             dead_letters: &[],
             cursor: None,
-            finished: &[],
+            finished: FinishedDetails::default(),
             requests: 1,
             total_hint: None,
             note: None,
             background: false,
-            whole_lists: WholeLists::default(),
         }
     }
 
@@ -67,7 +67,7 @@ impl Ingest {
     }
 }
 
-async fn run_new(app: &TestApp, connection: ConnectionId) -> RunId {
+pub async fn run_new(app: &TestApp, connection: ConnectionId) -> RunId {
     let run_id = RunId::generate();
     let new = NewRun {
         org_id: app.org,
@@ -271,8 +271,9 @@ async fn detail_requests_come_and_go_with_pages() {
     store.page_commit(&ingest.page(&records)).await.unwrap();
     assert_eq!(ingest.count("detail_queue").await, 2);
     // unchanged: nothing is queued again once it is done
-    let finished = [detail("1"), detail("user-9")];
-    store.page_commit(&PageCommit { finished: &finished, ..ingest.page(&[]) }).await.unwrap();
+    let queued = store.detail_next(ingest.app.org, ingest.connection, "notes", false, 10).await.unwrap();
+    let finished = FinishedDetails { requests: &queued.requests, queued_until: queued.queued_until, whole_lists: &[] };
+    store.page_commit(&PageCommit { finished, ..ingest.page(&[]) }).await.unwrap();
     store.page_commit(&ingest.page(&records)).await.unwrap();
     assert_eq!(ingest.count("detail_queue").await, 0);
 }

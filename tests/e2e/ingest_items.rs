@@ -2,7 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::{ConnectionId, DetailRequest, Entity, OrgId, Record, Source};
-use ovia_store::{Store, StoreError, ingest::ItemCommit};
+use ovia_store::{
+    Store, StoreError,
+    detail_queue::{FinishedDetails, QueuedDetails},
+    ingest::{ItemCommit, PageCommit},
+};
 use ovia_tests::{TestApp, TestOptions, state};
 use serde_json::json;
 use uuid::Uuid;
@@ -83,6 +87,45 @@ async fn what_was_written_since_it_was_read_is_not_overwritten() {
     assert_eq!(ingest.count("raw_records").await, 1, "all or nothing");
     store.item_commit(&item(place, store.clock().await.unwrap(), &late)).await.unwrap();
     assert_eq!(titles(store).await.0, "read before");
+}
+
+/// A census that finds an item gone after it was read knows better.
+#[tokio::test]
+async fn what_was_buried_since_it_was_read_stays_buried() {
+    let ingest = Ingest::start().await;
+    let store = &ingest.app.store;
+    let place = (ingest.app.org, ingest.connection());
+    let records = [changed("there", 0)];
+    store.page_commit(&ingest.page(&records)).await.unwrap();
+    let read_at = store.clock().await.unwrap();
+    ingest.app.database.sql("update raw_records set deleted_at = now(); update merge_requests set deleted_at = now()").await;
+    let refused = store.item_commit(&item(place, read_at, &records)).await;
+    assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");
+    assert_eq!(ingest.count("merge_requests where deleted_at is not null").await, 1);
+    // read after that, it is back
+    store.item_commit(&item(place, store.clock().await.unwrap(), &records)).await.unwrap();
+    assert_eq!(ingest.count("merge_requests where deleted_at is null").await, 1);
+}
+
+/// A sync reads an item's notes while a webhook has newer ones asked for.
+#[tokio::test]
+async fn a_page_leaves_what_was_asked_for_since_in_the_queue() {
+    let ingest = Ingest::start().await;
+    let store = &ingest.app.store;
+    let place = (ingest.app.org, ingest.connection());
+    let request = DetailRequest { stream: "merge_request_notes".into(), external_id: "1".into(), args: json!({}) };
+    let with_details = |title, seconds| Record { details: vec![request.clone()], ..changed(title, seconds) };
+    let next = async || store.detail_next(place.0, place.1, "merge_request_notes", false, 10).await.unwrap();
+    let finish = async |queued: QueuedDetails| {
+        let finished = FinishedDetails { requests: &queued.requests, queued_until: queued.queued_until, whole_lists: &[] };
+        store.page_commit(&PageCommit { stream: "merge_request_notes", finished, ..ingest.page(&[]) }).await.unwrap();
+        ingest.count("detail_queue").await
+    };
+    store.page_commit(&ingest.page(&[with_details("one", 1)])).await.unwrap();
+    let queued = next().await;
+    store.item_commit(&item(place, store.clock().await.unwrap(), &[with_details("two", 2)])).await.unwrap();
+    assert_eq!(finish(queued).await, 1, "the newer note was lost");
+    assert_eq!(finish(next().await).await, 0);
 }
 
 #[tokio::test]

@@ -58,6 +58,13 @@ async fn assert_as_true(app: &TestApp, site: &JiraServer) {
     assert_eq!(marked, wrong.map(|one| one.external_id.clone()).collect(), "items that need review");
 }
 
+/// All that is stored was stored before a pass looks back to.
+async fn age(app: &TestApp) {
+    for table in ["work_items", "versions", "sprints"] {
+        app.database.sql(&format!("update {table} set changed_at = changed_at - interval '1 hour'")).await;
+    }
+}
+
 #[tokio::test]
 async fn everything_that_is_wrong_is_found_and_nothing_else() {
     let app = TestApp::start().await;
@@ -76,6 +83,7 @@ async fn everything_that_is_wrong_is_found_and_nothing_else() {
     let id = first["id"].as_i64().unwrap();
     let (_, acknowledged) = app.http.post(&format!("/anomalies/{id}/acknowledge"), json!({"note": "known"})).await;
     assert_eq!(acknowledged["status"], "acknowledged", "{acknowledged}");
+    age(&app).await;
     let run = sync_writes_nothing(&app, &connection, &state::JIRA_TABLES).await;
     let again = app.http.get(&format!("/anomalies/{id}")).await;
     assert_eq!((&again["status"], &again["note"]), (&json!("acknowledged"), &json!("known")), "{again}");
@@ -123,7 +131,19 @@ async fn checks_go_on_in_the_next_slice() {
     let connection = connect(&app, &site).await;
     sync(&app, &connection).await;
     assert_as_true(&app, &site).await;
-    assert_eq!(state::count(&app.store, "select count(*) from run_events where kind = 'integrity_checked'").await, 1);
+    let checks = async || state::count(&app.store, "select count(*) from run_events where kind = 'integrity_checked'").await;
+    assert_eq!(checks().await, 1);
+    // a version, and sprints without items: a slice that ends there goes on behind them
+    age(&app).await;
+    let touch = "update versions set changed_at = now() where id = (select min(id) from versions);
+        update sprints s set changed_at = now() where id in (
+            select id from sprints s where not exists (select from work_items w where w.sprint_external_ids @> array[s.external_id])
+        ) or id = (select min(id) from sprints)";
+    app.database.sql(touch).await;
+    let run = sync(&app, &connection).await;
+    assert_eq!(run["result"]["integrity"]["everything"], false, "{run}");
+    assert_as_true(&app, &site).await;
+    assert_eq!(checks().await, 2);
 }
 
 /// Only what changed is looked at, and all that depends on it.

@@ -1,18 +1,18 @@
 //! Storing what checks found: twice, by an attempt that is too late, and for another organisation.
 
 use ovia_domain::{
-    Entity, OrgId,
+    Entity, OrgId, Record, RunStatus, WorkItem,
     integrity::{AnomalyRule, Finding, SubjectTable},
 };
 use ovia_store::{
     StoreError,
     integrity::{Checked, IntegrityAttempt, ItemKeys, Membership, Place, Step},
 };
-use ovia_tests::state;
+use ovia_tests::{eventually, state};
 use serde_json::json;
 
 use crate::{
-    ingest::{Ingest, record},
+    ingest::{Ingest, record, run_new},
     ingest_work::work_item,
 };
 
@@ -122,4 +122,56 @@ async fn another_organisation_is_neither_read_nor_written() {
     assert!(apply(&ingest, &other, &checked(&[])).await.is_err());
     assert_eq!(ingest.count("anomalies where status = 'open'").await, 1);
     assert_eq!(ingest.count("work_items where needs_review").await, 1);
+}
+
+/// An item of this external id, nothing else of which matters.
+fn item(id: &str) -> Record {
+    let row = WorkItem { external_id: id.into(), key: format!("WEB-{id}"), ..work_item("an item", 1) };
+    record(id, json!({"id": id}), vec![Entity::WorkItem(row)])
+}
+
+/// Webhooks write without the lease: between the reading of keys and that of rows, too.
+#[tokio::test]
+async fn an_item_that_is_written_while_it_is_read_has_none_skipped() {
+    let ingest = Ingest::start().await;
+    let (store, attempt) = (&ingest.app.store, ingest.attempt());
+    store.page_commit(&ingest.page(&["1", "2", "3"].map(item))).await.unwrap();
+    store.integrity_begin(&attempt, BASIS).await.unwrap();
+    // rows are read together with sprints, keys are not
+    let mut writer = store.pool().begin().await.unwrap();
+    sqlx::query("lock table sprints in access exclusive mode").execute(&mut *writer).await.unwrap();
+    let write = async {
+        let waiting = "select count(*) from pg_locks where relation = 'sprints'::regclass and not granted
+            and database = (select oid from pg_database where datname = current_database())";
+        eventually("rows to be read", 30, async || (state::count(store, waiting).await > 0).then_some(())).await;
+        sqlx::query("update work_items set changed_at = now() where external_id = '2'").execute(&mut *writer).await.unwrap();
+        writer.commit().await.unwrap();
+    };
+    let keys = ItemKeys::Changed { at: chrono::DateTime::UNIX_EPOCH, id: 0 };
+    let (batch, ()) = futures::future::join(store.integrity_items(&attempt, keys, 2), write).await;
+    let batch = batch.unwrap();
+    let last = batch.last().unwrap();
+    assert_eq!((batch.len(), last.external_id.as_str()), (2, "2"));
+    let next = store.integrity_items(&attempt, ItemKeys::Changed { at: last.changed_at, id: last.id }, 10).await.unwrap();
+    let next: Vec<&str> = next.iter().map(|item| item.external_id.as_str()).collect();
+    assert_eq!(next, ["3", "2"], "the third was skipped, or what became of the second");
+}
+
+/// An item's `changed_at` is when its transaction began, which may be long before it is seen.
+#[tokio::test]
+async fn what_is_committed_behind_a_pass_is_seen_by_the_next() {
+    let ingest = Ingest::start().await;
+    let (store, attempt) = (&ingest.app.store, ingest.attempt());
+    store.page_commit(&ingest.page(&[item("1")])).await.unwrap();
+    let mut writer = store.pool().begin().await.unwrap();
+    sqlx::query("update work_items set title = 'changed', changed_at = now()").execute(&mut *writer).await.unwrap();
+    store.integrity_begin(&attempt, BASIS).await.unwrap();
+    store.integrity_finish(&attempt).await.unwrap();
+    store.run_finish(attempt.org, attempt.run, RunStatus::Succeeded, None, None).await.unwrap();
+    writer.commit().await.unwrap();
+    let next = IntegrityAttempt { run: run_new(&ingest.app, ingest.connection()).await, ..attempt };
+    let pass = store.integrity_begin(&next, BASIS).await.unwrap();
+    let since = pass.since.expect("only what changed is looked at");
+    let seen = store.integrity_items(&next, ItemKeys::Changed { at: since, id: 0 }, 10).await.unwrap();
+    assert_eq!(seen.len(), 1);
 }

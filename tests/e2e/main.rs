@@ -53,4 +53,5 @@ mod sync;
 mod truth;
 mod views;
 mod webhooks;
+mod webhooks_failing;
 mod zombie;

@@ -48,7 +48,7 @@ const fn continued(name: &'static str, outcome: Option<&'static str>, events: &'
 /// What a run of slices looks like that ends well.
 const SLICES: &[EventType] = &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted];
 
-static SHAPES: [Shape; 19] = [
+static SHAPES: [Shape; 20] = [
     shape(
         "sync-succeeded",
         Some("done"),
@@ -101,6 +101,20 @@ static SHAPES: [Shape; 19] = [
     ),
     shape("reconcile", None, &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
     shape("webhooks", Some("done"), &[WorkflowExecutionSignaled, ActivityTaskCompleted, WorkflowExecutionCompleted]),
+    shape(
+        "webhooks-retrying",
+        Some("retrying"),
+        &[
+            ActivityTaskCompleted,
+            TimerStarted,
+            TimerFired,
+            TimerStarted,
+            WorkflowExecutionSignaled,
+            ActivityTaskScheduled,
+            ActivityTaskCompleted,
+            WorkflowExecutionCompleted,
+        ],
+    ),
     shape("matching-succeeded", Some("done"), &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted]),
     shape("kpi-rollup-succeeded", Some("done"), &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
 ];

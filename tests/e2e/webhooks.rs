@@ -45,7 +45,7 @@ async fn deliver(app: &TestApp, connection: &str, headers: &[(&str, String)], bo
     answer["state"].as_str().unwrap().to_owned()
 }
 
-async fn deliver_gitlab(app: &TestApp, connection: &str, key: &str, body: &Value) -> String {
+pub async fn deliver_gitlab(app: &TestApp, connection: &str, key: &str, body: &Value) -> String {
     deliver(app, connection, &[("x-gitlab-token", SECRET.into()), ("idempotency-key", key.into())], body).await
 }
 
@@ -57,7 +57,7 @@ async fn deliver_jira(app: &TestApp, connection: &str, key: &str, body: &Value) 
 }
 
 /// Waits until nothing is pending, and answers how the delivery with this key ended.
-async fn settled(app: &TestApp, key: &str) -> (String, Option<String>) {
+pub async fn settled(app: &TestApp, key: &str) -> (String, Option<String>) {
     let sql = "select state, note from webhook_deliveries where delivery_id = $1 and state <> 'pending'";
     eventually(&format!("the delivery {key} to be settled"), 60, async || {
         sqlx::query_as::<_, (String, Option<String>)>(sql).bind(key).fetch_optional(app.store.pool()).await.unwrap()
@@ -77,7 +77,7 @@ async fn arrives(app: &TestApp, what: &str, since: Instant, rows: &str) -> Durat
     took
 }
 
-fn merge_request_event(demo: &DemoServer, id: &str) -> Value {
+pub fn merge_request_event(demo: &DemoServer, id: &str) -> Value {
     let row = &demo.truth().merge_requests[id];
     let number = |text: &str| text.parse::<u64>().unwrap();
     json!({
@@ -91,7 +91,7 @@ fn jira_event(kind: &str, id: &str) -> Value {
     json!({"webhookEvent": kind, "timestamp": 1_773_795_600_000_i64, "issue": {"id": id, "key": "NOT-1", "fields": {"summary": "not it"}}})
 }
 
-async fn synced_gitlab(app: &TestApp) -> (DemoServer, String) {
+pub async fn synced_gitlab(app: &TestApp) -> (DemoServer, String) {
     let demo = demo::server(CompanySize::small()).await;
     let connection = demo::connect(app, &demo).await;
     sync(app, &connection).await;

@@ -24,8 +24,10 @@ pub enum WebhookPulled {
     Done { items: u32 },
     /// Its time is up; more is pending.
     More { items: u32 },
-    /// The source asked to wait, or did not answer.
+    /// The source asked to wait, or does not answer at all: nothing can be pulled before.
     Waiting { items: u32, wait_ms: u64 },
+    /// Some items could not be read and are tried again; others need not wait for that.
+    Retrying { items: u32, wait_ms: u64 },
     /// The connection is paused, or the kill switch is on: what is pending stays so.
     Held { items: u32 },
 }
@@ -53,6 +55,12 @@ impl WebhooksWorkflow {
                 WebhookPulled::More { .. } => {}
                 WebhookPulled::Waiting { wait_ms, .. } => {
                     ctx.timer(Duration::from_millis(wait_ms.max(1))).await;
+                }
+                WebhookPulled::Retrying { wait_ms, .. } => {
+                    temporalio_sdk::workflows::select! {
+                        _ = ctx.timer(Duration::from_millis(wait_ms.max(1))) => {}
+                        _ = ctx.wait_condition(|state: &Self| state.delivered != delivered) => {}
+                    }
                 }
                 // what came in meanwhile may have been overlooked
                 WebhookPulled::Done { .. } if ctx.state(|state| state.delivered) != delivered => {}

@@ -126,3 +126,13 @@ async fn a_source_that_is_down_is_not_asked_for_each_item() {
     assert!(answers.len() == 20 && answers.iter().all(|(_, answer)| answer.is_err()));
     assert_eq!(connector.asked.lock().unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn all_are_asked_for_as_many_at_once_as_the_connector_takes() {
+    let connector = Picky { refuses: vec!["9"], ..Picky::default() };
+    let answers = ask_all(&connector, "changelogs", &items(20)).await;
+    let refused: Vec<&str> =
+        answers.iter().filter(|(_, answer)| answer.is_err()).map(|(request, _)| request.external_id.as_str()).collect();
+    assert_eq!((answers.len(), refused), (20, vec!["9"]));
+    assert!(connector.asked.lock().unwrap().iter().all(|asked| *asked <= 8));
+}

@@ -10,7 +10,12 @@ use super::{
     stages::{Stages, Turn},
     whole_lists::whole_lists_settle,
 };
-use crate::{Store, StoreError, dead_letters, detail_queue, leases, run_log::event_announce};
+use crate::{
+    Store, StoreError, dead_letters,
+    detail_queue::{self, FinishedDetails},
+    leases,
+    run_log::event_announce,
+};
 
 /// One page of a list stream, or one batch of a detail stream, ready to be stored.
 #[derive(Debug)]
@@ -26,8 +31,8 @@ pub struct PageCommit<'a> {
     pub dead_letters: &'a [DeadLetter],
     /// The cursor to store, for list streams.
     pub cursor: Option<Cursor<'a>>,
-    /// Detail requests this page answered: they leave the queue.
-    pub finished: &'a [DetailRequest],
+    /// Detail requests this page answered.
+    pub finished: FinishedDetails<'a>,
     /// HTTP requests it took.
     pub requests: i64,
     /// Rows the stream's walk is expected to bring, added up over partitions.
@@ -36,13 +41,11 @@ pub struct PageCommit<'a> {
     pub note: Option<&'a str>,
     /// Details these records ask for are left to background runs.
     pub background: bool,
-    /// Of details: what was read whole.
-    pub whole_lists: WholeLists<'a>,
 }
 
-/// Lists that answers to detail requests brought whole: rows that are not named are gone.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WholeLists<'a> {
+/// Lists that were read whole: rows that are not named are gone.
+#[derive(Clone, Copy)]
+pub(super) struct WholeLists<'a> {
     pub lists: &'a [WholeList],
     /// By the database's clock, from before they were read: rows written since then are left alone.
     pub read_at: Option<DateTime<Utc>>,
@@ -144,7 +147,7 @@ pub(super) async fn page_store_in_txn(
         background: page.background,
         read_at: None,
     };
-    let origin = Origin { stream: page.stream, partition, of_items: !page.finished.is_empty() };
+    let origin = Origin { stream: page.stream, partition, of_items: !page.finished.requests.is_empty() };
     let mut counts = RunCounts {
         fetched: (page.records.len() + page.dead_letters.len()) as i64,
         requests: page.requests,
@@ -156,7 +159,8 @@ pub(super) async fn page_store_in_txn(
         OnDataError::Fail => counts.add(&set_store(tx, scope, origin, page.records, turn).await?),
         OnDataError::Search => records_store(tx, scope, origin, page.records, &mut counts, turn).await?,
     }
-    whole_lists_settle(tx, scope, page.whole_lists).await?;
+    let lists = page.finished.whole_lists;
+    whole_lists_settle(tx, scope, WholeLists { lists, read_at: Some(page.finished.queued_until) }).await?;
     turn.enter_books().await?;
     leases::lease_check_in_txn(tx, page.org_id, page.connection_id, page.run_id, page.fence).await?;
     dead_letters::dead_letters_insert_in_txn(tx, &scope.into(), origin.stream, origin.partition, page.dead_letters).await?;

@@ -17,7 +17,7 @@ mod stages;
 mod tables;
 mod whole_lists;
 
-pub use commit::{Cursor, PageCommit, WholeLists};
+pub use commit::{Cursor, PageCommit};
 pub use item::ItemCommit;
 pub use replay_letters::{LetterOutcome, LetterRead, LettersCommit};
 pub use replay_raw::RawCommit;

@@ -101,7 +101,7 @@ async fn write(tx: &mut PgConnection, scope: Scope, origin: Origin<'_>, records:
                deleted_at = null, deletion = null, partition = coalesce(excluded.partition, raw_records.partition),
                source_updated_at = excluded.source_updated_at
            where (raw_records.deleted_at is not null or (excluded.source_updated_at < raw_records.source_updated_at) is not true)
-               and ($10::timestamptz is null or raw_records.updated_at <= $10)"#,
+               and ($10::timestamptz is null or greatest(raw_records.updated_at, raw_records.deleted_at) <= $10)"#,
         scope.org.0,
         scope.connection.0,
         origin.stream,

@@ -7,12 +7,13 @@ use ovia_domain::{ConnectionId, DetailRequest, OrgId, Record, RunId, Source};
 use sqlx::PgConnection;
 
 use super::{
-    commit::{OnDataError, PageCommit, WholeLists, page_store_in_txn},
+    commit::{OnDataError, PageCommit, page_store_in_txn},
     replay_books::{failed_add, result_set},
     stages::Stages,
 };
 use crate::{
-    Store, StoreError, detail_queue,
+    Store, StoreError,
+    detail_queue::{self, FinishedDetails},
     replay::{ReplayCursor, ReplayResult},
 };
 
@@ -113,11 +114,10 @@ impl Batch<'_> {
             records,
             dead_letters: &[],
             cursor: None,
-            finished: &[],
+            finished: FinishedDetails::default(),
             requests: 0,
             total_hint: None,
             note: None,
-            whole_lists: WholeLists::default(),
             background: false,
         }
     }

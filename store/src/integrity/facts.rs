@@ -36,6 +36,7 @@ pub struct StoredItem {
     pub id: i64,
     pub external_id: String,
     pub project_external_id: String,
+    /// When it was found to be next: one that is written meanwhile does not take the cursor along.
     pub changed_at: DateTime<Utc>,
     pub deleted: bool,
     pub labels: Vec<String>,
@@ -55,6 +56,12 @@ pub struct StoredSprint {
     pub external_id: String,
     pub deleted: bool,
     pub facts: SprintFacts,
+}
+
+/// Where an item is in the order of keys.
+struct ItemKey {
+    id: i64,
+    changed_at: DateTime<Utc>,
 }
 
 /// A row of `items.sql`.
@@ -82,18 +89,20 @@ struct ItemRow {
 impl Store {
     /// At most `limit` items, in the order of their keys; deleted ones are among them, for nothing is wrong with them any more.
     pub async fn integrity_items(&self, attempt: &IntegrityAttempt, keys: ItemKeys<'_>, limit: i64) -> Result<Vec<StoredItem>, StoreError> {
-        let ids = self.item_ids(attempt, keys, limit).await?;
-        let rows = sqlx::query_file_as!(ItemRow, "src/integrity/items.sql", attempt.org.0, attempt.connection.0, &ids);
+        let keys = self.item_keys(attempt, keys, limit).await?;
+        let (ids, times): (Vec<i64>, Vec<DateTime<Utc>>) = keys.into_iter().map(|key| (key.id, key.changed_at)).unzip();
+        let rows = sqlx::query_file_as!(ItemRow, "src/integrity/items.sql", attempt.org.0, attempt.connection.0, &ids, &times);
         rows.fetch_all(&self.pool).await?.into_iter().map(StoredItem::try_from).collect()
     }
 
-    async fn item_ids(&self, attempt: &IntegrityAttempt, keys: ItemKeys<'_>, limit: i64) -> Result<Vec<i64>, StoreError> {
+    async fn item_keys(&self, attempt: &IntegrityAttempt, keys: ItemKeys<'_>, limit: i64) -> Result<Vec<ItemKey>, StoreError> {
         let (org, connection) = (attempt.org.0, attempt.connection.0);
-        let ids = match keys {
+        let rows = match keys {
             ItemKeys::Changed { at, id } => {
-                sqlx::query_scalar!(
-                    "select id from work_items where org_id = $1 and connection_id = $2 and (changed_at, id) > ($3, $4)
-                     order by changed_at, id limit $5",
+                sqlx::query_as!(
+                    ItemKey,
+                    "select id, changed_at from work_items
+                     where org_id = $1 and connection_id = $2 and (changed_at, id) > ($3, $4) order by changed_at, id limit $5",
                     org,
                     connection,
                     at,
@@ -104,9 +113,10 @@ impl Store {
                 .await
             }
             ItemKeys::Below { parents, id } => {
-                sqlx::query_scalar!(
-                    "select id from work_items where org_id = $1 and connection_id = $2 and parent_external_id = any($3) and id > $4
-                     order by id limit $5",
+                sqlx::query_as!(
+                    ItemKey,
+                    "select id, changed_at from work_items
+                     where org_id = $1 and connection_id = $2 and parent_external_id = any($3) and id > $4 order by id limit $5",
                     org,
                     connection,
                     parents,
@@ -117,9 +127,10 @@ impl Store {
                 .await
             }
             ItemKeys::OfProject { project, id } => {
-                sqlx::query_scalar!(
-                    "select id from work_items where org_id = $1 and connection_id = $2 and project_external_id = $3 and id > $4
-                     order by id limit $5",
+                sqlx::query_as!(
+                    ItemKey,
+                    "select id, changed_at from work_items
+                     where org_id = $1 and connection_id = $2 and project_external_id = $3 and id > $4 order by id limit $5",
                     org,
                     connection,
                     project,
@@ -130,9 +141,10 @@ impl Store {
                 .await
             }
             ItemKeys::InSprint { sprint, id } => {
-                sqlx::query_scalar!(
-                    "select id from work_items where org_id = $1 and connection_id = $2 and sprint_external_ids @> array[$3] and id > $4
-                     order by id limit $5",
+                sqlx::query_as!(
+                    ItemKey,
+                    "select id, changed_at from work_items
+                     where org_id = $1 and connection_id = $2 and sprint_external_ids @> array[$3] and id > $4 order by id limit $5",
                     org,
                     connection,
                     sprint,
@@ -143,7 +155,7 @@ impl Store {
                 .await
             }
         };
-        Ok(ids?)
+        Ok(rows?)
     }
 
     /// The first project after `after` of which a version changed since then.
