@@ -5,7 +5,7 @@ use ovia_store::{
     work_item_history::{ChangeListed, LinkRow},
     work_items::{NamedRow, WorkItemListed},
 };
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use uuid::Uuid;
 
 use crate::{
@@ -14,26 +14,6 @@ use crate::{
     time::Time,
     who::WhoOut,
 };
-
-/// What a work item is, whatever its source calls it.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum WorkItemType {
-    Epic,
-    Story,
-    Bug,
-    Task,
-    Subtask,
-}
-
-/// Where a status stands, whatever its source calls it.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum StatusCategory {
-    Todo,
-    InProgress,
-    Done,
-}
 
 /// One work item.
 #[derive(Object)]
@@ -150,30 +130,6 @@ pub(crate) struct LinkOut {
     /// `outward`: it begins here; `inward`: it begins at the other.
     direction: String,
     work_item: WorkItemRefOut,
-}
-
-impl WorkItemType {
-    pub fn text(self) -> String {
-        match self {
-            Self::Epic => "epic",
-            Self::Story => "story",
-            Self::Bug => "bug",
-            Self::Task => "task",
-            Self::Subtask => "subtask",
-        }
-        .into()
-    }
-}
-
-impl StatusCategory {
-    pub fn text(self) -> String {
-        match self {
-            Self::Todo => "todo",
-            Self::InProgress => "in_progress",
-            Self::Done => "done",
-        }
-        .into()
-    }
 }
 
 impl From<WorkItemListed> for WorkItemOut {
