@@ -1,6 +1,7 @@
 //! Work items on the wire.
 
 use chrono::NaiveDate;
+use ovia_domain::WorkItemKind;
 use ovia_store::{
     work_item_history::{ChangeListed, LinkRow},
     work_items::{NamedRow, WorkItemListed},
@@ -148,7 +149,7 @@ impl From<WorkItemListed> for WorkItemOut {
             external_id,
             key: row.epic_key,
             title: row.epic_title,
-            kind: Some(WorkItemType::Epic.text()),
+            kind: Some(WorkItemKind::Epic.as_str().into()),
             status_category: row.epic_status_category,
         });
         let release = row.release_rule.zip(row.release_unambiguous).map(|(rule, unambiguous)| WorkItemReleaseOut {
