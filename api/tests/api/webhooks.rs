@@ -299,14 +299,14 @@ async fn temporal_is_told_and_not_waited_for() {
         };
         assert!(tokio::time::timeout(PATIENCE, counted).await.is_ok(), "not told {times} times");
     };
-    for number in 0..DELIVERIES {
+    for number in 1..=DELIVERIES {
         delivered(number).await;
     }
     told(1).await;
     drop(gate);
     // once for the first, once for those that came meanwhile
     told(2).await;
-    delivered(DELIVERIES).await;
+    delivered(DELIVERIES + 1).await;
     told(3).await;
     assert_eq!(calls.load(Ordering::SeqCst), 3);
     assert_count(&api, "webhook_deliveries where state = 'pending'", DELIVERIES as i64 + 1).await;
