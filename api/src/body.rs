@@ -93,6 +93,9 @@ fn refusal(path: &str, message: &str) -> Problem {
     if path.starts_with("credentials") {
         return Problem::field(path, "it has the wrong type; GET /connectors says what is expected");
     }
+    if path == "secret" {
+        return Problem::field(path, "it has the wrong type; a string is expected");
+    }
     Problem::field(path, message)
 }
 

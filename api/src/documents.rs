@@ -1,16 +1,17 @@
 //! `GET /documents`: pages and blog posts of wikis.
 
-use ovia_domain::{ConnectionId, PersonId};
+use ovia_domain::{ConnectionId, DocumentKind, PersonId};
 use ovia_store::{
     documents::{DocumentFilter, DocumentListed},
     mentions::{MentionedRow, Mentioning},
 };
-use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json};
+use poem_openapi::{Object, OpenApi, param::Query, payload::Json};
 use uuid::Uuid;
 
 use crate::{
     auth::Caller,
     mentions::MentionedOut,
+    names::Name,
     page::{ListOf, list, page},
     problem::Problem,
     service::Tag,
@@ -18,13 +19,6 @@ use crate::{
     time::Time,
     who::WhoOut,
 };
-
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-enum DocumentType {
-    Page,
-    BlogPost,
-}
 
 /// One document, in its newest version.
 #[derive(Object)]
@@ -85,7 +79,7 @@ impl DocumentsApi {
         caller: Caller,
         /// Part of the title.
         q: Query<Option<String>>,
-        #[oai(name = "type")] kind: Query<Option<DocumentType>>,
+        #[oai(name = "type")] kind: Query<Option<Name<DocumentKind>>>,
         /// `current`, `archived`, `trashed`, `draft`.
         status: Query<Option<String>>,
         /// A space's key or its id in the source.
@@ -106,7 +100,7 @@ impl DocumentsApi {
     ) -> Result<Json<ListOf<DocumentOut>>, Problem> {
         let filter = DocumentFilter {
             q: q.0,
-            kind: kind.0.map(DocumentType::text),
+            kind: kind.0.map(|kind| kind.0.as_str().to_owned()),
             status: status.0,
             connection_id: connection.0.map(ConnectionId),
             space: space.0,
@@ -119,16 +113,6 @@ impl DocumentsApi {
         let things = rows.items.iter().map(|row| (row.document.connection_id, row.document.external_id.as_str()));
         let mentioned = store.mentioned_in(caller.org_id(), Mentioning::Documents, things).await?;
         Ok(list(rows, |row| DocumentOut::new(mentioned.of(row.document.connection_id, &row.document.external_id), row)))
-    }
-}
-
-impl DocumentType {
-    fn text(self) -> String {
-        match self {
-            Self::Page => "page",
-            Self::BlogPost => "blog_post",
-        }
-        .into()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
-use ovia_domain::{ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source};
+use ovia_domain::{DocumentKind, ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source, StatusCategory, WorkItemKind};
 use ovia_store::dead_letters::LetterStatus;
 use ovia_store::run_health::RunHealth;
 use poem_openapi::{
@@ -44,6 +44,9 @@ named! {
     AnomalyStatus, "AnomalyStatus";
     Severity, "AnomalySeverity";
     SubjectTable, "AnomalyTable";
+    WorkItemKind, "WorkItemType";
+    StatusCategory, "StatusCategory";
+    DocumentKind, "DocumentType";
 }
 
 /// One name of a closed set.

@@ -199,9 +199,10 @@ impl Problem {
         Self::new(ErrorCode::NotFound, detail, format!("Set one with PUT /connections/{id}/webhook."))
     }
 
-    /// `thing` as `connection`, `work item`.
+    /// `thing` as `connection`, `work item`; its plural is the path that lists what there is.
     pub fn not_found(thing: &str, id: impl std::fmt::Display) -> Self {
-        let hint = format!("List what there is with GET /{}s.", thing.replace(' ', "-"));
+        let things = thing.strip_suffix('y').map_or_else(|| format!("{thing}s"), |stem| format!("{stem}ies"));
+        let hint = format!("List what there is with GET /{}.", things.replace(' ', "-"));
         Self::new(ErrorCode::NotFound, format!("There is no {thing} {id}."), hint)
     }
 

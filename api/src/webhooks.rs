@@ -120,17 +120,20 @@ impl WebhooksApi {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(OrgId, ConnectionId, ovia_domain::Source), Problem> {
-        let sealer = self.0.sealer()?;
         let id = Uuid::parse_str(connection).map(ConnectionId).ok();
-        let opened = match id {
-            Some(id) => self.0.config.store.webhook_open(id, sealer).await.or_else(|error| match error {
+        let opened = match (id, &self.0.config.sealer) {
+            (Some(id), Some(sealer)) => self.0.config.store.webhook_open(id, sealer).await.or_else(|error| match error {
                 ovia_store::StoreError::Seal(reason) => {
                     tracing::error!(connection_id = %id, reason, "a webhook's secret cannot be opened; its deliveries are refused");
                     Ok(None)
                 }
                 error => Err(error),
             })?,
-            None => None,
+            (_, None) => {
+                tracing::error!("there is no key to open webhooks' secrets with: all deliveries are refused; set OVIA_SEALING_KEY");
+                None
+            }
+            (None, _) => None,
         };
         let good = match &opened {
             Some(webhook) => authentic::is_authentic(webhook.source, &webhook.secret, headers, body, Utc::now()),

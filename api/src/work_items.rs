@@ -1,6 +1,6 @@
 //! `/work-items`: epics, stories, bugs, tasks and their parts; what happened to each, and what mentions it.
 
-use ovia_domain::{ConnectionId, PersonId};
+use ovia_domain::{ConnectionId, PersonId, StatusCategory, WorkItemKind};
 use ovia_store::{PageToken, work_item_keys::KeyedItem, work_items::WorkItemFilter};
 use poem_openapi::{
     OpenApi,
@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     auth::Caller,
     mentions::MentionOut,
+    names::Name,
     page::{ListOf, list, list_of, page},
     problem::Problem,
     service::Tag,
@@ -22,7 +23,7 @@ use crate::{
 mod types;
 
 pub(crate) use types::NamedOut;
-use types::{ChangeOut, LinkOut, StatusCategory, WorkItemDetailOut, WorkItemOut, WorkItemType, WorklogOut};
+use types::{ChangeOut, LinkOut, WorkItemDetailOut, WorkItemOut, WorklogOut};
 
 pub(crate) struct WorkItemsApi(pub ApiState);
 
@@ -36,8 +37,11 @@ impl WorkItemsApi {
         caller: Caller,
         /// Part of the title.
         q: Query<Option<String>>,
-        #[oai(name = "type")] kind: Query<Option<WorkItemType>>,
-        status_category: Query<Option<StatusCategory>>,
+        /// What it is, whatever its source calls it.
+        #[oai(name = "type")]
+        kind: Query<Option<Name<WorkItemKind>>>,
+        /// Where its status stands, whatever its source calls it.
+        status_category: Query<Option<Name<StatusCategory>>>,
         /// The source's word.
         status: Query<Option<String>>,
         /// A project's full path or its id in the source.
@@ -66,8 +70,8 @@ impl WorkItemsApi {
     ) -> Result<Json<ListOf<WorkItemOut>>, Problem> {
         let filter = WorkItemFilter {
             q: q.0,
-            kind: kind.0.map(WorkItemType::text),
-            status_category: status_category.0.map(StatusCategory::text),
+            kind: kind.0.map(|kind| kind.0.as_str().to_owned()),
+            status_category: status_category.0.map(|category| category.0.as_str().to_owned()),
             status: status.0,
             connection_id: connection.0.map(ConnectionId),
             project: project.0,

@@ -123,12 +123,40 @@ pub async fn run() -> CliResult {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The verbs in the first column of a table of docs/cli.md: `ovia runs list\|show` is two, `ovia sync CONNECTION` is one.
+    fn documented() -> BTreeSet<String> {
+        let page = include_str!("../../docs/cli.md");
+        let first = page.lines().filter_map(|line| line.strip_prefix("| `ovia ")).filter_map(|line| line.split("` | ").next());
+        let written = first.flat_map(|cell| cell.split("`, `ovia ")).flat_map(|verb| {
+            let mut words = verb.split(' ');
+            let name = words.next().unwrap_or_default().to_owned();
+            let below = words.next().filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+            match below {
+                Some(below) => below.split("\\|").map(|below| format!("{name} {below}")).collect(),
+                None => vec![name],
+            }
+        });
+        written.collect()
+    }
+
+    #[test]
+    fn the_page_of_the_command_line_has_every_verb_and_no_other() {
+        let cli = Cli::command();
+        let verbs = cli.get_subcommands().filter(|verb| !verb.is_hide_set()).flat_map(|verb| {
+            let below: Vec<String> = verb.get_subcommands().map(|below| format!("{} {}", verb.get_name(), below.get_name())).collect();
+            if below.is_empty() { vec![verb.get_name().to_owned()] } else { below }
+        });
+        assert_eq!(documented(), verbs.collect());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn tools_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ovia/tools")
@@ -131,6 +131,13 @@ fn a_demo_is_complete_and_a_second_one_finds_nothing_new() {
     for name in ["api_url", "docs_url", "token", "temporal_ui_url", "temporal_run_url"] {
         assert!(!first[name].as_str().unwrap().is_empty(), "{name}");
     }
+    let named = |list: &str| first[list].as_array().unwrap().iter().map(|one| one["source"].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!((named("sources"), named("connections")), (sources.clone(), sources.clone()));
+    // the GitLab is also shown as it was when it was alone
+    let gitlab = &first["sources"][0];
+    let alone = json!({"base_url": gitlab["base_url"], "token": gitlab["credentials"]["token"], "group": gitlab["settings"]["groups"][0]});
+    assert!(alone.as_object().unwrap().values().all(Value::is_string), "{alone}");
+    assert_eq!((&first["company"], &first["connection"]), (&alone, &first["connections"][0]));
     assert!(!is_listening(first["api_url"].as_str().unwrap()));
 
     let second = demo();

@@ -28,6 +28,17 @@ pub enum DocumentKind {
     BlogPost,
 }
 
+impl DocumentKind {
+    pub const ALL: [DocumentKind; 2] = [Self::Page, Self::BlogPost];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::BlogPost => "blog_post",
+        }
+    }
+}
+
 /// A page or blog post, in its newest version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Document {
@@ -98,4 +109,17 @@ pub struct References {
     pub place: String,
     /// In the order found, each once: `WEB-12`.
     pub keys: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn names_are_as_they_are_stored() {
+        for kind in DocumentKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
 }

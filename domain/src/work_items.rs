@@ -18,6 +18,20 @@ pub enum WorkItemKind {
     Subtask,
 }
 
+impl WorkItemKind {
+    pub const ALL: [WorkItemKind; 5] = [Self::Epic, Self::Story, Self::Bug, Self::Task, Self::Subtask];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Epic => "epic",
+            Self::Story => "story",
+            Self::Bug => "bug",
+            Self::Task => "task",
+            Self::Subtask => "subtask",
+        }
+    }
+}
+
 /// Where a status stands, whatever the source calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +39,18 @@ pub enum StatusCategory {
     Todo,
     InProgress,
     Done,
+}
+
+impl StatusCategory {
+    pub const ALL: [StatusCategory; 3] = [Self::Todo, Self::InProgress, Self::Done];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Todo => "todo",
+            Self::InProgress => "in_progress",
+            Self::Done => "done",
+        }
+    }
 }
 
 /// A work item as its list shows it now.
@@ -162,4 +188,20 @@ pub struct WorkItemField {
     pub schema_type: Option<String>,
     /// Which plug-in's field it is: what it is recognised by.
     pub schema_custom: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn names_are_as_they_are_stored() {
+        for kind in WorkItemKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+        for category in StatusCategory::ALL {
+            assert_eq!(serde_json::to_value(category).unwrap(), category.as_str());
+        }
+    }
 }

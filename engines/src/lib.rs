@@ -14,5 +14,5 @@ pub use child::{ScopedCommand, Signal};
 pub use data_dir::{DataDir, private_file_write};
 pub use engines::{Durability, Engines, EnginesConfig};
 pub use error::EnginesError;
-pub use ports::free_port;
+pub use ports::{free_port, free_ports};
 pub use temporal::SEARCH_ATTRIBUTES;

@@ -12,8 +12,8 @@ pub fn free_port(preferred: &[u16]) -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// `count` different free ports, all of the kernel's choice.
-pub(crate) fn free_ports<const N: usize>(preferred: [Vec<u16>; N]) -> io::Result<[u16; N]> {
+/// Different free ports: for each, the first of those preferred that nothing listens on, else one the kernel chooses.
+pub fn free_ports<const N: usize>(preferred: [Vec<u16>; N]) -> io::Result<[u16; N]> {
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
     for (slot, wanted) in ports.iter_mut().zip(preferred) {

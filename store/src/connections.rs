@@ -5,7 +5,13 @@ use ovia_domain::{ConnectionId, OrgId, RunId, Source};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::{PageOf, PageToken, Sealer, Store, StoreError, audit::audit_in_txn, page::CursorTime, seal::Sealed};
+use crate::{
+    PageOf, PageToken, Sealer, Store, StoreError,
+    audit::audit_in_txn,
+    page::CursorTime,
+    seal::Sealed,
+    webhook_deliveries::{Settled, settle_all_in_txn},
+};
 
 const LIST: &str = "connections";
 
@@ -168,6 +174,8 @@ impl Store {
         sqlx::query!("update connections set deleted_at = now(), credentials_sealed = '' where org_id = $1 and id = $2", org_id.0, id.0)
             .execute(&mut *txn)
             .await?;
+        // nobody looks at a deleted connection's deliveries again: what is pending now would stay so
+        settle_all_in_txn(&mut txn, org_id, id, Settled::Ignored, "Its connection was deleted.").await?;
         sqlx::query!("delete from webhooks where org_id = $1 and connection_id = $2", org_id.0, id.0).execute(&mut *txn).await?;
         audit_in_txn(&mut txn, org_id, actor, "connection.delete", ("connection", &id.to_string()), json!({"name": found.name})).await?;
         txn.commit().await?;

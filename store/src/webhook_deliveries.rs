@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, ItemRef, OrgId};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{Store, StoreError};
@@ -49,15 +50,38 @@ impl Settled {
     }
 }
 
+/// Ends all of a connection's pending deliveries.
+pub(crate) async fn settle_all_in_txn(
+    txn: &mut PgConnection,
+    org: OrgId,
+    connection: ConnectionId,
+    settled: Settled,
+    note: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"update webhook_deliveries set state = $3, note = $4, settled_at = now()
+               where org_id = $1 and connection_id = $2 and state = 'pending'"#,
+        org.0,
+        connection.0,
+        settled.as_str(),
+        note
+    )
+    .execute(txn)
+    .await?;
+    Ok(())
+}
+
 impl Store {
-    /// Keeps a delivery. False if it is known already.
+    /// Keeps a delivery. False if it is known already, or its connection has been deleted since the delivery was proved.
     pub async fn delivery_insert(&self, new: &NewDelivery) -> Result<bool, StoreError> {
         let item = new.item.as_ref();
         let inserted = sqlx::query!(
+            // a delete holds the connection's row: this one waits for it, and is not left behind
             r#"insert into webhook_deliveries
                    (id, org_id, connection_id, delivery_id, kind, stream, partition, external_id, number, event_at, state, settled_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, case when $6::text is null then 'ignored' else 'pending' end,
-                   case when $6::text is null then now() end)
+               select $1, org_id, id, $4, $5, $6, $7, $8, $9, $10, case when $6::text is null then 'ignored' else 'pending' end,
+                   case when $6::text is null then now() end
+               from connections where org_id = $2 and id = $3 and deleted_at is null for key share
                on conflict (connection_id, delivery_id) do nothing"#,
             Uuid::now_v7(),
             new.org_id.0,
@@ -134,17 +158,7 @@ impl Store {
         settled: Settled,
         note: &str,
     ) -> Result<(), StoreError> {
-        sqlx::query!(
-            r#"update webhook_deliveries set state = $3, note = $4, settled_at = now()
-               where org_id = $1 and connection_id = $2 and state = 'pending'"#,
-            org.0,
-            connection.0,
-            settled.as_str(),
-            note
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        settle_all_in_txn(&mut *self.pool.acquire().await?, org, connection, settled, note).await
     }
 
     /// Notes that the source did not answer: they are due again after 1, 2, 4 … seconds. Those that have been tried `give_up_after` times

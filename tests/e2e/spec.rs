@@ -1,8 +1,9 @@
 //! The connectors' requests, through a validating proxy with the vendors' own OpenAPI documents.
 //!
-//! Needs `../shared/specs` and Stoplight's `prism` (`npm install @stoplight/prism-cli`; on PATH, or named by OVIA_PRISM). Where either is
-//! absent the tests say so and pass. Paths a document lacks (GitLab's `/user`, `/users/:id`, merge request notes) are answered 404 by the
-//! proxy, which a connector takes for "not offered here"; what counts is that no request violates what the document says.
+//! Needs `../shared/specs` and Stoplight's `prism` (`npm install @stoplight/prism-cli`; on PATH, or named by OVIA_PRISM). Where a document
+//! or the proxy is absent the tests say so and pass. Paths a document lacks (GitLab's `/user`, `/users/:id`, merge request notes) are
+//! answered 404 by the proxy, which a connector takes for "not offered here"; what counts is that no request violates what the document
+//! says.
 
 use std::{
     fs::File,
@@ -21,6 +22,10 @@ use crate::{
     demo,
 };
 
+const GITLAB: &str = "gitlab-v4.2026-07.yaml";
+const JIRA_PLATFORM: &str = "jira-platform-v3.2025-12.json";
+const JIRA_SOFTWARE: &str = "jira-software-1.0.2022-07.json";
+const CONFLUENCE: &str = "confluence-v2.2025-01.json";
 /// Paths of Confluence's first version that are asked for; there is no document of it here.
 const CONFLUENCE_V1: [&str; 5] = ["/search", "/search/user", "/group", "/group/{id}/membersByGroupId", "/user/current"];
 
@@ -66,11 +71,11 @@ impl Prism {
     }
 }
 
-/// The vendors' documents and the proxy; `None`, with a word about it, where one is absent.
-fn tools() -> Option<(PathBuf, PathBuf)> {
+/// The folder that holds these documents of the vendors', and the proxy; `None`, with a word about it, where one is absent.
+fn tools(documents: &[&str]) -> Option<(PathBuf, PathBuf)> {
     let specs = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs");
-    if !specs.is_dir() {
-        eprintln!("skipped: ../shared/specs is absent");
+    if let Some(absent) = absent(&specs, documents) {
+        eprintln!("skipped: ../shared/specs/{absent} is absent");
         return None;
     }
     let Some(binary) = prism_binary() else {
@@ -78,6 +83,10 @@ fn tools() -> Option<(PathBuf, PathBuf)> {
         return None;
     };
     Some((specs, binary))
+}
+
+fn absent<'a>(specs: &Path, documents: &[&'a str]) -> Option<&'a str> {
+    documents.iter().copied().find(|document| !specs.join(document).is_file())
 }
 
 fn prism_binary() -> Option<PathBuf> {
@@ -94,8 +103,8 @@ fn read(document: &Path) -> Value {
 
 /// Jira's two documents, of the platform and of boards and sprints, as one. The second names OAuth alone, where API tokens are taken too.
 fn jira_document(specs: &Path) -> Value {
-    let mut platform = read(&specs.join("jira-platform-v3.2025-12.json"));
-    let software = read(&specs.join("jira-software-1.0.2022-07.json")).to_string();
+    let mut platform = read(&specs.join(JIRA_PLATFORM));
+    let software = read(&specs.join(JIRA_SOFTWARE)).to_string();
     let software: Value = serde_json::from_str(&software.replace("#/components/schemas/", "#/components/schemas/Software")).unwrap();
     for (path, item) in software["paths"].as_object().unwrap() {
         platform["paths"][path] = item.clone();
@@ -111,7 +120,7 @@ fn jira_document(specs: &Path) -> Value {
 
 /// Confluence's document with whole paths; what is only in the first version is let through.
 fn confluence_document(specs: &Path) -> Value {
-    let mut document = read(&specs.join("confluence-v2.2025-01.json"));
+    let mut document = read(&specs.join(CONFLUENCE));
     let paths = document["paths"].take();
     let whole = paths.as_object().unwrap().iter().map(|(path, item)| (format!("/wiki/api/v2{path}"), item.clone()));
     let anything = json!({"get": {"responses": {"default": {"description": "anything"}}}});
@@ -127,12 +136,21 @@ fn write(folder: &TempDir, document: &Value) -> PathBuf {
     path
 }
 
+#[test]
+fn an_older_folder_lacks_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(absent(&folder.path().join("no folder"), &[GITLAB]), Some(GITLAB));
+    std::fs::write(folder.path().join(JIRA_PLATFORM), "{}").unwrap();
+    assert_eq!(absent(folder.path(), &[JIRA_PLATFORM]), None);
+    assert_eq!(absent(folder.path(), &[JIRA_PLATFORM, JIRA_SOFTWARE]), Some(JIRA_SOFTWARE));
+}
+
 #[tokio::test]
 async fn requests_conform_to_gitlabs_document() {
-    let Some((specs, binary)) = tools() else { return };
+    let Some((specs, binary)) = tools(&[GITLAB]) else { return };
     let app = TestApp::start().await;
     let demo = demo::server(CompanySize::small()).await;
-    let prism = Prism::start(&binary, &specs.join("gitlab-v4.2026-07.yaml"), demo.base_url()).await;
+    let prism = Prism::start(&binary, &specs.join(GITLAB), demo.base_url()).await;
     let connection = app.connect("prism", &prism.url, demo::TOKEN, demo::settings(&demo)).await;
     let run = app.sync(&connection).await;
     assert_eq!(run["status"], "succeeded", "{run}");
@@ -143,7 +161,7 @@ async fn requests_conform_to_gitlabs_document() {
 
 #[tokio::test]
 async fn requests_conform_to_jiras_documents() {
-    let Some((specs, binary)) = tools() else { return };
+    let Some((specs, binary)) = tools(&[JIRA_PLATFORM, JIRA_SOFTWARE]) else { return };
     let (app, folder) = (TestApp::start().await, tempfile::tempdir().unwrap());
     let site = jira(options(Tz::UTC));
     let prism = Prism::start(&binary, &write(&folder, &jira_document(&specs)), site.base_url()).await;
@@ -159,7 +177,7 @@ async fn requests_conform_to_jiras_documents() {
 
 #[tokio::test]
 async fn requests_conform_to_confluences_document() {
-    let Some((specs, binary)) = tools() else { return };
+    let Some((specs, binary)) = tools(&[CONFLUENCE]) else { return };
     let (app, folder) = (TestApp::start().await, tempfile::tempdir().unwrap());
     let site = confluence(options(Tz::UTC));
     let upstream = site.base_url().trim_end_matches("/wiki");

@@ -231,11 +231,9 @@ async fn an_api_opens_more_streams_than_its_shell_allows() {
     let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut env = app.process_env();
     env.push(("OVIA_API_LISTEN", listen.to_string()));
-    let (mine, most) = rlimit::Resource::NOFILE.get().unwrap();
-    rlimit::Resource::NOFILE.set(ALLOWED, most).unwrap();
-    let _api = OviaProcess::start("api", &env);
-    rlimit::Resource::NOFILE.set(mine, most).unwrap();
-    rlimit::increase_nofile_limit(most).unwrap();
+    let _api = OviaProcess::start_with_open_files(ALLOWED, "api", &env);
+    // this end of the streams is files too
+    rlimit::increase_nofile_limit(u64::MAX).unwrap();
     let http = Http::new(format!("http://{listen}"), app.http.token.clone());
     let client = reqwest::Client::new();
     eventually("the API", 30, || async { client.get(format!("{}/health", http.base)).send().await.ok() }).await;

@@ -23,8 +23,10 @@ use crate::{
 };
 
 const SECRET: &str = "a secret the source was given";
-/// What is promised is two seconds; a machine that is busy with other tests gets more.
+/// From the event to the row. The best of several edits has to keep it: one slow moment of a busy machine is no failure.
 const PROMISED: Duration = Duration::from_secs(2);
+const EDITS: i64 = 5;
+/// No single edit takes longer.
 const BOUND: Duration = Duration::from_secs(12);
 
 async fn webhook_set(app: &TestApp, connection: &str) {
@@ -65,6 +67,17 @@ pub async fn settled(app: &TestApp, key: &str) -> (String, Option<String>) {
     .await
 }
 
+/// Times edits. Each is made and delivered by `edit`, which answers since when, with which key, and which row to wait for.
+async fn in_time(app: &TestApp, what: &str, mut edit: impl AsyncFnMut(i64) -> (Instant, String, String)) {
+    let mut took = Vec::new();
+    for number in 0..EDITS {
+        let (since, key, rows) = edit(number).await;
+        took.push(arrives(app, what, since, &rows).await);
+        assert_eq!(settled(app, &key).await, ("done".into(), None));
+    }
+    assert!(took.iter().any(|took| *took <= PROMISED), "{what}: none within {PROMISED:?}, but {took:?}");
+}
+
 /// Waits for a row, and asserts that it took no longer than it may.
 async fn arrives(app: &TestApp, what: &str, since: Instant, rows: &str) -> Duration {
     let sql = format!("select count(*) from {rows}");
@@ -73,7 +86,7 @@ async fn arrives(app: &TestApp, what: &str, since: Instant, rows: &str) -> Durat
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let took = since.elapsed();
-    println!("{what}: {} ms{}", took.as_millis(), if took > PROMISED { ", LONGER THAN PROMISED" } else { "" });
+    println!("{what}: {} ms", took.as_millis());
     took
 }
 
@@ -85,6 +98,11 @@ pub fn merge_request_event(demo: &DemoServer, id: &str) -> Value {
         "object_attributes": {"id": number(id), "iid": row.number, "target_project_id": number(&row.project_external_id),
             "title": "not the title", "updated_at": "2026-03-18 01:00:00 UTC"},
     })
+}
+
+fn deployment_event(demo: &DemoServer, id: &str) -> Value {
+    let project: u64 = demo.truth().deployments[id].project_external_id.parse().unwrap();
+    json!({"object_kind": "deployment", "project": {"id": project}, "deployment_id": id.parse::<u64>().unwrap()})
 }
 
 fn jira_event(kind: &str, id: &str) -> Value {
@@ -103,39 +121,37 @@ pub async fn synced_gitlab(app: &TestApp) -> (DemoServer, String) {
 async fn an_edit_at_gitlab_is_there_within_two_seconds() {
     let app = TestApp::start().await;
     let (demo, connection) = synced_gitlab(&app).await;
-    let at = demo::as_of() + TimeDelta::hours(1);
-    let id = demo.edit_merge_requests(1, at).remove(0);
-    let title = demo.truth().merge_requests[&id].title.clone();
-    let began = Instant::now();
-    assert_eq!(deliver_gitlab(&app, &connection, "mr", &merge_request_event(&demo, &id)).await, "pending");
-    println!("answered after {} ms", began.elapsed().as_millis());
-    let rows = format!("merge_requests where external_id = '{id}' and title = '{}'", title.replace('\'', "''"));
-    arrives(&app, "a merge request", began, &rows).await;
-    // and what hangs on it: the edit made a comment
-    assert_eq!(settled(&app, "mr").await, ("done".into(), None));
-    let at_demo = |note: &Value| note["merge_request_external_id"] == id.as_str();
-    let truth = serde_json::to_value(demo.truth()).unwrap();
-    let notes = truth["merge_request_notes"].as_object().unwrap().values().filter(|note| at_demo(note)).count() as i64;
-    let stored = format!("select count(*) from merge_request_notes where merge_request_external_id = '{id}'");
-    assert_eq!(state::count(&app.store, &stored).await, notes);
+    let at = |edit: i64| demo::as_of() + TimeDelta::minutes(60 + edit);
+    in_time(&app, "a merge request", async |edit| {
+        let id = demo.edit_merge_requests(1, at(edit)).remove(0);
+        let title = demo.truth().merge_requests[&id].title.replace('\'', "''");
+        let (since, key) = (Instant::now(), format!("mr {edit}"));
+        assert_eq!(deliver_gitlab(&app, &connection, &key, &merge_request_event(&demo, &id)).await, "pending");
+        (since, key, format!("merge_requests where external_id = '{id}' and title = '{title}'"))
+    })
+    .await;
+    // and what hangs on it: each edit made a comment
+    let notes = serde_json::to_value(demo.truth()).unwrap()["merge_request_notes"].as_object().unwrap().len() as i64;
+    assert_eq!(state::count(&app.store, "select count(*) from merge_request_notes").await, notes);
 
-    let id = demo.edit(|company| company.add_pipelines(1, at)).remove(0);
-    let project: u64 = demo.truth().pipelines[&id].project_external_id.parse().unwrap();
-    let began = Instant::now();
-    let event = json!({"object_kind": "pipeline", "project": {"id": project}, "object_attributes": {"id": id.parse::<u64>().unwrap()}});
-    deliver_gitlab(&app, &connection, "pipeline", &event).await;
-    arrives(&app, "a pipeline", began, &format!("pipelines where external_id = '{id}'")).await;
+    in_time(&app, "a pipeline", async |edit| {
+        let id = demo.edit(|company| company.add_pipelines(1, at(edit))).remove(0);
+        let project: u64 = demo.truth().pipelines[&id].project_external_id.parse().unwrap();
+        let (since, key) = (Instant::now(), format!("pipeline {edit}"));
+        let event = json!({"object_kind": "pipeline", "project": {"id": project}, "object_attributes": {"id": id.parse::<u64>().unwrap()}});
+        deliver_gitlab(&app, &connection, &key, &event).await;
+        (since, key, format!("pipelines where external_id = '{id}'"))
+    })
+    .await;
 
-    let id = demo.edit(|company| company.add_deployments(1, at)).remove(0);
-    let project: u64 = demo.truth().deployments[&id].project_external_id.parse().unwrap();
-    let began = Instant::now();
-    let event = json!({"object_kind": "deployment", "project": {"id": project}, "deployment_id": id.parse::<u64>().unwrap()});
-    deliver_gitlab(&app, &connection, "deployment", &event).await;
-    arrives(&app, "a deployment", began, &format!("deployments where external_id = '{id}'")).await;
-
-    for key in ["pipeline", "deployment"] {
-        assert_eq!(settled(&app, key).await, ("done".into(), None));
-    }
+    in_time(&app, "a deployment", async |edit| {
+        let id = demo.edit(|company| company.add_deployments(1, at(edit))).remove(0);
+        let since = Instant::now();
+        let key = format!("deployment {edit}");
+        deliver_gitlab(&app, &connection, &key, &deployment_event(&demo, &id)).await;
+        (since, key, format!("deployments where external_id = '{id}'"))
+    })
+    .await;
     assert_synced(&app.store, &demo.truth()).await;
     // rows that were read alone are as the lists show them
     sync_writes_nothing(&app, &connection, &state::TABLES).await;
@@ -148,18 +164,22 @@ async fn an_edit_at_jira_is_there_within_two_seconds() {
     let connection = connect_jira(&app, &site).await;
     sync(&app, &connection).await;
     webhook_set(&app, &connection).await;
-    let id = site.edit(|jira| jira.edit_issues(1, demo::as_of() + TimeDelta::hours(1))).remove(0);
-    let title = site.truth().work_items[&id].title.replace('\'', "''");
-    let began = Instant::now();
-    assert_eq!(deliver_jira(&app, &connection, "edit", &jira_event("jira:issue_updated", &id)).await, "pending");
-    arrives(&app, "an issue", began, &format!("work_items where external_id = '{id}' and title = '{title}'")).await;
-    assert_eq!(settled(&app, "edit").await, ("done".into(), None));
-
-    let id = site.edit(|jira| jira.add_issues(1, demo::as_of() + TimeDelta::hours(2))).remove(0);
-    let began = Instant::now();
-    deliver_jira(&app, &connection, "new", &jira_event("jira:issue_created", &id)).await;
-    arrives(&app, "a new issue", began, &format!("work_items where external_id = '{id}'")).await;
-    assert_eq!(settled(&app, "new").await, ("done".into(), None));
+    let at = |edit: i64| demo::as_of() + TimeDelta::minutes(60 + edit);
+    in_time(&app, "an issue", async |edit| {
+        let id = site.edit(|jira| jira.edit_issues(1, at(edit))).remove(0);
+        let title = site.truth().work_items[&id].title.replace('\'', "''");
+        let (since, key) = (Instant::now(), format!("edit {edit}"));
+        assert_eq!(deliver_jira(&app, &connection, &key, &jira_event("jira:issue_updated", &id)).await, "pending");
+        (since, key, format!("work_items where external_id = '{id}' and title = '{title}'"))
+    })
+    .await;
+    in_time(&app, "a new issue", async |edit| {
+        let id = site.edit(|jira| jira.add_issues(1, at(EDITS + edit))).remove(0);
+        let (since, key) = (Instant::now(), format!("new {edit}"));
+        deliver_jira(&app, &connection, &key, &jira_event("jira:issue_created", &id)).await;
+        (since, key, format!("work_items where external_id = '{id}'"))
+    })
+    .await;
     // changelogs too
     assert_jira(&app.store, &site).await;
     sync_writes_nothing(&app, &connection, &state::JIRA_TABLES).await;
@@ -248,10 +268,8 @@ async fn a_pull_gets_through_while_a_sync_holds_the_connection() {
     app.run_status(&run, "running", 60).await;
     // the sync comes to deployments late
     let id = demo.edit(|company| company.add_deployments(1, at + TimeDelta::hours(1))).remove(0);
-    let project: u64 = demo.truth().deployments[&id].project_external_id.parse().unwrap();
     let began = Instant::now();
-    let event = json!({"object_kind": "deployment", "project": {"id": project}, "deployment_id": id.parse::<u64>().unwrap()});
-    deliver_gitlab(&app, &connection, "beside", &event).await;
+    deliver_gitlab(&app, &connection, "beside", &deployment_event(&demo, &id)).await;
     let by_webhook = "select from raw_records r join webhook_deliveries d on d.id = r.run_id where r.external_id = deployments.external_id";
     let rows = format!("deployments where external_id = '{id}' and exists ({by_webhook})");
     arrives(&app, "a deployment beside a sync, at 150 ms an answer", began, &rows).await;

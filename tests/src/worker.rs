@@ -59,18 +59,27 @@ pub struct OviaProcess {
 
 impl OviaProcess {
     pub fn start(command: &str, env: &[(&str, String)]) -> Self {
-        let stderr = if std::env::var_os("OVIA_TEST_LOGS").is_none() { Stdio::null() } else { Stdio::inherit() };
-        Self::spawn(command, env, stderr)
+        Self::spawn(Command::new(ovia_binary()), command, env, Self::stderr())
+    }
+
+    /// As from a shell that allows so many open files (the system may allow more).
+    pub fn start_with_open_files(files: u64, command: &str, env: &[(&str, String)]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"ulimit -S -n "$1" && shift && exec "$@""#, "sh", &files.to_string()]).arg(ovia_binary());
+        Self::spawn(shell, command, env, Self::stderr())
     }
 
     /// Writes its log to the file `log`.
     pub fn start_logging(command: &str, env: &[(&str, String)], log: &Path) -> Self {
         let file = File::create(log).unwrap_or_else(|error| panic!("{}: {error}", log.display()));
-        Self::spawn(command, env, file.into())
+        Self::spawn(Command::new(ovia_binary()), command, env, file.into())
     }
 
-    fn spawn(command: &str, env: &[(&str, String)], stderr: Stdio) -> Self {
-        let mut process = Command::new(ovia_binary());
+    fn stderr() -> Stdio {
+        if std::env::var_os("OVIA_TEST_LOGS").is_none() { Stdio::null() } else { Stdio::inherit() }
+    }
+
+    fn spawn(mut process: Command, command: &str, env: &[(&str, String)], stderr: Stdio) -> Self {
         process.arg(command).envs(env.iter().map(|(name, value)| (name, value)));
         process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
         let child = process.spawn().unwrap_or_else(|error| panic!("failed to start `ovia {command}`: {error}"));

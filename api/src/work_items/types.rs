@@ -1,11 +1,12 @@
 //! Work items on the wire.
 
 use chrono::NaiveDate;
+use ovia_domain::WorkItemKind;
 use ovia_store::{
     work_item_history::{ChangeListed, LinkRow, WorklogListed},
     work_items::{NamedRow, WorkItemListed},
 };
-use poem_openapi::{Enum, Object};
+use poem_openapi::Object;
 use uuid::Uuid;
 
 use crate::{
@@ -14,26 +15,6 @@ use crate::{
     time::Time,
     who::WhoOut,
 };
-
-/// What a work item is, whatever its source calls it.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum WorkItemType {
-    Epic,
-    Story,
-    Bug,
-    Task,
-    Subtask,
-}
-
-/// Where a status stands, whatever its source calls it.
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
-pub(crate) enum StatusCategory {
-    Todo,
-    InProgress,
-    Done,
-}
 
 /// One work item.
 #[derive(Object)]
@@ -167,30 +148,6 @@ pub(crate) struct LinkOut {
     work_item: WorkItemRefOut,
 }
 
-impl WorkItemType {
-    pub fn text(self) -> String {
-        match self {
-            Self::Epic => "epic",
-            Self::Story => "story",
-            Self::Bug => "bug",
-            Self::Task => "task",
-            Self::Subtask => "subtask",
-        }
-        .into()
-    }
-}
-
-impl StatusCategory {
-    pub fn text(self) -> String {
-        match self {
-            Self::Todo => "todo",
-            Self::InProgress => "in_progress",
-            Self::Done => "done",
-        }
-        .into()
-    }
-}
-
 impl From<WorkItemListed> for WorkItemOut {
     fn from(listed: WorkItemListed) -> Self {
         let row = listed.item;
@@ -207,7 +164,7 @@ impl From<WorkItemListed> for WorkItemOut {
             external_id,
             key: row.epic_key,
             title: row.epic_title,
-            kind: Some(WorkItemType::Epic.text()),
+            kind: Some(WorkItemKind::Epic.as_str().into()),
             status_category: row.epic_status_category,
         });
         let release = row.release_rule.zip(row.release_unambiguous).map(|(rule, unambiguous)| WorkItemReleaseOut {

@@ -1,8 +1,11 @@
 //! The service under test: its own database, a mocked engine, two organisations with a token each.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use ovia_api::{ApiConfig, api_endpoint};
+use ovia_api::{ApiConfig, api_endpoint, openapi_document};
 use ovia_domain::{ConnectionId, OrgId, RunKind, ScheduleId};
 use ovia_store::{Sealer, testing::TestDatabase};
 use ovia_workflows::{
@@ -199,6 +202,7 @@ impl Answer {
         for field in ["title", "detail", "hint"] {
             assert!(problem[field].as_str().is_some_and(|text| text.len() > 3), "{field}: {}", self.text);
         }
+        assert_hint_leads_somewhere(problem["hint"].as_str().unwrap());
         assert!(problem["errors"].is_array());
         assert_eq!(problem["request_id"], self.request_id.as_str());
         assert!(!self.request_id.is_empty());
@@ -212,6 +216,25 @@ impl Answer {
         assert_eq!(problem["errors"].as_array().unwrap().len(), 1, "{}", self.text);
         assert_eq!(problem["errors"][0]["field"], field, "{}", self.text);
         problem["errors"][0]["message"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Fails unless every request that a hint tells, as `GET /runs/{id}`, is one of the OpenAPI document's.
+#[track_caller]
+fn assert_hint_leads_somewhere(hint: &str) {
+    static PATHS: LazyLock<Value> = LazyLock::new(|| serde_json::from_str::<Value>(&openapi_document()).unwrap()["paths"].take());
+    let words: Vec<&str> = hint.split_whitespace().map(|word| word.trim_matches(|c: char| "`().,;:".contains(c))).collect();
+    for pair in words.windows(2) {
+        let (method, path) = (pair[0], pair[1].split('?').next().unwrap_or_default());
+        if !["GET", "POST", "PUT", "PATCH", "DELETE"].contains(&method) || !path.starts_with('/') {
+            continue;
+        }
+        let is_it = |known: &str| {
+            let (known, told) = (known.split('/'), path.split('/'));
+            known.clone().count() == told.clone().count() && known.zip(told).all(|(known, told)| known == told || known.starts_with('{'))
+        };
+        let known = PATHS.as_object().unwrap().iter().any(|(at, item)| is_it(at) && item.get(method.to_lowercase()).is_some());
+        assert!(known, "there is no {method} {path}: {hint}");
     }
 }
 

@@ -38,6 +38,28 @@ async fn unknown_and_impossible_ids() {
     api.send(Method::PATCH, &format!("/connections/{NOBODY}"), &json!({})).await.problem(404, "NOT_FOUND");
 }
 
+/// What there is instead is told for each kind of thing, by a path that exists: `problem` looks the paths of hints up.
+#[tokio::test]
+async fn what_is_not_found_says_where_to_look() {
+    let api = TestApi::start().await;
+    let connection = api.connection("acme").await;
+    for (path, list) in [
+        (format!("/connections/{NOBODY}"), "/connections"),
+        (format!("/runs/{NOBODY}"), "/runs"),
+        ("/dead-letters/99".into(), "/dead-letters"),
+        ("/anomalies/99".into(), "/anomalies"),
+        ("/releases/99".into(), "/releases"),
+        ("/work-items/WEB-99".into(), "/work-items"),
+        (format!("/connections/{connection}/schedule?kind=census"), "/schedules"),
+        ("/schedules/matching".into(), "/schedules"),
+    ] {
+        let problem = api.get(&path).await.problem(404, "NOT_FOUND");
+        assert_eq!(problem["hint"], format!("List what there is with GET {list}."), "{path}");
+    }
+    let problem = api.get(&format!("/connections/{connection}/webhook")).await.problem(404, "NOT_FOUND");
+    assert!(problem["hint"].as_str().unwrap().contains(&format!("PUT /connections/{connection}/webhook")), "{problem}");
+}
+
 #[tokio::test]
 async fn bodies_that_cannot_be_read() {
     let api = TestApi::start().await;

@@ -1,13 +1,21 @@
 //! Webhooks: what proves a delivery, what is kept of it, and what strangers learn.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use ovia_api::api_endpoint;
+use ovia_domain::ItemRef;
+use ovia_store::webhook_deliveries::NewDelivery;
 use ovia_workflows::EngineError;
+use poem::{EndpointExt, test::TestClient};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -75,6 +83,12 @@ async fn a_secret_is_made_or_given_and_never_told_again() {
         refused.names_field("secret");
         assert!(!refused.text.contains(secret), "{}", refused.text);
     }
+    for secret in [json!(1234567890123456_i64), json!(0.1234567890123456), json!([1234567890123456_i64]), json!({"a": "1234567890123456"})]
+    {
+        let refused = api.send(Method::PUT, &path, &json!({"secret": secret})).await;
+        refused.names_field("secret");
+        assert!(!refused.text.contains("1234567890123456"), "{}", refused.text);
+    }
     let shown = api.get(&path).await;
     assert_eq!((shown.status.as_u16(), &shown.json()["deliveries"]), (200, &json!([])));
     let told = [shown.text, api.get("/audit-events").await.text, api.get(&format!("/connections/{id}")).await.text].concat();
@@ -118,7 +132,7 @@ async fn a_delivery_is_stored_once_and_without_its_payload() {
 
 #[tokio::test]
 async fn every_refusal_is_the_same() {
-    let api = TestApi::start().await;
+    let mut api = TestApi::start().await;
     let (id, bare) = (api.connection("acme").await, api.connection("without a webhook").await);
     put(&api, &id, json!({"secret": GIVEN})).await;
     let good = [("x-gitlab-token", GIVEN)];
@@ -135,6 +149,15 @@ async fn every_refusal_is_the_same() {
     ] {
         // what is wrong with the body is not told either
         let mut problem = deliver(&api, connection, headers, "{").await.problem(401, "UNAUTHENTICATED");
+        problem["request_id"] = Value::Null;
+        told.push(problem);
+    }
+    // nor that the server has no key: then nothing is authentic, whatever it brings
+    let mut config = api.config.clone();
+    config.sealer = None;
+    api.client = TestClient::new(api_endpoint(config).map_to_response().boxed());
+    for (connection, headers) in [(id.as_str(), &good[..]), (NOBODY, &good), ("nonsense", &[])] {
+        let mut problem = deliver(&api, connection, headers, &issue(1)).await.problem(401, "UNAUTHENTICATED");
         problem["request_id"] = Value::Null;
         told.push(problem);
     }
@@ -203,6 +226,36 @@ async fn a_secret_that_is_no_more_proves_nothing() {
     assert_count(&api, "webhooks", 0).await;
 }
 
+/// Held deliveries wait for their connection to go on; a deleted one never does.
+#[tokio::test]
+async fn what_is_pending_ends_with_its_connection() {
+    let api = TestApi::start().await;
+    let (id, other) = (api.connection("acme").await, api.connection("other").await);
+    for connection in [&id, &other] {
+        put(&api, connection, json!({"secret": GIVEN})).await;
+        assert_eq!(api.post(&format!("/connections/{connection}/pause")).await.status, 200);
+        assert_eq!(state(deliver(&api, connection, &[("x-gitlab-token", GIVEN)], &issue(1)).await).await, "pending");
+    }
+    assert_eq!(Answer::of(api.request(Method::DELETE, &format!("/connections/{id}"))).await.status, 204);
+    let ended =
+        format!("webhook_deliveries where connection_id = '{id}' and state = 'ignored' and settled_at is not null and note is not null");
+    assert_count(&api, &ended, 1).await;
+    assert_count(&api, "webhook_deliveries where state = 'pending'", 1).await;
+    // one that was proved before the delete and comes to be stored after it is not left behind either
+    let mut late = NewDelivery {
+        org_id: api.org,
+        connection_id: id.parse().unwrap(),
+        delivery_id: "late".into(),
+        kind: "issue".into(),
+        item: Some(ItemRef { stream: "issues".into(), partition: Some("9".into()), external_id: "1".into(), number: Some(1) }),
+        event_at: None,
+    };
+    assert!(!api.db.store.delivery_insert(&late).await.unwrap());
+    assert_count(&api, "webhook_deliveries", 2).await;
+    late.connection_id = other.parse().unwrap();
+    assert!(api.db.store.delivery_insert(&late).await.unwrap());
+}
+
 #[tokio::test]
 async fn confluence_has_none() {
     let api = TestApi::start().await;
@@ -213,24 +266,48 @@ async fn confluence_has_none() {
     api.send(Method::PUT, &format!("/connections/{id}/webhook"), &json!({})).await.problem(409, "CONFLICT");
 }
 
-/// Temporal is told of many deliveries with few calls, and a delivery is taken although it is away.
-#[tokio::test]
+/// However many deliveries come while Temporal is being told, it is told once more after that, and nobody waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 32)]
 async fn temporal_is_told_and_not_waited_for() {
-    let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
+    const DELIVERIES: u64 = 20;
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let (calls, in_vain) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    // nobody is answered before the sender is dropped
+    let (gate, shut) = mpsc::channel::<()>();
     let mut engine = MockTemporal::new();
-    engine.expect_webhooks_tell().returning(move |_, _| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        Err(EngineError::Unavailable("away".into()))
+    engine.expect_webhooks_tell().returning({
+        let (calls, in_vain) = (Arc::clone(&calls), Arc::clone(&in_vain));
+        move |_, _| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            let waited = tokio::task::block_in_place(|| shut.recv_timeout(PATIENCE));
+            in_vain.fetch_or(waited == Err(RecvTimeoutError::Timeout), Ordering::SeqCst);
+            Err(EngineError::Unavailable("away".into()))
+        }
     });
     let api = TestApi::with_engine(engine).await;
     let id = api.connection("acme").await;
     put(&api, &id, json!({"secret": GIVEN})).await;
-    assert_eq!(state(deliver(&api, &id, &[("x-gitlab-token", GIVEN)], &issue(1)).await).await, "pending");
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    while calls.load(Ordering::SeqCst) == 0 {
-        assert!(tokio::time::Instant::now() < deadline, "nobody was told");
-        tokio::task::yield_now().await;
+    let delivered = async |number: u64| {
+        assert_eq!(state(deliver(&api, &id, &[("x-gitlab-token", GIVEN)], &issue(number)).await).await, "pending");
+        assert!(!in_vain.load(Ordering::SeqCst), "the answer to a delivery waited for Temporal");
+    };
+    let told = async |times: usize| {
+        let counted = async {
+            while calls.load(Ordering::SeqCst) < times {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, counted).await.is_ok(), "not told {times} times");
+    };
+    for number in 1..=DELIVERIES {
+        delivered(number).await;
     }
-    assert_count(&api, "webhook_deliveries where state = 'pending'", 1).await;
+    told(1).await;
+    drop(gate);
+    // once for the first, once for those that came meanwhile
+    told(2).await;
+    delivered(DELIVERIES + 1).await;
+    told(3).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    assert_count(&api, "webhook_deliveries where state = 'pending'", DELIVERIES as i64 + 1).await;
 }

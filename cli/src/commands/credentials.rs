@@ -1,7 +1,10 @@
 //! A source's credentials: read from variables, from stdin or at a prompt, never from the command line, where other users of the machine
 //! and the shell's history would see them.
 
-use std::io::{IsTerminal, Read, Write};
+use std::{
+    collections::BTreeSet,
+    io::{IsTerminal, Read, Write},
+};
 
 use clap::Args;
 use ovia_domain::Source;
@@ -10,12 +13,15 @@ use serde_json::{Map, Value};
 
 use crate::exit::{CliError, CliResult};
 
+const NOT_ITSELF: &str = "Put it into a variable, and give the variable's name.";
+
 #[derive(Debug, Args)]
 pub struct CredentialArgs {
     /// A credential and the environment variable that holds it, as `api_token=JIRA_TOKEN` (may be repeated; `ovia connectors list` names
     /// them).
-    #[arg(long = "credential", value_name = "NAME=VARIABLE", value_parser = named)]
-    credentials: Vec<(String, String)>,
+    // read by `named`: a refusal of clap's would repeat what was given, which may be the credential itself
+    #[arg(long = "credential", value_name = "NAME=VARIABLE")]
+    credentials: Vec<String>,
     /// The environment variable that holds the source's token: the same as `--credential token=VARIABLE`.
     #[arg(long, value_name = "VARIABLE", conflicts_with = "token_stdin")]
     token_env: Option<String>,
@@ -28,10 +34,12 @@ impl CredentialArgs {
     /// What was given, as the API wants it; empty if nothing was.
     pub fn given(&self) -> CliResult<Map<String, Value>> {
         let mut given = Map::new();
-        let token = self.token_env.iter().map(|variable| ("token", variable.as_str()));
-        for (name, variable) in self.credentials.iter().map(|(name, variable)| (name.as_str(), variable.as_str())).chain(token) {
-            let value = std::env::var(variable).map_err(|_| CliError::usage(format!("the environment variable {variable} is not set")))?;
-            put(&mut given, name, &value)?;
+        for text in &self.credentials {
+            let (name, variable) = named(text)?;
+            put(&mut given, name, secret_in(variable, &format!("the credential `{name}`"))?.expose_secret())?;
+        }
+        if let Some(variable) = &self.token_env {
+            put(&mut given, "token", secret_in(variable, "the credential `token`")?.expose_secret())?;
         }
         if self.token_stdin {
             let mut text = String::new();
@@ -90,8 +98,25 @@ fn put(into: &mut Map<String, Value>, name: &str, text: &str) -> CliResult {
     Ok(())
 }
 
-fn named(text: &str) -> Result<(String, String), String> {
-    let (name, variable) =
-        text.split_once('=').filter(|(name, variable)| !name.is_empty() && !variable.is_empty()).ok_or("it is not NAME=VARIABLE")?;
-    Ok((name.to_owned(), variable.to_owned()))
+/// The name of a credential, and the variable that holds it.
+fn named(text: &str) -> CliResult<(&'static str, &str)> {
+    // tokens end in `=` and some digits: what stands before it is said only where it is a name we know
+    let known: BTreeSet<&str> = Source::ALL.iter().flat_map(|source| source.descriptor().credentials).map(|field| field.name).collect();
+    let found = text.split_once('=').and_then(|(name, variable)| Some((*known.get(name)?, variable)));
+    found.ok_or_else(|| {
+        let names = known.into_iter().collect::<Vec<_>>().join(", ");
+        CliError::usage("--credential is given what is not NAME=VARIABLE").hint(format!("The names are {names}. {NOT_ITSELF}"))
+    })
+}
+
+/// What an environment variable holds. Who gives the secret where the variable's name belongs reads it nowhere: nothing given is repeated.
+pub fn secret_in(variable: &str, what: &str) -> CliResult<SecretString> {
+    let mut chars = variable.chars();
+    let is_name = chars.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && chars.all(|other| other.is_ascii_alphanumeric() || other == '_');
+    if !is_name {
+        return Err(CliError::usage(format!("what is given for {what} is no name of an environment variable")).hint(NOT_ITSELF));
+    }
+    let missing = |_| CliError::usage(format!("the environment variable given for {what} is not set")).hint(NOT_ITSELF);
+    std::env::var(variable).map(SecretString::from).map_err(missing)
 }

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use ovia_demo::{Company, CompanyOptions, CompanySize, ConfluenceServer, DemoServer, JiraServer, RateLimit, ServerOptions, SiteOptions};
-use ovia_engines::free_port;
+use ovia_engines::free_ports;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -71,9 +71,7 @@ impl DemoCompany {
             Some(file) => file,
             None => new_file(size)?,
         };
-        file.port = free_port(&[file.port])?;
-        file.jira_port = free_port(&[file.jira_port])?;
-        file.confluence_port = free_port(&[file.confluence_port])?;
+        file.ports_take()?;
         files.json_write(FILE, &file)?;
         let began = Instant::now();
         // Generating and rendering is seconds of work without a pause.
@@ -81,6 +79,15 @@ impl DemoCompany {
         let servers = servers.map_err(|error| CliError::failure(format!("failed to make the demo company: {error}")))??;
         tracing::info!(seconds = began.elapsed().as_secs_f32(), "the demo company is ready");
         Ok(Self { sources: servers.sources(), _servers: servers })
+    }
+}
+
+impl DemoFile {
+    /// Free ports, those it had if they still are.
+    fn ports_take(&mut self) -> std::io::Result<()> {
+        let had = [self.port, self.jira_port, self.confluence_port];
+        [self.port, self.jira_port, self.confluence_port] = free_ports(had.map(|port| vec![port]))?;
+        Ok(())
     }
 }
 
@@ -139,4 +146,20 @@ impl Servers {
 
 fn local(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn no_two_servers_have_one_port() {
+        let mut file = new_file(Size::Small).unwrap();
+        file.ports_take().unwrap();
+        // as a file has it whose Jira was given the port that the GitLab left
+        [file.jira_port, file.confluence_port] = [file.port; 2];
+        file.ports_take().unwrap();
+        assert!(file.port != file.jira_port && file.port != file.confluence_port && file.jira_port != file.confluence_port, "{file:?}");
+    }
 }

@@ -6,7 +6,11 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{demo_company::DemoCompany, demo_pass::Pass, kpi};
+use super::{
+    demo_company::{DemoCompany, DemoSource},
+    demo_pass::Pass,
+    kpi,
+};
 use crate::{
     output::{Column, number, pairs, table, text},
     services::Environment,
@@ -25,8 +29,13 @@ pub struct Summary {
     database_url: String,
     /// From the start of the process.
     seconds_to_first_kpi: f64,
-    /// The demo company's servers, with their credentials.
-    company: Vec<Value>,
+    /// The demo company's GitLab.
+    company: Value,
+    /// All its servers, with their credentials.
+    sources: Vec<Value>,
+    /// The GitLab's.
+    connection: Value,
+    /// As `sources`.
     connections: Vec<Value>,
     people: usize,
     bots: usize,
@@ -62,7 +71,9 @@ impl Summary {
             temporal_address: environment.temporal_address.clone(),
             database_url: environment.database_url.clone(),
             seconds_to_first_kpi: (to_first_kpi.as_secs_f64() * 10.0).round() / 10.0,
-            company: company.sources.iter().map(|source| json!(source)).collect(),
+            company: gitlab(company),
+            sources: company.sources.iter().map(|source| json!(source)).collect(),
+            connection: pass.connections.first().cloned().unwrap_or_default(),
             connections: pass.connections,
             people: pass.people.len() - bots,
             bots,
@@ -75,7 +86,7 @@ impl Summary {
     /// `token` is what to show for the token.
     pub fn to_text(&self, token: &str) -> String {
         let servers: Vec<String> =
-            self.company.iter().map(|source| format!("{} {}", text(source, "/source"), text(source, "/base_url"))).collect();
+            self.sources.iter().map(|source| format!("{} {}", text(source, "/source"), text(source, "/base_url"))).collect();
         let facts = pairs(&[
             ("People", format!("{} (and {} bots), with {} accounts", self.people, self.bots, self.accounts)),
             ("First KPI after", format!("{} s", self.seconds_to_first_kpi)),
@@ -89,6 +100,15 @@ impl Summary {
         let kpis = table(&self.kpis, kpi::COLUMNS, kpi::WHEN_EMPTY);
         format!("\n{runs}\n\n{kpis}\n\n{facts}\n")
     }
+}
+
+/// The GitLab as it was shown when it was the only one: the shape of the document is stable.
+fn gitlab(company: &DemoCompany) -> Value {
+    let shown = |source: &DemoSource| {
+        let DemoSource { base_url, credentials, settings, .. } = source;
+        json!({"base_url": base_url, "token": credentials["token"], "group": settings["groups"][0]})
+    };
+    company.sources.iter().find(|source| source.source == "gitlab").map(shown).unwrap_or_default()
 }
 
 fn seconds(run: &Value) -> String {

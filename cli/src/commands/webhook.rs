@@ -1,12 +1,13 @@
 //! `ovia connections webhook`: set a connection's webhook, show what comes in, remove it.
 
 use clap::Args;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::reference;
+use super::{credentials::secret_in, reference};
 use crate::{
     client::ApiClient,
-    exit::{CliError, CliResult},
+    exit::CliResult,
     output::{number, pairs, print, print_json, short_time, text},
 };
 
@@ -36,7 +37,7 @@ pub async fn run(client: &ApiClient, args: &WebhookArgs, json: bool) -> CliResul
     }
     if args.set || args.secret_env.is_some() {
         let body = match &args.secret_env {
-            Some(variable) => json!({"secret": secret(variable)?}),
+            Some(variable) => json!({"secret": secret_in(variable, "the webhook's secret")?.expose_secret()}),
             None => json!({}),
         };
         let set = client.put(&path, &body).await?;
@@ -48,10 +49,6 @@ pub async fn run(client: &ApiClient, args: &WebhookArgs, json: bool) -> CliResul
     }
     let webhook = client.get(&path, &[]).await?;
     if json { print_json(&webhook) } else { show(&webhook) }
-}
-
-fn secret(variable: &str) -> CliResult<String> {
-    std::env::var(variable).map_err(|_| CliError::usage(format!("the environment variable {variable} is not set")))
 }
 
 fn show(webhook: &Value) -> CliResult {
