@@ -254,8 +254,15 @@ impl HttpClient {
     ) -> Result<Answer<T>, Failure> {
         let status = response.status();
         if !status.is_success() {
-            // An error whose body cannot be read is still that error.
-            let body = body_of(&mut response, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
+            let body = match body_of(&mut response, MAX_ERROR_BODY_BYTES).await {
+                Ok(body) => body,
+                // What a refusal says decides what becomes of it, and half of it may say something else. A 401 and a 429 say all by
+                // themselves.
+                Err(BodyError::Transport(error)) if status.is_client_error() && !matches!(status.as_u16(), 401 | 429) => {
+                    return Err(self.broke_off(call, error));
+                }
+                Err(_) => Vec::new(),
+            };
             let body = self.without_secrets(&String::from_utf8_lossy(&body));
             return Err(Failure::status(call.text(), status.as_u16(), &headers, body.as_bytes()));
         }
@@ -265,17 +272,16 @@ impl HttpClient {
             Err(BodyError::TooLong) => {
                 return Err(Failure { retryable: false, ..Failure::unusable(call.text(), "the answer is longer than 64 MiB") });
             }
-            Err(BodyError::Transport(error)) => {
-                return Err(Failure::unusable(
-                    call.text(),
-                    self.without_secrets(&format!("the answer broke off: {}", causes(&error.without_url()))),
-                ));
-            }
+            Err(BodyError::Transport(error)) => return Err(self.broke_off(call, error)),
         };
         match serde_json::from_slice(&body) {
             Ok(body) => Ok(Answer { body, headers }),
             Err(error) => Err(Failure::unusable(call.text(), not_the_json(status.as_u16(), &headers, body.len(), &error))),
         }
+    }
+
+    fn broke_off(&self, call: &Call, error: reqwest::Error) -> Failure {
+        Failure::unusable(call.text(), self.without_secrets(&format!("the answer broke off: {}", causes(&error.without_url()))))
     }
 
     /// `text` without this client's token and other visible secrets.

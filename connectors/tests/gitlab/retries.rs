@@ -189,6 +189,8 @@ async fn dropped_connections_and_truncated_bodies_are_retried() {
         "HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n[]",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n[\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 400 Bad Request\r\ncontent-length: 500\r\n\r\n{\"message\": ",
+        "HTTP/1.1 404 Not Found\r\ncontent-length: 500\r\n\r\n{\"message\": \"404 ",
     ] {
         let url = raw_server(vec![bad, good]).await;
         let walked = walk(&open(&url), "issues", "7", None).await.unwrap();
