@@ -3,6 +3,9 @@
 //! A row that leaves shifts the rest to lower places, past the next page's beginning. So each page begins a few rows before the end of the
 //! last one; if none of those rows comes again, rows may have been skipped, and the walk goes back until it finds one of them, or to the
 //! beginning. Rows that come twice are stored once.
+//!
+//! Some sources leave rows out of a page after having counted them. Then the next page may be the same one: its beginning is among those left
+//! out. The walk goes on by whole pages until others come.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,6 +14,8 @@ use crate::lenient::{Id, parse_row};
 
 /// Rows that are read twice.
 const OVERLAP: usize = 5;
+/// As many pages in a row are the same where the source ignores `start`, and not because all rows between were left out.
+const SAME_PAGES: u32 = 20;
 
 /// Where the next page begins, and what it has to contain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +28,12 @@ pub struct Offset {
     /// The first and the last row of the last page.
     #[serde(default)]
     ends: Option<(String, String)>,
+    /// Rows of the longest page so far: no page reaches less far than this.
+    #[serde(default)]
+    longest: usize,
+    /// How often the last page came again.
+    #[serde(default)]
+    same: u32,
 }
 
 #[derive(Debug, PartialEq)]
@@ -44,18 +55,24 @@ impl Offset {
         let joins = self.start == 0 || self.tail.is_empty() || self.tail.iter().any(|id| ids.contains(id));
         if !joins {
             let back = (self.back * 2).max(OVERLAP * 2);
-            return Stepped::Go(Self { start: self.start.saturating_sub(back), tail: self.tail.clone(), back, ends: None });
+            return Stepped::Go(Self { start: self.start.saturating_sub(back), back, ends: None, same: 0, ..self.clone() });
         }
         let ends = ids.first().cloned().zip(ids.last().cloned()).filter(|_| more);
         if ends.is_none() {
             return Stepped::Done;
         }
+        let longest = self.longest.max(ids.len());
         if ends == self.ends {
-            return Stepped::SamePage;
+            let same = self.same + 1;
+            if same == SAME_PAGES {
+                return Stepped::SamePage;
+            }
+            let start = self.start + longest - OVERLAP.min(longest / 2);
+            return Stepped::Go(Self { start, tail: Vec::new(), back: 0, ends, longest, same });
         }
         let overlap = OVERLAP.min(ids.len() / 2);
         let tail = ids.iter().skip(ids.len() - overlap).cloned().collect();
-        Stepped::Go(Self { start: self.start + ids.len() - overlap, tail, back: 0, ends })
+        Stepped::Go(Self { start: self.start + ids.len() - overlap, tail, back: 0, ends, longest, same: 0 })
     }
 }
 
@@ -92,9 +109,15 @@ mod tests {
     fn a_source_that_ignores_the_offset_is_noticed() {
         for (rows, start) in [(10, 5), (1, 1)] {
             let ids: Vec<String> = (0..rows).map(|id| id.to_string()).collect();
-            let Stepped::Go(next) = Offset::default().after(&ids, true) else { unreachable!("more was said") };
+            let Stepped::Go(mut next) = Offset::default().after(&ids, true) else { unreachable!("more was said") };
             assert_eq!(next.start, start);
+            let mut pages = 1;
+            while let Stepped::Go(again) = next.after(&ids, true) {
+                pages += 1;
+                next = again;
+            }
             assert_eq!(next.after(&ids, true), Stepped::SamePage);
+            assert_eq!(pages, SAME_PAGES);
         }
     }
 
@@ -110,6 +133,33 @@ mod tests {
     }
 
     proptest! {
+        /// A source counts rows that it does not show: all others are read, whatever page sizes it allows.
+        #[test]
+        fn a_list_with_rows_left_out_is_read_to_its_end(
+            places in prop::collection::vec((any::<bool>(), 1usize..12), 0..30),
+            limit in 5usize..40,
+        ) {
+            let places: Vec<Option<String>> = places
+                .into_iter()
+                .enumerate()
+                .flat_map(|(run, (shown, length))| (0..length).map(move |n| shown.then(|| format!("{run}-{n}"))))
+                .collect();
+            let (mut at, mut seen) = (Offset::default(), BTreeSet::new());
+            for pages in 0.. {
+                prop_assert!(pages < 500, "the walk does not end");
+                let ids: Vec<String> = places.iter().skip(at.start).take(limit).flatten().cloned().collect();
+                seen.extend(ids.iter().cloned());
+                at = match at.after(&ids, true) {
+                    Stepped::Go(next) => next,
+                    Stepped::Done => break,
+                    Stepped::SamePage => return Err(TestCaseError::fail("the source did not ignore the place")),
+                };
+            }
+            let end = at.start;
+            let missed: Vec<&String> = places.iter().take(end).flatten().filter(|id| !seen.contains(*id)).collect();
+            prop_assert!(missed.is_empty(), "{:?}", missed);
+        }
+
         /// Rows leave and come between any two pages: what is there throughout is read.
         #[test]
         fn a_moving_list_loses_nothing(

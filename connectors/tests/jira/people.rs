@@ -71,6 +71,30 @@ async fn pitfall_1_1_users_end_with_an_empty_page_not_with_a_short_one() {
     assert_eq!((walked.ids().len(), walked.pages, walked.requests), (7, 5, 5));
 }
 
+/// Every tenth account is counted and not shown.
+struct Hidden {
+    count: usize,
+}
+
+impl Respond for Hidden {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let number = |name: &str| parameter(request, name).unwrap().parse::<usize>().unwrap();
+        let places = (0..self.count).skip(number("startAt")).take(number("maxResults")).filter(|place| place % 10 != 9);
+        ok(json!(places.map(|place| json!({"accountId": format!("a{place}"), "displayName": "x"})).collect::<Vec<_>>()))
+    }
+}
+
+#[tokio::test]
+async fn pitfall_1_1_users_left_out_of_a_page_do_not_end_the_list() {
+    for count in 60..100 {
+        let server = MockServer::start().await;
+        Mock::given(path("/rest/api/3/users/search")).respond_with(Hidden { count }).mount(&server).await;
+        let walked = walk(&open(&server.uri()), "users", "site", None).await.unwrap();
+        let ids: std::collections::BTreeSet<_> = walked.ids().into_iter().collect();
+        assert_eq!(ids.len(), count - count / 10, "of {count}");
+    }
+}
+
 #[tokio::test]
 async fn pitfall_1_1_users_that_may_not_be_browsed_are_not_available() {
     let server = MockServer::start().await;
