@@ -196,7 +196,11 @@ impl Problem {
 
     pub fn no_webhook(id: Uuid) -> Self {
         let detail = format!("There is no connection {id} with a webhook.");
-        Self::new(ErrorCode::NotFound, detail, format!("Set one with PUT /connections/{id}/webhook."))
+        Self::new(
+            ErrorCode::NotFound,
+            detail,
+            format!("Set one with PUT /connections/{id}/webhook, or `ovia connections webhook {id} --set`."),
+        )
     }
 
     /// `thing` as `connection`, `work item`; its plural is the path that lists what there is.

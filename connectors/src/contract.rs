@@ -13,6 +13,7 @@ use serde_json::{Value, value::RawValue};
 use crate::confluence::Confluence;
 use crate::credentials::Credentials;
 use crate::gitlab::Gitlab;
+use crate::http::TOO_LONG;
 use crate::jira::Jira;
 
 /// Everything needed to talk to a source. Made inside an activity, never stored or serialised.
@@ -366,6 +367,9 @@ impl ConnectorError {
             }
             (Self::Refused { .. }, _) => {
                 "This looks like a request the server does not understand; check that the base URL is the source's and its version."
+            }
+            (Self::Unreachable { message, .. }, _) if message == TOO_LONG => {
+                "Retry the run with smaller pages (`page_size`, `ovia runs retry RUN --page-size 20`); it goes on where it stopped."
             }
             (Self::Unreachable { .. }, _) => {
                 "Check that the base URL answers from this machine; then retry the run, which goes on where it stopped."

@@ -29,6 +29,8 @@ use crate::contract::{Budget, RateObservation, RetryLimits};
 
 /// A body longer than this is refused: no page of any source comes near it.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+/// What is said of one that is longer.
+pub const TOO_LONG: &str = "the answer is longer than 64 MiB";
 /// Of an error's body; more is never shown.
 const MAX_ERROR_BODY_BYTES: usize = 64 * 1024;
 
@@ -270,7 +272,7 @@ impl HttpClient {
             Ok(body) => body,
             // The next try would be as long.
             Err(BodyError::TooLong) => {
-                return Err(Failure { retryable: false, ..Failure::unusable(call.text(), "the answer is longer than 64 MiB") });
+                return Err(Failure { retryable: false, ..Failure::unusable(call.text(), TOO_LONG) });
             }
             Err(BodyError::Transport(error)) => return Err(self.broke_off(call, error)),
         };

@@ -12,7 +12,7 @@ mod redirect;
 mod resolver;
 mod retry;
 
-pub use client::{Answer, Authorization, HttpClient, RequestCount};
+pub use client::{Answer, Authorization, HttpClient, RequestCount, TOO_LONG};
 pub use error::HttpError;
 pub use link::{link_next, query_without_secrets};
 pub use rate_limit::server_time;

@@ -158,6 +158,16 @@ async fn a_redirect_to_another_host_is_refused_by_name_and_gets_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_too_long_is_read_once_and_says_what_helps() {
+    let server = flaky(ResponseTemplate::new(200).set_body_bytes(vec![b' '; 64 * 1024 * 1024 + 1]), 2).await;
+    let gitlab = open(&server.uri());
+    let error = walk(&gitlab, "issues", "7", None).await.unwrap_err();
+    assert!(error.to_string().contains("longer than 64 MiB"), "{error}");
+    assert!(error.hint(gitlab.source()).contains("--page-size"), "{}", error.hint(gitlab.source()));
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn redirects_in_circles_end() {
     let server = MockServer::start().await;
     serve(&server, ISSUES, ResponseTemplate::new(307).insert_header("location", ISSUES)).await;
