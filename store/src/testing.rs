@@ -1,9 +1,12 @@
 //! A database per test, migrated, dropped at the end even when the test panics.
+//!
+//! The migrations are applied once per server, to a template; a test's database is a copy of it, which takes a fifth of the time.
 
+use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
-use crate::Store;
+use crate::{MIGRATOR, Store};
 
 const VARIABLE: &str = "OVIA_TEST_DATABASE_URL";
 
@@ -20,10 +23,10 @@ impl TestDatabase {
     pub async fn create() -> Self {
         let admin_url = std::env::var(VARIABLE)
             .unwrap_or_else(|_| panic!("{VARIABLE} is not set: run `make test`, which starts a PostgreSQL for the tests"));
+        let template = template(&admin_url).await;
         let name = format!("ovia_test_{}", Uuid::new_v4().simple());
-        run(&admin_url, &format!("create database {name}")).await;
+        run(&admin_url, &format!("create database {name} template {template}")).await;
         let store = Store::connect(&database_url(&admin_url, &name), 10).await.unwrap_or_else(|error| panic!("{error}"));
-        store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
         Self { store, admin_url, name }
     }
 
@@ -52,6 +55,37 @@ impl Drop for TestDatabase {
     }
 }
 
+/// The name of the migrated database that tests copy, made if it is not there. Named after the migrations, so that an older build's is
+/// never taken; renamed into place, so that a half-made one is never found.
+async fn template(admin_url: &str) -> String {
+    let mut hash = Sha256::new();
+    for migration in MIGRATOR.iter() {
+        hash.update(&*migration.checksum);
+    }
+    let name = format!("ovia_template_{}", &hex::encode(hash.finalize())[..16]);
+    let mut admin = connect(admin_url).await;
+    if exists(&mut admin, &name).await {
+        return name;
+    }
+    // Held to the end of this connection: one makes it, the others wait.
+    execute(&mut admin, "select pg_advisory_lock(7001)").await;
+    if !exists(&mut admin, &name).await {
+        let unfinished = format!("{name}_unfinished");
+        execute(&mut admin, &format!("drop database if exists {unfinished} with (force)")).await;
+        execute(&mut admin, &format!("create database {unfinished}")).await;
+        let store = Store::connect(&database_url(admin_url, &unfinished), 1).await.unwrap_or_else(|error| panic!("{error}"));
+        store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
+        store.pool.close().await;
+        execute(&mut admin, &format!("alter database {unfinished} rename to {name}")).await;
+    }
+    name
+}
+
+async fn exists(admin: &mut PgConnection, name: &str) -> bool {
+    let found = sqlx::query_scalar::<_, bool>("select exists (select from pg_database where datname = $1)").bind(name);
+    found.fetch_one(admin).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn database_url(admin_url: &str, name: &str) -> String {
     let (server, query) = admin_url.split_once('?').map_or((admin_url, String::new()), |(server, query)| (server, format!("?{query}")));
     let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
@@ -59,8 +93,14 @@ fn database_url(admin_url: &str, name: &str) -> String {
 }
 
 async fn run(url: &str, statements: &str) {
-    let mut connection =
-        PgConnection::connect(url).await.unwrap_or_else(|error| panic!("failed to connect to the test PostgreSQL: {error}"));
+    execute(&mut connect(url).await, statements).await;
+}
+
+async fn connect(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.unwrap_or_else(|error| panic!("failed to connect to the test PostgreSQL: {error}"))
+}
+
+async fn execute(connection: &mut PgConnection, statements: &str) {
     connection
         .execute(sqlx::AssertSqlSafe(statements.to_owned()))
         .await
