@@ -16,6 +16,8 @@ use crate::lenient::{Id, parse_row};
 const OVERLAP: usize = 5;
 /// As many pages in a row are the same where the source ignores `start`, and not because all rows between were left out.
 const SAME_PAGES: u32 = 20;
+/// No page that is asked for is longer. A row comes again until the walk has gone this far, where all before it was left out.
+const LONGEST_PAGE: usize = 200;
 
 /// Where the next page begins, and what it has to contain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Offset {
     /// How often the last page came again.
     #[serde(default)]
     same: u32,
+    /// Where it began first.
+    #[serde(default)]
+    same_from: usize,
 }
 
 #[derive(Debug, PartialEq)]
@@ -64,15 +69,16 @@ impl Offset {
         let longest = self.longest.max(ids.len());
         if ends == self.ends {
             let same = self.same + 1;
-            if same == SAME_PAGES {
+            let same_from = if same == 1 { self.start } else { self.same_from };
+            if same >= SAME_PAGES && self.start - same_from >= LONGEST_PAGE {
                 return Stepped::SamePage;
             }
             let start = self.start + longest - OVERLAP.min(longest / 2);
-            return Stepped::Go(Self { start, tail: Vec::new(), back: 0, ends, longest, same });
+            return Stepped::Go(Self { start, tail: Vec::new(), back: 0, ends, longest, same, same_from });
         }
         let overlap = OVERLAP.min(ids.len() / 2);
         let tail = ids.iter().skip(ids.len() - overlap).cloned().collect();
-        Stepped::Go(Self { start: self.start + ids.len() - overlap, tail, back: 0, ends, longest, same: 0 })
+        Stepped::Go(Self { start: self.start + ids.len() - overlap, tail, back: 0, ends, longest, same: 0, same_from: 0 })
     }
 }
 
@@ -107,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_source_that_ignores_the_offset_is_noticed() {
-        for (rows, start) in [(10, 5), (1, 1)] {
+        for (rows, start, most) in [(100, 95, SAME_PAGES), (10, 5, 41), (1, 1, 201)] {
             let ids: Vec<String> = (0..rows).map(|id| id.to_string()).collect();
             let Stepped::Go(mut next) = Offset::default().after(&ids, true) else { unreachable!("more was said") };
             assert_eq!(next.start, start);
@@ -117,7 +123,7 @@ mod tests {
                 next = again;
             }
             assert_eq!(next.after(&ids, true), Stepped::SamePage);
-            assert_eq!(pages, SAME_PAGES);
+            assert_eq!(pages, most);
         }
     }
 
@@ -130,6 +136,23 @@ mod tests {
             at = next;
         }
         assert_eq!(starts, [0, 5, 10, 15, 19, 21, 22, 23]);
+    }
+
+    #[test]
+    fn a_row_behind_a_page_of_rows_left_out_is_passed() {
+        // 199 rows that are not shown, one that is, and one behind it: the first page shows one row of 200 places.
+        let places: Vec<Option<&str>> = std::iter::repeat_n(None, 199).chain([Some("a"), Some("b")]).collect();
+        let (mut at, mut seen) = (Offset::default(), BTreeSet::new());
+        loop {
+            let ids: Vec<String> = places.iter().skip(at.start).take(LONGEST_PAGE).flatten().map(|id| (*id).to_owned()).collect();
+            seen.extend(ids.iter().cloned());
+            match at.after(&ids, true) {
+                Stepped::Go(next) => at = next,
+                Stepped::Done => break,
+                Stepped::SamePage => panic!("the source did not ignore the place"),
+            }
+        }
+        assert_eq!(seen, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
     }
 
     proptest! {
