@@ -155,6 +155,10 @@ impl Store {
         Ok(Some(MembershipOutcome::Written(row)))
     }
 
+    pub async fn team_membership_fetch(&self, org: OrgId, id: i64) -> Result<Option<TeamMembershipRow>, StoreError> {
+        membership_fetch_in_txn(&mut *self.pool.acquire().await?, org, id).await
+    }
+
     /// Takes a membership away that never was. Whether there was one.
     pub async fn team_membership_delete(&self, org: OrgId, id: i64, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
