@@ -4,9 +4,30 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use ovia_store::{Sealer, Store};
 use ovia_workflows::Engine;
+use serde_json::Value;
 
 /// Metrics of others in this process, as Prometheus text; `/metrics` appends it.
 pub type ExtraMetrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// How a configuration of matching is judged: what it comes to with every value it leaves out, or all that is wrong with it.
+pub type ConfigCheck = Arc<dyn Fn(&Value) -> Result<Value, Vec<ConfigProblem>> + Send + Sync>;
+
+/// What is wrong with one value of a configuration of matching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// Dotted, as `thresholds.auto`.
+    pub field: String,
+    /// What is wrong, and what would do.
+    pub message: String,
+}
+
+/// The rules of matching, as far as the API has to know them: it does not match itself.
+#[derive(Clone)]
+pub struct MatchingRules {
+    /// The configuration as shipped.
+    pub shipped: Value,
+    pub check: ConfigCheck,
+}
 
 /// Everything the API needs from its process.
 #[derive(Clone)]
@@ -25,6 +46,8 @@ pub struct ApiConfig {
     /// Between looks for runs that Temporal has not heard of; also how old such a run has to be.
     pub dispatch_interval: Duration,
     pub extra_metrics: Option<ExtraMetrics>,
+    /// Without them the configuration of matching can be read and not be changed.
+    pub matching: Option<MatchingRules>,
     /// OVIA_KILL_SWITCH, as this process sees it; workers have their own.
     pub kill_switch: bool,
 }
@@ -42,6 +65,7 @@ impl ApiConfig {
             sse_heartbeat: Duration::from_secs(10),
             dispatch_interval: Duration::from_secs(10),
             extra_metrics: None,
+            matching: None,
             kill_switch: false,
         }
     }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use ovia_store::{Store, StoreError, figures::Figures};
 use prometheus::{Encoder, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use tokio::{sync::Mutex, time::Instant};
@@ -26,6 +27,8 @@ pub struct EngineMetrics {
     health: Option<IntGaugeVec>,
     dead_letters: Option<IntGauge>,
     leases: Option<IntGauge>,
+    conflicts: Option<IntGauge>,
+    conflicts_oldest: Option<IntGauge>,
     due: Mutex<Due>,
 }
 
@@ -48,6 +51,8 @@ impl EngineMetrics {
             health: vector("ovia_runs_health", "Runs that have not ended, by health: stuck ones are in here.", &["health"]),
             dead_letters: gauge("ovia_dead_letters_open", "Dead letters that are neither replayed nor dropped; at most a million."),
             leases: gauge("ovia_leases_held", "Connections that a run ingests into now."),
+            conflicts: gauge("ovia_identity_conflicts_open", "Accounts that wait for somebody to decide whose they are."),
+            conflicts_oldest: gauge("ovia_identity_conflicts_oldest_seconds", "How long the longest of them has waited; 0 if none does."),
             due: Mutex::new(Due { figures: now, runs: now }),
             store,
             registry,
@@ -68,6 +73,7 @@ impl EngineMetrics {
         let began = Instant::now();
         if began >= due.figures {
             log_failure(self.store.figures().await.map(|figures| self.show(&figures)));
+            log_failure(self.store.conflict_queue().await.map(|(size, oldest)| self.show_conflicts(size, oldest)));
             due.figures = next(began);
         }
         let began = Instant::now();
@@ -91,6 +97,12 @@ impl EngineMetrics {
         }
         self.dead_letters.iter().for_each(|gauge| gauge.set(figures.dead_letters_open));
         self.leases.iter().for_each(|gauge| gauge.set(figures.leases_held));
+    }
+
+    fn show_conflicts(&self, size: i64, oldest: Option<DateTime<Utc>>) {
+        let seconds = oldest.map_or(0, |since| (Utc::now() - since).num_seconds().max(0));
+        self.conflicts.iter().for_each(|gauge| gauge.set(size));
+        self.conflicts_oldest.iter().for_each(|gauge| gauge.set(seconds));
     }
 
     fn show_runs(&self, counts: &[(String, String, i64)]) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ovia_store::Store;
 use poem_openapi::{OpenApi, payload::PlainText};
-use prometheus::{HistogramOpts, HistogramVec, IntGauge, Registry};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
 
 use crate::{
     engine_metrics::{EngineMetrics, registered, text},
@@ -24,6 +24,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Option<HistogramVec>,
     streams: Option<IntGauge>,
+    decisions: Option<IntCounterVec>,
     engine: EngineMetrics,
 }
 
@@ -34,13 +35,23 @@ impl Metrics {
             .buckets(LATENCY_BUCKETS.to_vec());
         let requests = registered(&registry, HistogramVec::new(requests, &["method", "route", "status"]));
         let streams = registered(&registry, IntGauge::new("ovia_event_streams_open", "Event streams this process serves now."));
-        Self { registry, requests, streams, engine: EngineMetrics::new(store) }
+        let decisions =
+            Opts::new("ovia_identity_decisions_total", "Decisions about accounts that this process was asked for, by kind and outcome.");
+        let decisions = registered(&registry, IntCounterVec::new(decisions, &["kind", "outcome"]));
+        Self { registry, requests, streams, decisions, engine: EngineMetrics::new(store) }
     }
 
     /// Counts one answered request.
     pub fn request(&self, method: &str, route: &str, status: u16, took: Duration) {
         if let Some(requests) = &self.requests {
             requests.with_label_values(&[method, route, &status.to_string()]).observe(took.as_secs_f64());
+        }
+    }
+
+    /// Counts one decision about accounts. Kinds and outcomes are closed sets.
+    pub fn decision(&self, kind: &str, outcome: &str) {
+        if let Some(decisions) = &self.decisions {
+            decisions.with_label_values(&[kind, outcome]).inc();
         }
     }
 }

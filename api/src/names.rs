@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
 use ovia_domain::{DocumentKind, ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source, StatusCategory, WorkItemKind};
 use ovia_store::dead_letters::LetterStatus;
+use ovia_store::links::LinkStatus;
+use ovia_store::mappings::MappingSort;
 use ovia_store::run_health::RunHealth;
 use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
@@ -35,6 +37,7 @@ named! {
     RunKind, "RunKind";
     RunStatus, "RunStatus";
     RunHealth, "RunHealthState";
+    LinkStatus, "LinkStatus";
     Source, "Source";
     ErrorCode, "ErrorCode";
     MetricKey, "Metric";
@@ -47,6 +50,19 @@ named! {
     WorkItemKind, "WorkItemType";
     StatusCategory, "StatusCategory";
     DocumentKind, "DocumentType";
+}
+
+impl Named for MappingSort {
+    const TITLE: &'static str = "MappingSort";
+    const EVERY: &'static [Self] = &[Self::Confidence, Self::ConfidenceDesc, Self::Age, Self::AgeDesc];
+    fn text(self) -> &'static str {
+        match self {
+            Self::Confidence => "confidence",
+            Self::ConfidenceDesc => "confidence_desc",
+            Self::Age => "age",
+            Self::AgeDesc => "age_desc",
+        }
+    }
 }
 
 /// One name of a closed set.

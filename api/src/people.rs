@@ -22,6 +22,8 @@ struct PersonOut {
     display_name: String,
     primary_email: Option<String>,
     is_bot: bool,
+    /// Raised whenever an account comes, goes or changes its status: what a split or merge takes as `expected_version`.
+    version: i64,
     /// Their accounts in the sources.
     identities: Vec<PersonIdentityOut>,
     created_at: Time,
@@ -81,6 +83,7 @@ impl From<PersonRow> for PersonOut {
             display_name: row.display_name,
             primary_email: row.primary_email,
             is_bot: row.is_bot,
+            version: row.version,
             identities: row.identities.0.into_iter().map(PersonIdentityOut::from).collect(),
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),

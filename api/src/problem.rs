@@ -147,6 +147,11 @@ impl Problem {
         }
     }
 
+    /// With another hint than its kind has.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
     /// One field is wrong.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         let error = FieldError { field: field.into(), message: message.into() };
@@ -208,6 +213,11 @@ impl Problem {
         let things = thing.strip_suffix('y').map_or_else(|| format!("{thing}s"), |stem| format!("{stem}ies"));
         let hint = format!("List what there is with GET /{}.", things.replace(' ', "-"));
         Self::new(ErrorCode::NotFound, format!("There is no {thing} {id}."), hint)
+    }
+
+    /// Something that is not there, where its kind alone does not say what lists it.
+    pub fn missing(detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorCode::NotFound, detail, hint)
     }
 
     pub fn no_route() -> Self {

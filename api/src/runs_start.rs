@@ -158,15 +158,7 @@ pub(crate) async fn engine_start(
     connection_name: Option<&str>,
     priority: Option<u32>,
 ) -> Result<RunId, Problem> {
-    let start = RunStart {
-        org_id: new.org_id,
-        run_id: new.run_id,
-        kind: new.kind,
-        connection: new.connection_id.zip(new.source),
-        workflow_id: new.workflow_id.clone(),
-        priority,
-        summary: summary(new.kind, connection_name.zip(new.source), &new.requested_by),
-    };
+    let start = start_of(new, connection_name, priority);
     let Err(error) = state.config.engine.run_start(&start).await else { return Ok(new.run_id) };
     let mut problem = Problem::from(error);
     problem.run_id = Some(new.run_id);
@@ -178,4 +170,24 @@ pub(crate) async fn engine_start(
     };
     state.config.store.run_failed_to_start(new.org_id, new.run_id, &why).await?;
     Err(problem)
+}
+
+/// Starts a run that is queued already, for another reason than that somebody asked for it. If Temporal is away it stays queued, and
+/// `dispatch` starts it later: what it follows has happened, and must not fail because of it.
+pub(crate) async fn queued_start(state: &ApiState, new: &NewRun) {
+    if let Err(error) = state.config.engine.run_start(&start_of(new, None, None)).await {
+        tracing::warn!(run_id = %new.run_id, %error, "failed to start the run that follows a decision; it stays queued and is started later");
+    }
+}
+
+fn start_of(new: &NewRun, connection_name: Option<&str>, priority: Option<u32>) -> RunStart {
+    RunStart {
+        org_id: new.org_id,
+        run_id: new.run_id,
+        kind: new.kind,
+        connection: new.connection_id.zip(new.source),
+        workflow_id: new.workflow_id.clone(),
+        priority,
+        summary: summary(new.kind, connection_name.zip(new.source), &new.requested_by),
+    }
 }

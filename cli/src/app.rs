@@ -79,9 +79,12 @@ enum Command {
     /// What people did.
     #[command(subcommand)]
     Audit(commands::audit::AuditCommand),
-    /// People, as matched from accounts.
+    /// People, as matched from accounts, and what is decided about them.
     #[command(subcommand)]
     People(commands::people::PeopleCommand),
+    /// Who is in which team, and when.
+    #[command(subcommand)]
+    Teams(commands::teams::TeamsCommand),
     /// Epics, stories, bugs and tasks.
     #[command(subcommand)]
     WorkItems(commands::work_items::WorkItemsCommand),
@@ -116,6 +119,7 @@ pub async fn run() -> CliResult {
         Command::Replay(args) => commands::replay::run(&global, &args).await,
         Command::Audit(command) => commands::audit::run(&global, &command).await,
         Command::People(command) => commands::people::run(&global, &command).await,
+        Command::Teams(command) => commands::teams::run(&global, &command).await,
         Command::WorkItems(command) => commands::work_items::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
     }

@@ -80,6 +80,18 @@ impl ApiClient {
         .await
     }
 
+    /// A file. The caller waits for as long as it comes.
+    pub async fn get_bytes(&self, path: &str, query: &[(&str, String)]) -> CliResult<Vec<u8>> {
+        let answer = self.answer(self.request(Method::GET, path)?.query(query)).await?;
+        Ok(answer.bytes().await.map_err(|error| self.unreachable(&error))?.to_vec())
+    }
+
+    /// Sends a file, and answers JSON.
+    pub async fn send_bytes(&self, method: Method, path: &str, query: &[(&str, String)], file: Vec<u8>) -> CliResult<Value> {
+        let request = self.request(method, path)?.query(query).timeout(TIMEOUT);
+        self.send(request.header("content-type", "text/csv").body(file)).await
+    }
+
     /// All pages of a list, as one list.
     pub async fn get_all(&self, path: &str, query: &[(&str, String)]) -> CliResult<Vec<Value>> {
         let mut items = Vec::new();

@@ -22,6 +22,19 @@ pub struct Paging {
     all: bool,
 }
 
+impl Paging {
+    /// The rows that were asked for, and the cursor of the next ones.
+    pub async fn fetch(&self, client: &ApiClient, path: &str, query: &[(&str, String)]) -> CliResult<(Vec<Value>, Option<String>)> {
+        if self.all {
+            return Ok((client.get_all(path, query).await?, None));
+        }
+        let mut query = query.to_vec();
+        query.push(("limit", self.limit.to_string()));
+        query.extend(self.cursor.clone().map(|cursor| ("cursor", cursor)));
+        Ok(page_of(client.get(path, &query).await?))
+    }
+}
+
 /// A list resource and how its rows are shown.
 pub struct Listing<'a> {
     pub path: &'a str,
@@ -33,14 +46,7 @@ pub struct Listing<'a> {
 impl Listing<'_> {
     /// Fetches and prints one page, or all of them.
     pub async fn show(&self, client: &ApiClient, paging: &Paging, json: bool) -> CliResult {
-        let (items, next_cursor) = if paging.all {
-            (client.get_all(self.path, &self.query).await?, None)
-        } else {
-            let mut query = self.query.clone();
-            query.push(("limit", paging.limit.to_string()));
-            query.extend(paging.cursor.clone().map(|cursor| ("cursor", cursor)));
-            page_of(client.get(self.path, &query).await?)
-        };
+        let (items, next_cursor) = paging.fetch(client, self.path, &self.query).await?;
         self.print(&items, next_cursor, json)
     }
 

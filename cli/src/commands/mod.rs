@@ -26,6 +26,7 @@ pub mod runs;
 mod runs_control;
 pub mod schedule;
 pub mod sync;
+pub mod teams;
 mod watching;
 mod webhook;
 pub mod work_items;
