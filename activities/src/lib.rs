@@ -6,6 +6,7 @@ mod census;
 mod connection_check;
 mod connector;
 mod details;
+mod detect_risks;
 mod failure;
 mod integrity;
 mod kpi_rollup;
@@ -93,6 +94,11 @@ impl Activities {
     #[activity(definition = definitions::RetentionSweep)]
     pub async fn retention_sweep(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
         retention::retention_sweep(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::DetectRisks)]
+    pub async fn detect_risks(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        detect_risks::detect_risks(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::ScheduledBegin)]

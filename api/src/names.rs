@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
+use ovia_domain::risk::{RiskKind, RiskSeverity, RiskStatus};
 use ovia_domain::{DocumentKind, ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source, StatusCategory, WorkItemKind};
 use ovia_store::dead_letters::LetterStatus;
 use ovia_store::run_health::RunHealth;
@@ -47,6 +48,9 @@ named! {
     WorkItemKind, "WorkItemType";
     StatusCategory, "StatusCategory";
     DocumentKind, "DocumentType";
+    RiskKind, "RiskKind";
+    RiskSeverity, "RiskSeverity";
+    RiskStatus, "RiskStatus";
 }
 
 /// One name of a closed set.

@@ -41,6 +41,7 @@ use crate::{
     state::ApiState,
     streams::StreamsApi,
     team_kpi::TeamKpiApi,
+    team_risks::TeamRisksApi,
     webhooks::{WebhooksApi, setup::WebhookSetupApi},
     work_items::WorkItemsApi,
 };
@@ -72,7 +73,7 @@ type Resources = (
     (RunsApi, BackfillApi, ControlApi, SchedulesApi),
     // tuples hold up to sixteen: those that belong together share a place
     (RunEventsApi, EventsApi),
-    TeamKpiApi,
+    (TeamKpiApi, TeamRisksApi),
     PeopleApi,
     IdentitiesApi,
     MergeRequestsApi,
@@ -92,7 +93,7 @@ fn resources(state: &ApiState) -> Resources {
         (ConnectionsApi(state.clone()), StreamsApi(state.clone())),
         (RunsApi(state.clone()), BackfillApi(state.clone()), ControlApi(state.clone()), SchedulesApi(state.clone())),
         (RunEventsApi(state.clone()), EventsApi(state.clone())),
-        TeamKpiApi(state.clone()),
+        (TeamKpiApi(state.clone()), TeamRisksApi(state.clone())),
         PeopleApi(state.clone()),
         IdentitiesApi(state.clone()),
         MergeRequestsApi(state.clone()),

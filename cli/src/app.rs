@@ -88,6 +88,9 @@ enum Command {
     /// KPIs.
     #[command(subcommand)]
     Kpi(commands::kpi::KpiCommand),
+    /// What needs attention.
+    #[command(subcommand)]
+    Risks(commands::risks::RisksCommand),
 }
 
 /// Parses the command line and runs the command. Wrong usage ends the process with exit code 2.
@@ -118,6 +121,7 @@ pub async fn run() -> CliResult {
         Command::People(command) => commands::people::run(&global, &command).await,
         Command::WorkItems(command) => commands::work_items::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
+        Command::Risks(command) => commands::risks::run(&global, &command).await,
     }
 }
 

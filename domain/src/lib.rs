@@ -9,6 +9,7 @@ pub mod integrity;
 pub mod item;
 pub mod metric;
 pub mod record;
+pub mod risk;
 pub mod run;
 pub mod schedule;
 pub mod settings;

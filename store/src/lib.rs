@@ -34,6 +34,7 @@ mod places;
 pub mod reconcile;
 pub mod replay;
 pub mod retention;
+pub mod risks;
 pub mod run_control;
 pub mod run_events;
 pub mod run_health;

@@ -65,6 +65,8 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/team/kpi"),
     (Method::GET, "/team/kpi/history"),
     (Method::GET, "/team/kpi/risks"),
+    (Method::POST, "/team/kpi/risks/01890000-0000-7000-8000-000000000001/mute"),
+    (Method::POST, "/team/kpi/risks/01890000-0000-7000-8000-000000000001/unmute"),
     (Method::GET, "/team/people"),
     (Method::GET, "/work-items"),
     (Method::GET, "/work-items/WEB-1"),

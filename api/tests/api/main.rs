@@ -14,6 +14,7 @@ mod live;
 mod operations;
 mod problems;
 mod releases;
+mod risks;
 mod runs;
 mod schedules;
 mod tenancy;

@@ -22,6 +22,7 @@ pub mod openapi;
 pub mod people;
 mod reference;
 pub mod replay;
+pub mod risks;
 pub mod runs;
 mod runs_control;
 pub mod schedule;
