@@ -3,6 +3,7 @@
 mod backfill_slice;
 pub mod budget;
 mod census;
+mod check_quality;
 mod connection_check;
 mod connector;
 mod details;
@@ -99,6 +100,11 @@ impl Activities {
     #[activity(definition = definitions::DetectRisks)]
     pub async fn detect_risks(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
         detect_risks::detect_risks(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::CheckQuality)]
+    pub async fn check_quality(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        check_quality::check_quality(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::ScheduledBegin)]

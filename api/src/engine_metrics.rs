@@ -26,6 +26,7 @@ pub struct EngineMetrics {
     health: Option<IntGaugeVec>,
     dead_letters: Option<IntGauge>,
     leases: Option<IntGauge>,
+    quality: Option<IntGaugeVec>,
     due: Mutex<Due>,
 }
 
@@ -48,6 +49,7 @@ impl EngineMetrics {
             health: vector("ovia_runs_health", "Runs that have not ended, by health: stuck ones are in here.", &["health"]),
             dead_letters: gauge("ovia_dead_letters_open", "Dead letters that are neither replayed nor dropped; at most a million."),
             leases: gauge("ovia_leases_held", "Connections that a run ingests into now."),
+            quality: vector("ovia_quality_results", "Results of the newest quality runs, by check and status.", &["check", "status"]),
             due: Mutex::new(Due { figures: now, runs: now }),
             store,
             registry,
@@ -91,6 +93,12 @@ impl EngineMetrics {
         }
         self.dead_letters.iter().for_each(|gauge| gauge.set(figures.dead_letters_open));
         self.leases.iter().for_each(|gauge| gauge.set(figures.leases_held));
+        if let Some(gauge) = &self.quality {
+            gauge.reset();
+            for (check, status, count) in &figures.quality {
+                gauge.with_label_values(&[check, status]).set(*count);
+            }
+        }
     }
 
     fn show_runs(&self, counts: &[(String, String, i64)]) {

@@ -43,6 +43,7 @@ mod sprints;
 mod state;
 mod streams;
 mod team_kpi;
+mod team_quality;
 mod team_risks;
 mod time;
 mod webhooks;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
+use ovia_domain::quality::{QualityCheck, QualityStatus};
 use ovia_domain::risk::{RiskKind, RiskSeverity, RiskStatus};
 use ovia_domain::{DocumentKind, ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source, StatusCategory, WorkItemKind};
 use ovia_store::dead_letters::LetterStatus;
@@ -48,6 +49,8 @@ named! {
     WorkItemKind, "WorkItemType";
     StatusCategory, "StatusCategory";
     DocumentKind, "DocumentType";
+    QualityCheck, "QualityCheck";
+    QualityStatus, "QualityStatus";
     RiskKind, "RiskKind";
     RiskSeverity, "RiskSeverity";
     RiskStatus, "RiskStatus";

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod integrity;
 pub mod item;
 pub mod metric;
+pub mod quality;
 pub mod record;
 pub mod risk;
 pub mod run;

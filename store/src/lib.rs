@@ -31,6 +31,7 @@ mod page;
 pub mod people;
 pub mod pipelines;
 mod places;
+pub mod quality;
 pub mod reconcile;
 pub mod replay;
 pub mod retention;

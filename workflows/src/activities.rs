@@ -74,6 +74,12 @@ impl OviaActivities {
         unimplemented!()
     }
 
+    /// Checks whether the data can be trusted.
+    #[activity(name = "ovia.check_quality")]
+    pub fn check_quality(input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        unimplemented!()
+    }
+
     /// Makes the run a schedule asks for, or keeps why it does not start.
     #[activity(name = "ovia.scheduled_begin")]
     pub fn scheduled_begin(input: ScheduledInput) -> Result<ScheduledPlan, ActivityError> {
@@ -102,7 +108,7 @@ impl OviaActivities {
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
     pub use super::ovia_activities::{
-        BackfillSlice, CensusSlice, ConnectionCheck, DetectRisks, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep,
+        BackfillSlice, CensusSlice, CheckQuality, ConnectionCheck, DetectRisks, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep,
         RunFinish, ScheduledBegin, SyncSlice, WebhookPull,
     };
 }

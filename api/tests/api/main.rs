@@ -13,6 +13,7 @@ mod lists;
 mod live;
 mod operations;
 mod problems;
+mod quality;
 mod releases;
 mod risks;
 mod runs;

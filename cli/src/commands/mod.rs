@@ -20,6 +20,7 @@ mod listing;
 pub mod migrate;
 pub mod openapi;
 pub mod people;
+pub mod quality;
 mod reference;
 pub mod replay;
 pub mod risks;
