@@ -3,9 +3,11 @@
 mod backfill_slice;
 pub mod budget;
 mod census;
+mod check_quality;
 mod connection_check;
 mod connector;
 mod details;
+mod detect_risks;
 mod failure;
 mod integrity;
 mod kpi_rollup;
@@ -95,6 +97,16 @@ impl Activities {
     #[activity(definition = definitions::RetentionSweep)]
     pub async fn retention_sweep(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
         retention::retention_sweep(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::DetectRisks)]
+    pub async fn detect_risks(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        detect_risks::detect_risks(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::CheckQuality)]
+    pub async fn check_quality(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        check_quality::check_quality(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::ScheduledBegin)]

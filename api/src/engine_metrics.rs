@@ -29,6 +29,7 @@ pub struct EngineMetrics {
     leases: Option<IntGauge>,
     conflicts: Option<IntGauge>,
     conflicts_oldest: Option<IntGauge>,
+    quality: Option<IntGaugeVec>,
     due: Mutex<Due>,
 }
 
@@ -53,6 +54,7 @@ impl EngineMetrics {
             leases: gauge("ovia_leases_held", "Connections that a run ingests into now."),
             conflicts: gauge("ovia_identity_conflicts_open", "Accounts that wait for somebody to decide whose they are."),
             conflicts_oldest: gauge("ovia_identity_conflicts_oldest_seconds", "How long the longest of them has waited; 0 if none does."),
+            quality: vector("ovia_quality_results", "Results of the newest quality runs, by check and status.", &["check", "status"]),
             due: Mutex::new(Due { figures: now, runs: now }),
             store,
             registry,
@@ -97,6 +99,12 @@ impl EngineMetrics {
         }
         self.dead_letters.iter().for_each(|gauge| gauge.set(figures.dead_letters_open));
         self.leases.iter().for_each(|gauge| gauge.set(figures.leases_held));
+        if let Some(gauge) = &self.quality {
+            gauge.reset();
+            for (check, status, count) in &figures.quality {
+                gauge.with_label_values(&[check, status]).set(*count);
+            }
+        }
     }
 
     fn show_conflicts(&self, size: i64, oldest: Option<DateTime<Utc>>) {

@@ -48,6 +48,8 @@ mod state;
 mod streams;
 mod team_kpi;
 mod teams;
+mod team_quality;
+mod team_risks;
 mod time;
 mod webhooks;
 mod who;

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
+use ovia_domain::quality::{QualityCheck, QualityStatus};
+use ovia_domain::risk::{RiskKind, RiskSeverity, RiskStatus};
 use ovia_domain::{DocumentKind, ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source, StatusCategory, WorkItemKind};
 use ovia_store::dead_letters::LetterStatus;
 use ovia_store::links::LinkStatus;
@@ -50,6 +52,11 @@ named! {
     WorkItemKind, "WorkItemType";
     StatusCategory, "StatusCategory";
     DocumentKind, "DocumentType";
+    QualityCheck, "QualityCheck";
+    QualityStatus, "QualityStatus";
+    RiskKind, "RiskKind";
+    RiskSeverity, "RiskSeverity";
+    RiskStatus, "RiskStatus";
 }
 
 impl Named for MappingSort {

@@ -49,13 +49,13 @@ impl RunsApi {
         self.accepted(&caller, run_id).await
     }
 
-    /// Start matching or a KPI rollup
+    /// Start work of the organisation
     ///
-    /// Both also run by themselves after every successful sync.
+    /// Matching and rollups also run by themselves after every successful sync.
     #[oai(path = "/runs", method = "post", operation_id = "run_create")]
     async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
         let run_id = match body.0.kind.0 {
-            RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "only a kpi_rollup takes it")),
+            RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "only kpi_rollup and quality take it")),
             _ if body.0.as_of.is_some_and(|as_of| as_of.0 > Utc::now()) => return Err(Problem::field("as_of", "it is in the future")),
             kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
@@ -65,6 +65,7 @@ impl RunsApi {
                 return Err(Problem::field("kind", "replays are started with POST /dead-letters/replay or POST /connections/{id}/replay"));
             }
             kind @ RunKind::Retention => run_start_for_org(&self.0, &caller, kind, json!({})).await?,
+            kind @ RunKind::Quality => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
         };
         self.accepted(&caller, run_id).await
     }

@@ -45,6 +45,8 @@ use crate::{
     streams::StreamsApi,
     team_kpi::TeamKpiApi,
     teams::{TeamImportApi, TeamsApi},
+    team_quality::TeamQualityApi,
+    team_risks::TeamRisksApi,
     webhooks::{WebhooksApi, setup::WebhookSetupApi},
     work_items::WorkItemsApi,
 };
@@ -76,9 +78,9 @@ type Resources = (
     (RunsApi, BackfillApi, ControlApi, SchedulesApi),
     // tuples hold up to sixteen: those that belong together share a place
     (RunEventsApi, EventsApi),
-    TeamKpiApi,
     (PeopleApi, PersonApi, TeamsApi, TeamImportApi),
     (IdentitiesApi, IdentityMappingsApi, DecideApi, ExportApi, ImportApi, MatchingConfigApi),
+    (TeamKpiApi, TeamRisksApi, TeamQualityApi),
     MergeRequestsApi,
     PipelinesApi,
     DeploymentsApi,
@@ -96,7 +98,6 @@ fn resources(state: &ApiState) -> Resources {
         (ConnectionsApi(state.clone()), StreamsApi(state.clone())),
         (RunsApi(state.clone()), BackfillApi(state.clone()), ControlApi(state.clone()), SchedulesApi(state.clone())),
         (RunEventsApi(state.clone()), EventsApi(state.clone())),
-        TeamKpiApi(state.clone()),
         (PeopleApi(state.clone()), PersonApi(state.clone()), TeamsApi(state.clone()), TeamImportApi(state.clone())),
         (
             IdentitiesApi(state.clone()),
@@ -106,6 +107,7 @@ fn resources(state: &ApiState) -> Resources {
             ImportApi(state.clone()),
             MatchingConfigApi(state.clone()),
         ),
+        (TeamKpiApi(state.clone()), TeamRisksApi(state.clone()), TeamQualityApi(state.clone())),
         MergeRequestsApi(state.clone()),
         PipelinesApi(state.clone()),
         DeploymentsApi(state.clone()),

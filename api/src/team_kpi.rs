@@ -1,4 +1,4 @@
-//! `/team/kpi`: the numbers, their history, and what needs attention.
+//! `/team/kpi`: the numbers and their history. What needs attention is in `team_risks`.
 
 use ovia_domain::MetricKey;
 use ovia_store::kpi_read::KpiFilter;
@@ -16,10 +16,7 @@ use crate::{
 
 mod types;
 
-use types::{KpiOut, RiskOut, Scope, Window};
-
-/// Pipelines that succeed less often than this are a risk.
-const MIN_PIPELINE_SUCCESS: f64 = 0.8;
+use types::{KpiOut, Scope, Window};
 
 pub(crate) struct TeamKpiApi(pub ApiState);
 
@@ -78,27 +75,6 @@ impl TeamKpiApi {
         let filter = KpiFilter { since: since.0.map(|time| time.0), until: until.0.map(|time| time.0), ..filter };
         let rows = self.0.config.store.kpi_history(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
         Ok(list(rows, KpiOut::from))
-    }
-
-    /// What needs attention
-    ///
-    /// From the newest 30-day figures: stale merge requests, oldest first; then projects whose pipelines succeed less than four times
-    /// in five; then projects with a production environment and no successful deployment to it in the window.
-    #[oai(path = "/team/kpi/risks", method = "get", operation_id = "kpi_risks")]
-    async fn risks(
-        &self,
-        caller: Caller,
-        /// One project: its full path or its id in the source.
-        project: Query<Option<String>>,
-        /// Items on the page; 50 if not given.
-        #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
-        limit: Query<Option<u32>>,
-        /// `next_cursor` of the page before.
-        cursor: Query<Option<String>>,
-    ) -> Result<Json<ListOf<RiskOut>>, Problem> {
-        let page = page(limit.0, cursor.0);
-        let rows = self.0.config.store.kpi_risks(caller.org_id(), project.0.as_deref(), MIN_PIPELINE_SUCCESS, &page).await?;
-        Ok(list(rows, RiskOut::from))
     }
 }
 

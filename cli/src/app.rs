@@ -91,6 +91,12 @@ enum Command {
     /// KPIs.
     #[command(subcommand)]
     Kpi(commands::kpi::KpiCommand),
+    /// What needs attention.
+    #[command(subcommand)]
+    Risks(commands::risks::RisksCommand),
+    /// Whether the data can be trusted.
+    #[command(subcommand)]
+    Quality(commands::quality::QualityCommand),
 }
 
 /// Parses the command line and runs the command. Wrong usage ends the process with exit code 2.
@@ -122,6 +128,8 @@ pub async fn run() -> CliResult {
         Command::Teams(command) => commands::teams::run(&global, &command).await,
         Command::WorkItems(command) => commands::work_items::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
+        Command::Risks(command) => commands::risks::run(&global, &command).await,
+        Command::Quality(command) => commands::quality::run(&global, &command).await,
     }
 }
 

@@ -21,11 +21,13 @@ pub enum RunKind {
     KpiRollup,
     /// Removes what is kept no longer.
     Retention,
+    /// What needs attention, and whether the data can be trusted.
+    Quality,
 }
 
 impl RunKind {
-    pub const ALL: [RunKind; 7] =
-        [Self::Sync, Self::Backfill, Self::Census, Self::Replay, Self::Matching, Self::KpiRollup, Self::Retention];
+    pub const ALL: [RunKind; 8] =
+        [Self::Sync, Self::Backfill, Self::Census, Self::Replay, Self::Matching, Self::KpiRollup, Self::Retention, Self::Quality];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +38,7 @@ impl RunKind {
             Self::Matching => "matching",
             Self::KpiRollup => "kpi_rollup",
             Self::Retention => "retention",
+            Self::Quality => "quality",
         }
     }
 
@@ -53,6 +56,7 @@ impl RunKind {
             Self::Matching => "Matching",
             Self::KpiRollup => "KPI rollup",
             Self::Retention => "Retention",
+            Self::Quality => "Quality checks",
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Figures {
     pub dead_letters_open: i64,
     /// Connections somebody ingests into now.
     pub leases_held: i64,
+    /// Results of the newest quality runs: check, status, how many.
+    pub quality: Vec<(String, String, i64)>,
 }
 
 impl Store {
@@ -41,6 +43,7 @@ impl Store {
             runs_by_health: RunHealth::ALL.into_iter().map(|health| (health, count(health))).collect(),
             dead_letters_open: row.dead_letters,
             leases_held: row.leases,
+            quality: self.quality_counts().await?,
         })
     }
 }

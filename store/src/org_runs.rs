@@ -2,7 +2,8 @@
 //!
 //! Follow-ups of syncs do not pass here: two syncs that end together each get their own.
 
-use ovia_domain::RunId;
+use ovia_domain::{OrgId, RunId};
+use serde_json::Value;
 
 use crate::{
     Store, StoreError,
@@ -18,6 +19,18 @@ pub enum OrgRunCreated {
 }
 
 impl Store {
+    /// Adds `result`'s fields to what the run has found so far; a field that is there is replaced.
+    pub async fn run_result_merge(&self, org: OrgId, run: RunId, result: &Value) -> Result<(), StoreError> {
+        let merged = sqlx::query!(
+            "update runs set result = coalesce(result, '{}') || $3::jsonb where org_id = $1 and id = $2",
+            org.0,
+            run.0,
+            result
+        );
+        merged.execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// Inserts a queued run unless one of its kind is open in the organisation. Two callers at once: one wins.
     pub async fn org_run_create(&self, new: &NewRun) -> Result<OrgRunCreated, StoreError> {
         let mut txn = self.pool.begin().await?;

@@ -95,6 +95,9 @@ async fn kpis_are_served_with_history_and_risks() {
     }
     let history = app.http.get_all("/team/kpi/history?metric=merge_throughput&window=month").await;
     assert!(history.len() >= 6, "{history:?}");
+    let (status, run) = app.http.post("/runs", serde_json::json!({"kind": "quality"})).await;
+    assert_eq!(status, reqwest::StatusCode::ACCEPTED, "{run}");
+    assert_eq!(app.run_end(run["id"].as_str().unwrap(), 60).await["status"], "succeeded");
     let risks = app.http.get_all("/team/kpi/risks").await;
     assert!(!risks.is_empty());
     assert!(risks.iter().all(|risk| risk["url"].is_string() || risk["kind"] != "stale_merge_request"), "{risks:?}");

@@ -13,8 +13,8 @@ use EventType::{
 use ovia_demo::{CompanySize, DemoServer, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 use ovia_workflows::{
-    BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow,
-    ReplayWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, WebhooksWorkflow, types::SyncTuning,
+    BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, QualityWorkflow,
+    ReconcileWorkflow, ReplayWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, WebhooksWorkflow, types::SyncTuning,
 };
 use serde_json::{Value, json};
 use temporalio_client::{UntypedWorkflow, WorkflowExecutionInfo, WorkflowFetchHistoryOptions, WorkflowHistory};
@@ -165,6 +165,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<ReplayWorkflow>()
         .unwrap()
         .register_workflow::<RetentionWorkflow>()
+        .unwrap()
+        .register_workflow::<QualityWorkflow>()
         .unwrap()
         .register_workflow::<ScheduledWorkflow>()
         .unwrap()

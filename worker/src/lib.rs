@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 pub use ovia_activities::Activities;
 use ovia_workflows::{
-    BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, ReconcileWorkflow, ReplayWorkflow,
-    RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine, WebhooksWorkflow,
+    BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, QualityWorkflow, ReconcileWorkflow,
+    ReplayWorkflow, RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine, WebhooksWorkflow,
 };
 use temporalio_common::{
     telemetry::{TelemetryOptions, metrics::CoreMeter},
@@ -104,6 +104,8 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .register_workflow::<KpiRollupWorkflow>()
         .map_err(setup)?
         .register_workflow::<RetentionWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<QualityWorkflow>()
         .map_err(setup)?
         .register_workflow::<ScheduledWorkflow>()
         .map_err(setup)?

@@ -68,6 +68,18 @@ impl OviaActivities {
         unimplemented!()
     }
 
+    /// Finds what needs attention: opens, updates and resolves risk items.
+    #[activity(name = "ovia.detect_risks")]
+    pub fn detect_risks(input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Checks whether the data can be trusted.
+    #[activity(name = "ovia.check_quality")]
+    pub fn check_quality(input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        unimplemented!()
+    }
+
     /// Makes the run a schedule asks for, or keeps why it does not start.
     #[activity(name = "ovia.scheduled_begin")]
     pub fn scheduled_begin(input: ScheduledInput) -> Result<ScheduledPlan, ActivityError> {
@@ -96,7 +108,7 @@ impl OviaActivities {
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
     pub use super::ovia_activities::{
-        BackfillSlice, CensusSlice, ConnectionCheck, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep, RunFinish,
-        ScheduledBegin, SyncSlice, WebhookPull,
+        BackfillSlice, CensusSlice, CheckQuality, ConnectionCheck, DetectRisks, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep,
+        RunFinish, ScheduledBegin, SyncSlice, WebhookPull,
     };
 }

@@ -16,6 +16,7 @@ use crate::{
     kpi_rollup::KpiRollupWorkflow,
     matching::MatchingWorkflow,
     names, policies,
+    quality::QualityWorkflow,
     retention::RetentionWorkflow,
     schedules::ScheduledInput,
     sync::SyncWorkflow,
@@ -103,6 +104,7 @@ async fn run_to_its_end(
         (RunKind::Matching, _) => child(ctx, MatchingWorkflow::run, org_run, options).await,
         (RunKind::KpiRollup, _) => child(ctx, KpiRollupWorkflow::run, org_run, options).await,
         (RunKind::Retention, _) => child(ctx, RetentionWorkflow::run, org_run, options).await,
+        (RunKind::Quality, _) => child(ctx, QualityWorkflow::run, org_run, options).await,
         // the run's row is queued: who looks for such rows starts it, or says why not
         _ => Ok(None),
     }

@@ -20,6 +20,7 @@ use crate::{
     kpi_rollup::KpiRollupWorkflow,
     matching::MatchingWorkflow,
     names, policies,
+    quality::QualityWorkflow,
     replay::ReplayWorkflow,
     retention::RetentionWorkflow,
     sync::SyncWorkflow,
@@ -180,6 +181,7 @@ impl Engine for TemporalEngine {
             (RunKind::Matching, _) => started(self.client.start_workflow(MatchingWorkflow::run, org_run, options).await),
             (RunKind::KpiRollup, _) => started(self.client.start_workflow(KpiRollupWorkflow::run, org_run, options).await),
             (RunKind::Retention, _) => started(self.client.start_workflow(RetentionWorkflow::run, org_run, options).await),
+            (RunKind::Quality, _) => started(self.client.start_workflow(QualityWorkflow::run, org_run, options).await),
             (kind, _) => Err(EngineError::Other(format!("runs of kind {kind} cannot be started yet"))),
         }
     }

@@ -14,9 +14,9 @@ use crate::{names::Name, problem::Problem, runs_start::Overrides, state::ApiStat
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunIn {
-    /// `matching` or `kpi_rollup`.
+    /// `matching`, `kpi_rollup`, `quality` or `retention`.
     pub kind: Name<RunKind>,
-    /// Of `kpi_rollup`: compute the figures as they were at this time. Now, if not given.
+    /// Of `kpi_rollup` and `quality`: compute the figures as they were at this time. Now, if not given.
     #[serde(default)]
     pub as_of: Option<Time>,
 }

@@ -1,11 +1,11 @@
-//! KPIs and risks on the wire.
+//! KPIs on the wire.
 
-use ovia_store::kpi_read::{KpiRow, RiskRow};
+use ovia_store::kpi_read::KpiRow;
 use poem_openapi::{Enum, Object};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{time::Time, who::WhoOut};
+use crate::time::Time;
 
 #[derive(Clone, Copy, Debug, Enum)]
 #[oai(rename_all = "snake_case")]
@@ -80,34 +80,6 @@ struct WindowOut {
     end: Time,
 }
 
-/// Something that needs attention.
-#[derive(Object)]
-#[oai(rename = "Risk")]
-pub(crate) struct RiskOut {
-    /// `stale_merge_request`, `low_pipeline_success_rate`, `no_production_deployment`.
-    kind: String,
-    /// What is the matter, as a sentence.
-    summary: String,
-    source: Option<String>,
-    connection_id: Option<Uuid>,
-    /// The merge request's, or the project's.
-    external_id: Option<String>,
-    url: Option<String>,
-    /// The project's full path.
-    project: Option<String>,
-    /// Of a merge request.
-    number: Option<i64>,
-    title: Option<String>,
-    author: Option<WhoOut>,
-    created_at: Option<Time>,
-    /// Whole days from creation to now, or to the window's end if that is past.
-    age_days: Option<i64>,
-    /// Of a project: the metric's value.
-    value: Option<f64>,
-    /// The snapshot it was found in.
-    kpi_snapshot_id: i64,
-}
-
 impl From<KpiRow> for KpiOut {
     fn from(row: KpiRow) -> Self {
         let table = row.row_table.replace('_', "-");
@@ -129,49 +101,5 @@ impl From<KpiRow> for KpiOut {
             run_id: row.run_id,
             row_count: row.row_count,
         }
-    }
-}
-
-impl From<RiskRow> for RiskOut {
-    fn from(row: RiskRow) -> Self {
-        let until = row.window_end.min(chrono::Utc::now());
-        let age_days = row.created_at.map(|created| (until - created).num_days());
-        Self {
-            summary: summary(&row, age_days),
-            kind: row.kind,
-            source: row.source,
-            connection_id: row.connection_id,
-            external_id: row.external_id,
-            url: row.url,
-            project: row.project,
-            number: row.number,
-            title: row.title,
-            author: row.author_external_id.map(|external_id| WhoOut {
-                external_id,
-                identity_id: row.author_identity_id,
-                username: row.author_username,
-                display_name: row.author_name,
-                is_bot: row.author_is_bot,
-                person_id: row.author_person_id,
-                person_name: row.author_person_name,
-            }),
-            created_at: row.created_at.map(Time),
-            age_days,
-            value: row.value,
-            kpi_snapshot_id: row.snapshot_id,
-        }
-    }
-}
-
-fn summary(row: &RiskRow, age_days: Option<i64>) -> String {
-    let project = row.project.as_deref().unwrap_or("a project");
-    match (row.kind.as_str(), row.number, age_days) {
-        ("stale_merge_request", Some(number), Some(days)) => {
-            format!("{project}!{number} is {days} days old and nothing has happened to it for at least 7 days.")
-        }
-        ("low_pipeline_success_rate", ..) => {
-            format!("Only {:.0} % of the finished pipelines of {project} succeeded in 30 days.", row.value.unwrap_or_default() * 100.0)
-        }
-        _ => format!("{project} has not been deployed to production in 30 days."),
     }
 }

@@ -65,7 +65,11 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/team/kpi"),
     (Method::GET, "/team/kpi/history"),
     (Method::GET, "/team/kpi/risks"),
+    (Method::POST, "/team/kpi/risks/01890000-0000-7000-8000-000000000001/mute"),
+    (Method::POST, "/team/kpi/risks/01890000-0000-7000-8000-000000000001/unmute"),
     (Method::GET, "/team/people"),
+    (Method::GET, "/team/quality"),
+    (Method::GET, "/team/quality/freshness/history"),
     (Method::GET, "/work-items"),
     (Method::GET, "/work-items/WEB-1"),
     (Method::GET, "/work-items/WEB-1/changelog"),
@@ -93,6 +97,7 @@ fn every_documented_operation_is_covered() {
                 "{method} {}",
                 path.replace("01890000-0000-7000-8000-000000000001", "{id}")
                     .replace("/schedules/matching", "/schedules/{kind}")
+                    .replace("/quality/freshness", "/quality/{check}")
                     .replace("WEB-1", "{key}")
             )
         })

@@ -139,33 +139,3 @@ async fn history() {
         ]
     );
 }
-
-#[tokio::test]
-async fn risks() {
-    let api = TestApi::start().await;
-    with_snapshots(&api).await;
-    let kinds = ["stale_merge_request", "stale_merge_request", "low_pipeline_success_rate", "no_production_deployment"];
-    for limit in [1, 2, 3, 4] {
-        let items = api.walk("/team/kpi/risks", limit).await;
-        let found: Vec<_> = items.iter().map(|item| item["kind"].as_str().unwrap()).collect();
-        assert_eq!(found, kinds, "no data is no risk");
-    }
-    let items = api.get("/team/kpi/risks").await.items();
-    let oldest = &items[0];
-    for (field, value) in [
-        ("number", json!(1)),
-        ("url", json!("https://gitlab.example.com/mr/1")),
-        ("source", json!("gitlab")),
-        ("external_id", json!("101")),
-        ("project", json!("acme/web")),
-        ("age_days", json!(30)),
-    ] {
-        assert_eq!(oldest[field], value, "{field}");
-    }
-    assert_eq!(oldest["author"]["username"], "renovate-bot");
-    assert!(oldest["summary"].as_str().unwrap().contains("acme/web!1 is 30 days old"), "{oldest}");
-    assert_eq!((&items[2]["value"], &items[2]["url"]), (&json!(0.5), &json!("https://gitlab.example.com/acme/web")));
-    assert!(items[2]["summary"].as_str().unwrap().contains("50 %"));
-    assert_eq!(api.get("/team/kpi/risks?project=acme/web").await.items().len(), 4);
-    assert!(api.get("/team/kpi/risks?project=acme/api").await.items().is_empty());
-}

@@ -30,7 +30,7 @@ pub enum RunsCommand {
     Resume(RunArg),
     /// Start a run that has ended again, from where it stopped.
     Retry(runs_control::RetryArgs),
-    /// Start a matching run or a KPI rollup by itself.
+    /// Start a matching run, a KPI rollup or quality checks by themselves.
     Start(StartArgs),
 }
 
@@ -63,6 +63,7 @@ pub struct ListArgs {
 enum StartKind {
     Matching,
     KpiRollup,
+    Quality,
 }
 
 #[derive(Debug, Args)]

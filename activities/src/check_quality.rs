@@ -1,0 +1,187 @@
+//! `ovia.check_quality`. Reads, grades, stores the run's results in one transaction; a second time replaces those of the first.
+
+use chrono::{DateTime, Utc};
+use croner::parser::CronParser;
+use ovia_domain::{
+    OrgId, RunId,
+    quality::{EXPECTED_SECONDS, QUALITY_DAYS, QualityCheck, QualityStatus, drop_ratio, table_of_stream},
+};
+use ovia_store::{
+    Store, StoreError,
+    quality::{NewQualityResult, ShareRow, StreamFreshness, WeeksRow},
+    runs::RunBegun,
+};
+use ovia_workflows::types::{OrgRun, StepOutcome};
+use serde_json::json;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use uuid::Uuid;
+
+use crate::{Activities, failure, pulse};
+
+/// Longest gap between two starts of a cron that is looked for.
+const CRON_STARTS: usize = 8;
+
+pub async fn check_quality(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+    let store = &activities.store;
+    if store.run_begin(input.org_id, input.run_id, &[], &[]).await.map_err(failure::store)? == RunBegun::Stop {
+        return Ok(StepOutcome::Cancelled);
+    }
+    let Some(checked) = pulse::with_pulse(ctx, check(store, input.org_id, input.run_id)).await else {
+        return Err(ActivityError::cancelled());
+    };
+    checked.map_err(failure::store)?;
+    Ok(StepOutcome::Done)
+}
+
+async fn check(store: &Store, org: OrgId, run: RunId) -> Result<(), StoreError> {
+    let as_of = store.run_as_of(org, run).await?.unwrap_or_else(Utc::now);
+    let streams = store.quality_freshness(org).await?;
+    let mut results: Vec<NewQualityResult> = streams.iter().map(|stream| freshness(stream, as_of)).collect();
+    results.extend(store.quality_shares(org, as_of, QUALITY_DAYS).await?.into_iter().filter_map(share));
+    results.extend(store.quality_weeks(org, as_of).await?.into_iter().filter_map(drop));
+    store.quality_results_put(org, run, &results).await?;
+    let count = |status: QualityStatus| results.iter().filter(|result| result.status == status.as_str()).count();
+    let found = json!({"pass": count(QualityStatus::Pass), "warn": count(QualityStatus::Warn), "fail": count(QualityStatus::Fail)});
+    store.run_result_merge(org, run, &json!({"quality": found})).await
+}
+
+fn graded(check: QualityCheck, connection_id: Uuid, (scope, table): (String, String), value: f64, detail: String) -> NewQualityResult {
+    let definition = check.definition();
+    NewQualityResult {
+        check_key: check.as_str(),
+        connection_id,
+        scope,
+        subject_table: table,
+        status: check.grade(value).as_str(),
+        value,
+        unit: definition.unit,
+        warn_beyond: definition.warn,
+        fail_beyond: definition.fail,
+        row_count: None,
+        sample_row_ids: Vec::new(),
+        detail,
+    }
+}
+
+/// In intervals of the schedule: how long ago the stream was last read to its end, or since when it was not.
+fn freshness(stream: &StreamFreshness, as_of: DateTime<Utc>) -> NewQualityResult {
+    let expected = stream.interval_seconds.or_else(|| stream.cron.as_deref().and_then(|cron| cron_seconds(cron, as_of)));
+    // a sync takes a while itself: intervals of seconds are no promise
+    let expected = expected.unwrap_or(EXPECTED_SECONDS).max(300);
+    let since = stream.last_success_at.unwrap_or(stream.created_at);
+    let seconds = (as_of - since).num_seconds().max(0);
+    let hours = seconds as f64 / 3600.0;
+    let detail = match stream.last_success_at {
+        Some(_) => format!("{} of {} was last read to its end {hours:.1} hours ago.", stream.stream, stream.connection_name),
+        None => format!("{} of {} was never read to its end.", stream.stream, stream.connection_name),
+    };
+    let of = (stream.stream.clone(), table_of_stream(&stream.source, &stream.stream));
+    graded(QualityCheck::Freshness, stream.connection_id, of, seconds as f64 / expected as f64, detail)
+}
+
+/// The longest gap among the next starts of a cron, in seconds: nights and weekends are no lateness.
+fn cron_seconds(cron: &str, from: DateTime<Utc>) -> Option<i64> {
+    let cron = CronParser::new().parse(cron).ok()?;
+    let starts: Vec<DateTime<Utc>> = cron.iter_from(from, croner::Direction::Forward).take(CRON_STARTS).collect();
+    starts.windows(2).map(|pair| (pair[1] - pair[0]).num_seconds()).max()
+}
+
+fn share(row: ShareRow) -> Option<NewQualityResult> {
+    let check = QualityCheck::parse(&row.check_key)?;
+    let (total, bad) = (row.total, row.bad);
+    let detail = format!("{}: {bad} of {total} in {}.", check.definition().words, row.connection_name);
+    let of = (row.subject_table.clone(), row.subject_table);
+    let result = graded(check, row.connection_id, of, bad as f64 / total as f64, capitalised(&detail));
+    Some(NewQualityResult { row_count: Some(total), sample_row_ids: row.samples, ..result })
+}
+
+fn drop(row: WeeksRow) -> Option<NewQualityResult> {
+    let (last, before) = row.weeks.split_first()?;
+    let ratio = drop_ratio(*last, before)?;
+    let detail = format!(
+        "{last} {} were created in {} in the last 7 days; in the weeks before {}.",
+        row.subject_table.replace('_', " "),
+        row.connection_name,
+        before.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
+    );
+    let of = (row.subject_table.clone(), row.subject_table);
+    let result = graded(QualityCheck::SuddenDrop, row.connection_id, of, ratio, detail);
+    Some(NewQualityResult { row_count: Some(row.weeks.iter().sum()), ..result })
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn stream(last: Option<&str>, interval: Option<i64>, cron: Option<&str>) -> StreamFreshness {
+        StreamFreshness {
+            connection_id: Uuid::nil(),
+            connection_name: "acme".into(),
+            source: "jira".into(),
+            stream: "issues".into(),
+            last_success_at: last.map(at),
+            created_at: at("2026-01-01T00:00:00Z"),
+            interval_seconds: interval,
+            cron: cron.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn freshness_is_measured_in_intervals() {
+        let now = at("2026-01-10T12:00:00Z");
+        let hour = freshness(&stream(Some("2026-01-10T09:00:00Z"), Some(3600), None), now);
+        assert_eq!((hour.value, hour.status, hour.subject_table.as_str()), (3.0, "warn", "work_items"));
+        assert_eq!(hour.detail, "issues of acme was last read to its end 3.0 hours ago.");
+        let unscheduled = freshness(&stream(Some("2026-01-10T09:00:00Z"), None, None), now);
+        assert_eq!((unscheduled.value, unscheduled.status), (0.125, "pass"));
+        let never = freshness(&stream(None, None, None), now);
+        assert_eq!((never.value, never.status, never.detail.as_str()), (9.5, "fail", "issues of acme was never read to its end."));
+        let later = freshness(&stream(Some("2026-01-11T00:00:00Z"), None, None), now);
+        assert_eq!(later.value, 0.0, "as of an earlier time");
+    }
+
+    #[test]
+    fn a_cron_s_longest_gap_is_its_interval() {
+        let friday = at("2026-01-09T12:00:00Z");
+        assert_eq!(cron_seconds("0 6 * * 1-5", friday), Some(3 * 86_400), "over the weekend");
+        assert_eq!(cron_seconds("*/15 * * * *", friday), Some(900));
+        assert_eq!(cron_seconds("nonsense", friday), None);
+        let weekend = freshness(&stream(Some("2026-01-09T06:00:00Z"), None, Some("0 6 * * 1-5")), at("2026-01-12T06:00:00Z"));
+        assert_eq!(weekend.status, "pass");
+    }
+
+    #[test]
+    fn shares_and_drops_are_graded_with_what_was_looked_at() {
+        let row = ShareRow {
+            check_key: "unmapped_authors".into(),
+            subject_table: "merge_requests".into(),
+            connection_id: Uuid::nil(),
+            connection_name: "acme".into(),
+            total: 8,
+            bad: 2,
+            samples: vec![4, 7],
+        };
+        let result = share(row).unwrap_or_else(|| panic!("no result"));
+        assert_eq!((result.value, result.status, result.row_count, result.sample_row_ids), (0.25, "warn", Some(8), vec![4, 7]));
+        assert!(result.detail.ends_with(": 2 of 8 in acme."), "{}", result.detail);
+        let weeks = |weeks: &[i64]| WeeksRow {
+            connection_id: Uuid::nil(),
+            connection_name: "acme".into(),
+            subject_table: "work_items".into(),
+            weeks: weeks.to_vec(),
+        };
+        assert!(drop(weeks(&[0, 3, 3, 3, 3])).is_none(), "too few to say anything");
+        let dropped = drop(weeks(&[4, 20, 20, 20, 20])).unwrap_or_else(|| panic!("no result"));
+        assert_eq!((dropped.value, dropped.status), (0.2, "warn"));
+        assert_eq!(dropped.detail, "4 work items were created in acme in the last 7 days; in the weeks before 20, 20, 20, 20.");
+    }
+}

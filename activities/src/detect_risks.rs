@@ -1,0 +1,29 @@
+//! `ovia.detect_risks`. Reads everything, stores in one transaction; twice opens and resolves nothing the second time.
+
+use chrono::Utc;
+use ovia_domain::{OrgId, RunId};
+use ovia_store::{Store, StoreError, runs::RunBegun};
+use ovia_workflows::types::{OrgRun, StepOutcome};
+use serde_json::json;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+use crate::{Activities, failure, pulse};
+
+pub async fn detect_risks(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+    let store = &activities.store;
+    if store.run_begin(input.org_id, input.run_id, &[], &[]).await.map_err(failure::store)? == RunBegun::Stop {
+        return Ok(StepOutcome::Cancelled);
+    }
+    let Some(detected) = pulse::with_pulse(ctx, detect(store, input.org_id, input.run_id)).await else {
+        return Err(ActivityError::cancelled());
+    };
+    detected.map_err(failure::store)?;
+    Ok(StepOutcome::Done)
+}
+
+async fn detect(store: &Store, org: OrgId, run: RunId) -> Result<(), StoreError> {
+    let as_of = store.run_as_of(org, run).await?.unwrap_or_else(Utc::now);
+    let found = store.risks_detect(org, as_of).await?;
+    let applied = store.risks_apply(org, run, &found).await?;
+    store.run_result_merge(org, run, &json!({"risks": applied})).await
+}
