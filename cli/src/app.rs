@@ -85,6 +85,8 @@ enum Command {
     /// Who is in which team, and when.
     #[command(subcommand)]
     Teams(commands::teams::TeamsCommand),
+    /// How good matching is on labelled accounts: for developers.
+    MatchEval(commands::match_eval::MatchEvalArgs),
     /// Epics, stories, bugs and tasks.
     #[command(subcommand)]
     WorkItems(commands::work_items::WorkItemsCommand),
@@ -126,6 +128,7 @@ pub async fn run() -> CliResult {
         Command::Audit(command) => commands::audit::run(&global, &command).await,
         Command::People(command) => commands::people::run(&global, &command).await,
         Command::Teams(command) => commands::teams::run(&global, &command).await,
+        Command::MatchEval(args) => commands::match_eval::run(&global, &args),
         Command::WorkItems(command) => commands::work_items::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
         Command::Risks(command) => commands::risks::run(&global, &command).await,

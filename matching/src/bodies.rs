@@ -121,6 +121,7 @@ impl Writer<'_> {
         if let Some(sign) = self.bot_sign(member) {
             trace.push(explain::certainty(Rule::ServiceAccount, format!("a service account: {sign}"), None));
         }
+        trace.extend(self.decided_apart(member));
         let candidates = self.candidates(member);
         let mut nearly = None;
         let class = if identity.confirmed_person.is_some() {
@@ -181,6 +182,16 @@ impl Writer<'_> {
                 (leading_rule(&trace), probability(edge.log_odds), trace, Some(edge.log_odds))
             }
         }
+    }
+
+    /// The accounts it would be likely to belong with, were it not decided otherwise.
+    fn decided_apart(&self, member: usize) -> Vec<Evidence> {
+        let edges = self.edges_of[member].iter().map(|index| &self.edges[*index]);
+        let apart = edges.filter(|edge| self.apart.contains(&ordered(self.label(edge.a), self.label(edge.b))));
+        let others = apart.map(|edge| if edge.a == member { edge.b } else { edge.a }).take(MOST_CANDIDATES);
+        others
+            .map(|other| explain::certainty(Rule::HumanDecision, "decided to be somebody else".to_owned(), Some(self.identity(other))))
+            .collect()
     }
 
     fn bot_sign(&self, member: usize) -> Option<String> {
@@ -269,17 +280,11 @@ impl Writer<'_> {
     }
 
     fn against(&self, member: usize, other: usize) -> Vec<Evidence> {
-        let place = |member: usize| &self.matcher.places[self.members[member] as usize];
-        if self.identity(member).is_bot != self.identity(other).is_bot
-            && (self.identity(member).is_bot == Some(true) || self.identity(other).is_bot == Some(true))
-        {
-            return vec![explain::certainty(
-                Rule::ServiceAccount,
-                "one of the two is a service account".to_owned(),
-                Some(self.identity(other)),
-            )];
+        let flags = [member, other].map(|member| self.identity(member).is_bot == Some(true));
+        if flags[0] != flags[1] {
+            let detail = "one of the two is a service account".to_owned();
+            return vec![explain::certainty(Rule::ServiceAccount, detail, Some(self.identity(other)))];
         }
-        let _ = place;
         match self.comparison(member, other) {
             Some((comparison, _)) if comparison.total < 0.0 => {
                 self.trace(member, other).into_iter().filter(|evidence| evidence.rule == Rule::OtherName).collect()

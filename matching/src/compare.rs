@@ -183,6 +183,14 @@ fn account(a: Side<'_>, b: Side<'_>, names: NameResult) -> Option<Signal> {
     for (index, one) in handles(a.features) {
         for (other_index, other) in handles(b.features) {
             if one.key == other.key {
+                // the local part of one address is the address once more
+                if a.features.email.is_some()
+                    && a.features.email == b.features.email
+                    && is_of_address(one.kind)
+                    && is_of_address(other.kind)
+                {
+                    continue;
+                }
                 let is_word = is_word(a, b, index, other_index);
                 let (rule, log_odds) = table::same_handle(one.kind, other.kind, one.len, is_word);
                 let carriers = a.context.handles[index.min(3)].1.max(b.context.handles[other_index.min(3)].1);
@@ -244,6 +252,10 @@ fn is_word(a: Side<'_>, b: Side<'_>, index: usize, other_index: usize) -> bool {
         _ => 0,
     };
     seen > own
+}
+
+fn is_of_address(kind: HandleKind) -> bool {
+    matches!(kind, HandleKind::Local | HandleKind::Relay)
 }
 
 /// What a login loses that many people's accounts carry.

@@ -13,6 +13,7 @@ mod email;
 pub mod evaluation;
 mod explain;
 mod features;
+pub mod generated;
 mod matcher;
 mod name;
 mod nicknames;

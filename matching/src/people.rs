@@ -47,9 +47,10 @@ pub(crate) fn write(matcher: &mut Matcher, identities: &[IdentityIn], order: &[u
     }
     let persons = keep(heads.len(), &members);
     let missing: Vec<bool> = heads.iter().map(|head| !matcher.cache.clusters.contains_key(head)).collect();
-    let mut groups: FxHashMap<u32, Vec<&IdentityIn>> = FxHashMap::default();
-    for (cluster, identity) in members.iter().filter(|(cluster, _)| missing[*cluster as usize]) {
-        groups.entry(*cluster).or_default().push(identity);
+    let mut groups: FxHashMap<u32, Vec<Member<'_>>> = FxHashMap::default();
+    for ((cluster, identity), place) in members.iter().zip(order).filter(|((cluster, _), _)| missing[*cluster as usize]) {
+        let has_shared_address = matcher.places[*place as usize].context.is_shared_mailbox;
+        groups.entry(*cluster).or_default().push(Member { identity, has_shared_address });
     }
     let mut clusters = Vec::with_capacity(heads.len());
     for (index, (head, person)) in (0u32..).zip(heads.iter().zip(persons)) {
@@ -99,13 +100,20 @@ fn keep(clusters: usize, members: &[(u32, &IdentityIn)]) -> Vec<Option<PersonId>
     kept
 }
 
-fn cluster(person: Option<PersonId>, is_bot: bool, group: &[&IdentityIn]) -> Cluster {
+/// An account of a cluster.
+struct Member<'a> {
+    identity: &'a IdentityIn,
+    /// Its address is a mailbox of several people.
+    has_shared_address: bool,
+}
+
+fn cluster(person: Option<PersonId>, is_bot: bool, group: &[Member<'_>]) -> Cluster {
     Cluster {
         person,
         is_bot,
         display_name: display_name(group),
         primary_email: primary_email(group),
-        members: group.iter().map(|identity| identity.id).collect(),
+        members: group.iter().map(|member| member.identity.id).collect(),
     }
 }
 
@@ -114,14 +122,14 @@ fn weight(identity: &IdentityIn) -> u64 {
 }
 
 /// The commonest display name that is a full name, else the commonest of any; of equally common ones the longest.
-fn display_name(group: &[&IdentityIn]) -> String {
-    let named = group.iter().filter_map(|identity| {
+fn display_name(group: &[Member<'_>]) -> String {
+    let named = group.iter().map(|member| member.identity).filter_map(|identity| {
         let text = known(identity.display_name.as_deref())?;
         let is_full = name::parse(Some(text)).is_some_and(|name| name.kind == NameKind::Full);
         Some((is_full, collapse(text), weight(identity)))
     });
     let fallback = || {
-        let texts = |field: fn(&IdentityIn) -> Option<&str>| group.iter().filter_map(|identity| known(field(identity))).min();
+        let texts = |field: fn(&IdentityIn) -> Option<&str>| group.iter().filter_map(|member| known(field(member.identity))).min();
         let username = texts(|identity| identity.username.as_deref());
         let email = || texts(|identity| identity.email.as_deref());
         let external_id = || texts(|identity| Some(&identity.external_id));
@@ -131,8 +139,9 @@ fn display_name(group: &[&IdentityIn]) -> String {
 }
 
 /// As written, not as compared: a stripped tag may be what makes the address arrive. Private relays only where there is nothing else.
-fn primary_email(group: &[&IdentityIn]) -> Option<String> {
-    let written = group.iter().filter_map(|identity| {
+fn primary_email(group: &[Member<'_>]) -> Option<String> {
+    let own = group.iter().filter(|member| !member.has_shared_address).map(|member| member.identity);
+    let written = own.filter_map(|identity| {
         let text = known(identity.email.as_deref())?;
         email::parse(Some(text))?.key()?;
         let email = text.to_lowercase();
