@@ -305,7 +305,12 @@ impl Model {
             return Err(No::Refused);
         }
         let builds = |(other, made): (&i64, &Made)| {
-            *other != id && made.undoes.is_none() && !made.undone && made.since > target.since && !made.about.is_disjoint(&target.about)
+            let is_news = match made.undoes.map(|undone| &self.decisions[&undone]) {
+                None => true,
+                // what it was built on is gone
+                Some(undone) => undone.undoes.is_none() && undone.since < target.since,
+            };
+            *other != id && is_news && !made.undone && made.since > target.since && !made.about.is_disjoint(&target.about)
         };
         if self.decisions.iter().any(builds) {
             return Err(No::BuiltOn);
