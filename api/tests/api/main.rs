@@ -15,6 +15,7 @@ mod operations;
 mod problems;
 mod quality;
 mod releases;
+mod reports;
 mod risks;
 mod runs;
 mod schedules;
