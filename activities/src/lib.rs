@@ -6,6 +6,7 @@ mod census;
 mod check_quality;
 mod connection_check;
 mod connector;
+mod deliver;
 mod details;
 mod detect_risks;
 mod failure;
@@ -16,6 +17,7 @@ pub mod match_identities;
 mod pulse;
 mod reconcile;
 mod replay;
+mod report;
 mod retention;
 mod run_finish;
 mod scheduled;
@@ -25,6 +27,8 @@ mod webhook_pull;
 
 use std::sync::Arc;
 
+pub use deliver::{Mailer, MailerError};
+
 use ovia_connectors::contract::RetryLimits;
 use ovia_store::{Sealer, Store};
 use ovia_workflows::{
@@ -33,7 +37,7 @@ use ovia_workflows::{
     reconcile::{ReconcileInput, Reconciled},
     scheduled::ScheduledPlan,
     schedules::ScheduledInput,
-    types::{ConnectionRef, ConnectionRun, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
+    types::{ConnectionRef, ConnectionRun, DeliverOutcome, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
     webhooks::WebhookPulled,
 };
 use temporalio_macros::activities;
@@ -51,6 +55,8 @@ pub struct Activities {
     pub engine: Arc<dyn Engine>,
     /// OVIA_KILL_SWITCH: no scheduled or background work, of whatever organisation.
     pub kill_switch: bool,
+    /// Sends reports by e-mail; without it those deliveries wait.
+    pub mailer: Option<Mailer>,
     /// What sources and organisations allow, as far as this worker knows.
     pub budgets: budget::Budgets,
     /// What matching of organisations remembers from one run to the next.
@@ -107,6 +113,16 @@ impl Activities {
     #[activity(definition = definitions::CheckQuality)]
     pub async fn check_quality(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
         check_quality::check_quality(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::WriteReport)]
+    pub async fn write_report(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        report::write_report(&self, &ctx, input).await
+    }
+
+    #[activity(definition = definitions::DeliverReports)]
+    pub async fn deliver_reports(self: Arc<Self>, ctx: ActivityContext, input: OrgRun) -> Result<DeliverOutcome, ActivityError> {
+        deliver::deliver_reports(&self, &ctx, input).await
     }
 
     #[activity(definition = definitions::ScheduledBegin)]

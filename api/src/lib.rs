@@ -36,6 +36,8 @@ mod pipelines;
 mod problem;
 mod releases;
 mod replay;
+mod report_deliveries;
+mod reports;
 mod routes;
 mod run_events;
 mod runs;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
 use ovia_domain::quality::{QualityCheck, QualityStatus};
+use ovia_domain::report::{DeliveryStatus, DestinationKind, ReportKind};
 use ovia_domain::risk::{RiskKind, RiskSeverity, RiskStatus};
 use ovia_domain::{DocumentKind, ErrorCode, MetricKey, Overlap, RunKind, RunStatus, Source, StatusCategory, WorkItemKind};
 use ovia_store::dead_letters::LetterStatus;
@@ -54,6 +55,9 @@ named! {
     DocumentKind, "DocumentType";
     QualityCheck, "QualityCheck";
     QualityStatus, "QualityStatus";
+    ReportKind, "ReportKind";
+    DestinationKind, "ReportDestinationKind";
+    DeliveryStatus, "ReportDeliveryStatus";
     RiskKind, "RiskKind";
     RiskSeverity, "RiskSeverity";
     RiskStatus, "RiskStatus";

@@ -55,7 +55,8 @@ impl RunsApi {
     #[oai(path = "/runs", method = "post", operation_id = "run_create")]
     async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
         let run_id = match body.0.kind.0 {
-            RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "only kpi_rollup and quality take it")),
+            kind if kind != RunKind::Report && body.0.period.is_some() => return Err(Problem::field("period", "only a report takes it")),
+            RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "matching does not take it")),
             _ if body.0.as_of.is_some_and(|as_of| as_of.0 > Utc::now()) => return Err(Problem::field("as_of", "it is in the future")),
             kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
@@ -65,6 +66,7 @@ impl RunsApi {
                 return Err(Problem::field("kind", "replays are started with POST /dead-letters/replay or POST /connections/{id}/replay"));
             }
             kind @ RunKind::Retention => run_start_for_org(&self.0, &caller, kind, json!({})).await?,
+            kind @ RunKind::Report => run_start_for_org(&self.0, &caller, kind, report_params(&body.0)).await?,
             kind @ RunKind::Quality => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
         };
         self.accepted(&caller, run_id).await
@@ -127,6 +129,14 @@ impl RunsApi {
 
 fn params(as_of: Option<Time>) -> Value {
     as_of.map_or_else(|| json!({}), |time| json!({"as_of": time.0}))
+}
+
+fn report_params(body: &RunIn) -> Value {
+    let mut params = params(body.as_of);
+    if let Some(period) = body.period {
+        params["period"] = json!(period.0);
+    }
+    params
 }
 
 /// One run as the API shows it.

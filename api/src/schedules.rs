@@ -143,7 +143,7 @@ impl SchedulesApi {
     async fn org_fetch(
         &self,
         caller: Caller,
-        /// `matching`, `kpi_rollup`, `quality` or `retention`.
+        /// `matching`, `kpi_rollup`, `quality`, `report` or `retention`.
         kind: Path<String>,
     ) -> Result<Json<ScheduleOut>, Problem> {
         self.fetch(&caller, of_org(&kind.0)?).await
@@ -156,7 +156,7 @@ impl SchedulesApi {
     async fn org_put(
         &self,
         caller: Caller,
-        /// `matching`, `kpi_rollup`, `quality` or `retention`.
+        /// `matching`, `kpi_rollup`, `quality`, `report` or `retention`.
         kind: Path<String>,
         body: Body<ScheduleIn>,
     ) -> Result<Json<ScheduleOut>, Problem> {
@@ -168,7 +168,7 @@ impl SchedulesApi {
     async fn org_delete(
         &self,
         caller: Caller,
-        /// `matching`, `kpi_rollup`, `quality` or `retention`.
+        /// `matching`, `kpi_rollup`, `quality`, `report` or `retention`.
         kind: Path<String>,
     ) -> Result<Removed, Problem> {
         self.delete(&caller, of_org(&kind.0)?).await
@@ -181,7 +181,7 @@ impl SchedulesApi {
     async fn org_trigger(
         &self,
         caller: Caller,
-        /// `matching`, `kpi_rollup`, `quality` or `retention`.
+        /// `matching`, `kpi_rollup`, `quality`, `report` or `retention`.
         kind: Path<String>,
     ) -> Result<Triggered, Problem> {
         self.trigger(&caller, of_org(&kind.0)?).await
@@ -284,7 +284,7 @@ impl SchedulesApi {
 fn of_org(kind: &str) -> Result<Of, Problem> {
     let kind = RunKind::parse(kind).filter(|kind| schedulable_per_org(*kind));
     kind.map(|kind| (None, kind)).ok_or_else(|| {
-        Problem::parameter("kind", "an organisation has schedules of `matching`, `kpi_rollup`, `quality` and `retention`; those of connections are at /connections/{id}/schedule")
+        Problem::parameter("kind", "an organisation has schedules of `matching`, `kpi_rollup`, `quality`, `report` and `retention`; those of connections are at /connections/{id}/schedule")
     })
 }
 

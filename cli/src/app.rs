@@ -99,6 +99,9 @@ enum Command {
     /// Whether the data can be trusted.
     #[command(subcommand)]
     Quality(commands::quality::QualityCommand),
+    /// Daily and weekly digests.
+    #[command(subcommand)]
+    Reports(commands::reports::ReportsCommand),
 }
 
 /// Parses the command line and runs the command. Wrong usage ends the process with exit code 2.
@@ -133,6 +136,7 @@ pub async fn run() -> CliResult {
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
         Command::Risks(command) => commands::risks::run(&global, &command).await,
         Command::Quality(command) => commands::quality::run(&global, &command).await,
+        Command::Reports(command) => commands::reports::run(&global, &command).await,
     }
 }
 

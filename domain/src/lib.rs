@@ -10,6 +10,7 @@ pub mod item;
 pub mod metric;
 pub mod quality;
 pub mod record;
+pub mod report;
 pub mod risk;
 pub mod run;
 pub mod schedule;

@@ -73,7 +73,11 @@ impl QualityCheck {
         match self {
             Self::Freshness => CheckDefinition {
                 unit: "intervals",
-                ..share("time since a stream was last read to its end, in intervals of its connection's schedule (a day without one)", 2.0, 4.0)
+                ..share(
+                    "time since a stream was last read to its end, in intervals of its connection's schedule (a day without one)",
+                    2.0,
+                    4.0,
+                )
             },
             Self::MergedBeforeCreated => share("share of merge requests that were merged or closed before they were created", 0.0, 0.01),
             Self::PipelineFinishedBeforeStarted => share("share of pipelines that finished before they started or were created", 0.0, 0.01),

@@ -23,11 +23,22 @@ pub enum RunKind {
     Retention,
     /// What needs attention, and whether the data can be trusted.
     Quality,
+    /// Digests of a day or a week, written and sent.
+    Report,
 }
 
 impl RunKind {
-    pub const ALL: [RunKind; 8] =
-        [Self::Sync, Self::Backfill, Self::Census, Self::Replay, Self::Matching, Self::KpiRollup, Self::Retention, Self::Quality];
+    pub const ALL: [RunKind; 9] = [
+        Self::Sync,
+        Self::Backfill,
+        Self::Census,
+        Self::Replay,
+        Self::Matching,
+        Self::KpiRollup,
+        Self::Retention,
+        Self::Quality,
+        Self::Report,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -39,6 +50,7 @@ impl RunKind {
             Self::KpiRollup => "kpi_rollup",
             Self::Retention => "retention",
             Self::Quality => "quality",
+            Self::Report => "report",
         }
     }
 
@@ -57,6 +69,7 @@ impl RunKind {
             Self::KpiRollup => "KPI rollup",
             Self::Retention => "Retention",
             Self::Quality => "Quality checks",
+            Self::Report => "Reports",
         }
     }
 

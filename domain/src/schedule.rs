@@ -87,5 +87,5 @@ pub fn schedulable_per_connection(kind: RunKind) -> bool {
 
 /// Whether runs of `kind` can be scheduled for a whole organisation.
 pub fn schedulable_per_org(kind: RunKind) -> bool {
-    matches!(kind, RunKind::Matching | RunKind::KpiRollup | RunKind::Retention | RunKind::Quality)
+    matches!(kind, RunKind::Matching | RunKind::KpiRollup | RunKind::Retention | RunKind::Quality | RunKind::Report)
 }

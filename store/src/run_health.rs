@@ -72,7 +72,7 @@ impl RunSigns {
 
     fn stuck_after(&self) -> f64 {
         match self.kind {
-            RunKind::Matching | RunKind::KpiRollup | RunKind::Retention | RunKind::Quality => STUCK_AFTER_SECONDS_ORG,
+            RunKind::Matching | RunKind::KpiRollup | RunKind::Retention | RunKind::Quality | RunKind::Report => STUCK_AFTER_SECONDS_ORG,
             _ => STUCK_AFTER_SECONDS,
         }
     }

@@ -40,6 +40,7 @@ mod recorded;
 mod relay;
 mod replay;
 mod replay_kinds;
+mod reports;
 mod retention;
 mod schedules;
 mod secrets;

@@ -14,7 +14,8 @@ use ovia_demo::{CompanySize, DemoServer, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
 use ovia_workflows::{
     BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, Engine, KpiRollupWorkflow, MatchingWorkflow, QualityWorkflow,
-    ReconcileWorkflow, ReplayWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, WebhooksWorkflow, types::SyncTuning,
+    ReconcileWorkflow, ReplayWorkflow, ReportWorkflow, RetentionWorkflow, ScheduledWorkflow, SyncWorkflow, WebhooksWorkflow,
+    types::SyncTuning,
 };
 use serde_json::{Value, json};
 use temporalio_client::{UntypedWorkflow, WorkflowExecutionInfo, WorkflowFetchHistoryOptions, WorkflowHistory};
@@ -48,7 +49,7 @@ const fn continued(name: &'static str, outcome: Option<&'static str>, events: &'
 /// What a run of slices looks like that ends well.
 const SLICES: &[EventType] = &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted];
 
-static SHAPES: [Shape; 20] = [
+static SHAPES: [Shape; 22] = [
     shape(
         "sync-succeeded",
         Some("done"),
@@ -116,6 +117,12 @@ static SHAPES: [Shape; 20] = [
         ],
     ),
     shape("matching-succeeded", Some("done"), &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted]),
+    shape("quality-succeeded", Some("done"), &[ActivityTaskCompleted, ActivityTaskCompleted, WorkflowExecutionCompleted]),
+    shape(
+        "report-retried",
+        Some("waiting"),
+        &[ActivityTaskCompleted, ActivityTaskCompleted, TimerStarted, TimerFired, ActivityTaskCompleted, WorkflowExecutionCompleted],
+    ),
     shape("kpi-rollup-succeeded", Some("done"), &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
 ];
 
@@ -167,6 +174,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<RetentionWorkflow>()
         .unwrap()
         .register_workflow::<QualityWorkflow>()
+        .unwrap()
+        .register_workflow::<ReportWorkflow>()
         .unwrap()
         .register_workflow::<ScheduledWorkflow>()
         .unwrap()

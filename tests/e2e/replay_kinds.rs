@@ -34,6 +34,7 @@ async fn runs_of_slices_replay() {
     let replay = ended(&app, &format!("/connections/{connection}/replay"), json!({"from": "raw"})).await;
     check(&app, &replay, &["replay-succeeded"]).await;
     check(&app, &ended(&app, "/runs", json!({"kind": "retention"})).await, &["retention-succeeded"]).await;
+    check(&app, &ended(&app, "/runs", json!({"kind": "quality"})).await, &["quality-succeeded"]).await;
 }
 
 #[tokio::test]

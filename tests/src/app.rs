@@ -170,6 +170,7 @@ impl TestApp {
                 retry: options.retry,
                 engine: Arc::new(engine.clone()),
                 kill_switch: options.kill_switch,
+                mailer: None,
                 budgets: Default::default(),
                 matchers: Default::default(),
             };

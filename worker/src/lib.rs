@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-pub use ovia_activities::Activities;
+pub use ovia_activities::{Activities, Mailer, MailerError};
 use ovia_workflows::{
     BackfillWorkflow, CensusWorkflow, ConnectionCheckWorkflow, KpiRollupWorkflow, MatchingWorkflow, QualityWorkflow, ReconcileWorkflow,
-    ReplayWorkflow, RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine, WebhooksWorkflow,
+    ReplayWorkflow, ReportWorkflow, RetentionWorkflow, ScheduleEngine, ScheduledWorkflow, SyncWorkflow, TemporalEngine, WebhooksWorkflow,
 };
 use temporalio_common::{
     telemetry::{TelemetryOptions, metrics::CoreMeter},
@@ -106,6 +106,8 @@ fn options_build(config: WorkerConfig) -> Result<WorkerOptions, WorkerError> {
         .register_workflow::<RetentionWorkflow>()
         .map_err(setup)?
         .register_workflow::<QualityWorkflow>()
+        .map_err(setup)?
+        .register_workflow::<ReportWorkflow>()
         .map_err(setup)?
         .register_workflow::<ScheduledWorkflow>()
         .map_err(setup)?

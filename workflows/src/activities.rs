@@ -11,7 +11,7 @@ use crate::{
     reconcile::{ReconcileInput, Reconciled},
     scheduled::ScheduledPlan,
     schedules::ScheduledInput,
-    types::{ConnectionRef, ConnectionRun, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
+    types::{ConnectionRef, ConnectionRun, DeliverOutcome, OrgRun, RunFinish, RunFinished, SliceOutcome, StepOutcome},
     webhooks::WebhookPulled,
 };
 
@@ -80,6 +80,18 @@ impl OviaActivities {
         unimplemented!()
     }
 
+    /// Writes the reports that are due, with what is to be sent of them.
+    #[activity(name = "ovia.write_report")]
+    pub fn write_report(input: OrgRun) -> Result<StepOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Sends what is due of the outbox.
+    #[activity(name = "ovia.deliver_reports")]
+    pub fn deliver_reports(input: OrgRun) -> Result<DeliverOutcome, ActivityError> {
+        unimplemented!()
+    }
+
     /// Makes the run a schedule asks for, or keeps why it does not start.
     #[activity(name = "ovia.scheduled_begin")]
     pub fn scheduled_begin(input: ScheduledInput) -> Result<ScheduledPlan, ActivityError> {
@@ -108,7 +120,7 @@ impl OviaActivities {
 /// The declarations as types, for `#[activity(definition = …)]`.
 pub mod definitions {
     pub use super::ovia_activities::{
-        BackfillSlice, CensusSlice, CheckQuality, ConnectionCheck, DetectRisks, KpiRollup, MatchIdentities, Reconcile, ReplaySlice, RetentionSweep,
-        RunFinish, ScheduledBegin, SyncSlice, WebhookPull,
+        BackfillSlice, CensusSlice, CheckQuality, ConnectionCheck, DeliverReports, DetectRisks, KpiRollup, MatchIdentities, Reconcile,
+        ReplaySlice, RetentionSweep, RunFinish, ScheduledBegin, SyncSlice, WebhookPull, WriteReport,
     };
 }

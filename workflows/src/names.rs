@@ -13,6 +13,7 @@ pub const MATCHING_WORKFLOW: &str = "ovia.matching";
 pub const KPI_ROLLUP_WORKFLOW: &str = "ovia.kpi_rollup";
 pub const RETENTION_WORKFLOW: &str = "ovia.retention";
 pub const QUALITY_WORKFLOW: &str = "ovia.quality";
+pub const REPORT_WORKFLOW: &str = "ovia.report";
 pub const SCHEDULED_WORKFLOW: &str = "ovia.scheduled";
 pub const RECONCILE_WORKFLOW: &str = "ovia.reconcile";
 pub const CONNECTION_CHECK_WORKFLOW: &str = "ovia.connection_check";

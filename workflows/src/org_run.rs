@@ -22,6 +22,7 @@ pub async fn finish<W>(
         Ok(StepOutcome::Cancelled) | Err(ActivityExecutionError::Cancelled(_)) => (RunStatus::Cancelled, None),
         Err(_) if ctx.cancellation_token().is_cancelled() => (RunStatus::Cancelled, None),
         Ok(StepOutcome::Failed { error }) => (RunStatus::Failed, Some(error)),
+        Ok(StepOutcome::Degraded { error }) => (RunStatus::Degraded, Some(error)),
         Err(error) => (RunStatus::Failed, Some(failure::activity_failed(step, &error))),
     };
     let finish = RunFinish {

@@ -49,7 +49,7 @@ pub fn priority(kind: RunKind) -> u32 {
         RunKind::Sync => 2,
         RunKind::Matching | RunKind::KpiRollup => 3,
         RunKind::Backfill | RunKind::Census | RunKind::Replay => 4,
-        RunKind::Retention | RunKind::Quality => 5,
+        RunKind::Retention | RunKind::Quality | RunKind::Report => 5,
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     matching::MatchingWorkflow,
     names, policies,
     quality::QualityWorkflow,
+    report::ReportWorkflow,
     retention::RetentionWorkflow,
     schedules::ScheduledInput,
     sync::SyncWorkflow,
@@ -104,6 +105,7 @@ async fn run_to_its_end(
         (RunKind::Matching, _) => child(ctx, MatchingWorkflow::run, org_run, options).await,
         (RunKind::KpiRollup, _) => child(ctx, KpiRollupWorkflow::run, org_run, options).await,
         (RunKind::Retention, _) => child(ctx, RetentionWorkflow::run, org_run, options).await,
+        (RunKind::Report, _) => child(ctx, ReportWorkflow::run, org_run, options).await,
         (RunKind::Quality, _) => child(ctx, QualityWorkflow::run, org_run, options).await,
         // the run's row is queued: who looks for such rows starts it, or says why not
         _ => Ok(None),

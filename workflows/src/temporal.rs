@@ -22,6 +22,7 @@ use crate::{
     names, policies,
     quality::QualityWorkflow,
     replay::ReplayWorkflow,
+    report::ReportWorkflow,
     retention::RetentionWorkflow,
     sync::SyncWorkflow,
     types::{ConnectionRef, ConnectionRun, OrgRun, SyncTuning},
@@ -181,6 +182,7 @@ impl Engine for TemporalEngine {
             (RunKind::Matching, _) => started(self.client.start_workflow(MatchingWorkflow::run, org_run, options).await),
             (RunKind::KpiRollup, _) => started(self.client.start_workflow(KpiRollupWorkflow::run, org_run, options).await),
             (RunKind::Retention, _) => started(self.client.start_workflow(RetentionWorkflow::run, org_run, options).await),
+            (RunKind::Report, _) => started(self.client.start_workflow(ReportWorkflow::run, org_run, options).await),
             (RunKind::Quality, _) => started(self.client.start_workflow(QualityWorkflow::run, org_run, options).await),
             (kind, _) => Err(EngineError::Other(format!("runs of kind {kind} cannot be started yet"))),
         }

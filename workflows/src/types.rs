@@ -88,7 +88,27 @@ pub struct OrgRun {
 pub enum StepOutcome {
     Done,
     Cancelled,
-    Failed { error: RunError },
+    Failed {
+        error: RunError,
+    },
+    /// Done, but something is missing.
+    Degraded {
+        error: RunError,
+    },
+}
+
+/// What a round of deliveries came to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum DeliverOutcome {
+    /// Nothing is left to send.
+    Done,
+    /// The next attempt is due then.
+    Waiting { wait_ms: u64 },
+    /// What is left is not due soon.
+    Left { pending: i64 },
+    /// The run is being cancelled; what was not sent is pending.
+    Cancelled,
 }
 
 /// Input of `ovia.run_finish`.

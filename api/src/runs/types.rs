@@ -1,5 +1,6 @@
 //! Runs on the wire.
 
+use ovia_domain::report::ReportKind;
 use ovia_domain::{ErrorCode, RunCounts, RunError, RunKind, RunStatus, TimeWindow};
 use ovia_store::runs_read::{RunRow, RunStreamRow};
 use poem_openapi::Object;
@@ -14,11 +15,14 @@ use crate::{names::Name, problem::Problem, runs_start::Overrides, state::ApiStat
 #[derive(Object, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunIn {
-    /// `matching`, `kpi_rollup`, `quality` or `retention`.
+    /// `matching`, `kpi_rollup`, `quality`, `report` or `retention`.
     pub kind: Name<RunKind>,
-    /// Of `kpi_rollup` and `quality`: compute the figures as they were at this time. Now, if not given.
+    /// Of `kpi_rollup`, `quality` and `report`: compute the figures as they were at this time. Now, if not given.
     #[serde(default)]
     pub as_of: Option<Time>,
+    /// Of `report`: only this one. If not given, both that are due.
+    #[serde(default)]
+    pub period: Option<Name<ReportKind>>,
 }
 
 /// What a retry does otherwise than the run it repeats.

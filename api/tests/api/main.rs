@@ -18,6 +18,7 @@ mod people_sheets;
 mod problems;
 mod quality;
 mod releases;
+mod reports;
 mod risks;
 mod runs;
 mod schedules;

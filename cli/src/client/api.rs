@@ -92,6 +92,12 @@ impl ApiClient {
         self.send(request.header("content-type", "text/csv").body(file)).await
     }
 
+    /// `GET path?query` of something that is not JSON.
+    pub async fn get_text(&self, path: &str, query: &[(&str, String)]) -> CliResult<String> {
+        let request = self.request(Method::GET, path)?.query(query).timeout(TIMEOUT);
+        self.answer(request).await?.text().await.map_err(|error| self.unreachable(&error))
+    }
+
     /// All pages of a list, as one list.
     pub async fn get_all(&self, path: &str, query: &[(&str, String)]) -> CliResult<Vec<Value>> {
         let mut items = Vec::new();

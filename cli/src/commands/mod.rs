@@ -24,6 +24,8 @@ pub mod people;
 pub mod quality;
 mod reference;
 pub mod replay;
+pub mod reports;
+mod reports_destinations;
 pub mod risks;
 pub mod runs;
 mod runs_control;

@@ -31,7 +31,7 @@ pub enum ScheduleCommand {
 
 #[derive(Debug, Args)]
 pub struct OfArgs {
-    /// A connection's name or id; or matching, kpi_rollup, quality or retention, which are the organisation's.
+    /// A connection's name or id; or matching, kpi_rollup, quality, report or retention, which are the organisation's.
     of: String,
     /// Which of a connection's schedules.
     #[arg(long, value_enum, default_value_t = Kind::Sync)]
@@ -85,7 +85,7 @@ pub struct SetArgs {
     note: Option<String>,
 }
 
-const ORG_KINDS: [&str; 4] = ["matching", "kpi_rollup", "quality", "retention"];
+const ORG_KINDS: [&str; 5] = ["matching", "kpi_rollup", "quality", "report", "retention"];
 
 const COLUMNS: &[Column] = &[
     Column { title: "KIND", cell: |row| text(row, "/kind") },

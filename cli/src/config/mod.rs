@@ -7,6 +7,7 @@ mod temporal;
 use std::net::SocketAddr;
 
 use ovia_store::Sealer;
+use ovia_worker::Mailer;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub kill_switch: bool,
     /// Pins runs to workers of this build.
     pub worker_build: Option<String>,
+    /// What sends reports by e-mail.
+    pub mailer: Option<Mailer>,
     pub metrics_listen: Option<SocketAddr>,
     pub organisation: String,
     pub log: String,
@@ -70,6 +73,8 @@ impl Settings {
     ) -> Result<Self, Problems> {
         let mut layers = Layers::new(environment);
         let everything = needs == Needs::Everything;
+        let smtp_from = layers.text("smtp_from").unwrap_or_default();
+        let mailer = |text: &str| Mailer::new(&SecretString::from(text), &smtp_from).map_err(|error| error.to_string());
         let settings = Self {
             database_url: layers.secret("database_url", needs != Needs::Nothing, database_url_check),
             database_max_connections: layers.number("database_max_connections", 2, 1000),
@@ -84,6 +89,7 @@ impl Settings {
             worker_activities: layers.number("worker_activities", 1, 1000),
             kill_switch: layers.flag("kill_switch"),
             worker_build: layers.text("worker_build").filter(|build| !build.is_empty()),
+            mailer: layers.secret("smtp_url", false, |text| mailer(text).map(|_| ())).and_then(|url| mailer(url.expose_secret()).ok()),
             metrics_listen: layers.address("metrics_listen"),
             organisation: layers.text("organisation").unwrap_or_default(),
             log: layers.parsed("log", "a log level", |text| crate::logging::filter(text).ok().map(|_| text.to_owned())).unwrap_or_default(),

@@ -158,6 +158,7 @@ fn parts(engines: &Engines, files: &LocalFiles, settings: &Settings) -> CliResul
         worker_activities: settings.worker_activities,
         kill_switch: settings.kill_switch,
         worker_build: None,
+        mailer: settings.mailer.clone(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use ovia_api::EngineMetrics;
 use ovia_store::{Sealer, Store, StoreError};
+use ovia_worker::Mailer;
 use ovia_workflows::{EngineError, TemporalConfig, TemporalEngine, types::SyncTuning};
 use secrecy::{ExposeSecret, SecretString};
 use temporalio_common::telemetry::metrics::TemporalMeter;
@@ -25,6 +26,7 @@ pub struct Parts {
     pub worker_activities: u32,
     pub kill_switch: bool,
     pub worker_build: Option<String>,
+    pub mailer: Option<Mailer>,
 }
 
 impl Parts {
@@ -43,6 +45,7 @@ impl Parts {
             worker_activities: settings.worker_activities,
             kill_switch: settings.kill_switch,
             worker_build: settings.worker_build,
+            mailer: settings.mailer,
         })
     }
 

@@ -27,6 +27,7 @@ pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationTo
             sealer: Some(parts.sealer),
             allow_private_addresses: parts.allow_private_addresses,
             retry: Default::default(),
+            mailer: parts.mailer,
             budgets: Default::default(),
             matchers: Default::default(),
         },

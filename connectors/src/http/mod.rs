@@ -6,6 +6,7 @@
 mod client;
 mod error;
 mod link;
+mod post;
 mod rate_limit;
 mod redact;
 mod redirect;
@@ -15,5 +16,6 @@ mod retry;
 pub use client::{Answer, Authorization, HttpClient, RequestCount, TOO_LONG};
 pub use error::HttpError;
 pub use link::{link_next, query_without_secrets};
+pub use post::{PostClient, PostError};
 pub use rate_limit::server_time;
 pub use redact::{redacted, request_text, request_text_of};

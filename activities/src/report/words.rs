@@ -1,0 +1,96 @@
+//! Figures and names as a report writes them, whatever its form.
+
+use chrono::{DateTime, Days, Utc};
+use ovia_domain::report::ReportKind;
+use ovia_store::reports::SeriesRow;
+
+use super::data::ReportData;
+
+/// `Weekly report of acme, 2026-01-05 to 2026-01-11`.
+pub fn title(data: &ReportData) -> String {
+    let first = data.period.0.date_naive();
+    let last = data.period.1.date_naive() - Days::new(1);
+    match data.kind {
+        ReportKind::Daily => format!("Daily report of {}, {first}", data.organisation),
+        ReportKind::Weekly => format!("Weekly report of {}, {first} to {last}", data.organisation),
+    }
+}
+
+/// `time_to_merge` as `Time to merge`.
+pub fn metric(key: &str) -> String {
+    let text = key.replace('_', " ");
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A value with its unit. No data is not zero.
+pub fn value(value: Option<f64>, unit: &str) -> String {
+    match value {
+        None => "no data".to_owned(),
+        Some(value) if unit == "ratio" => format!("{:.0} %", value * 100.0),
+        Some(value) if value.fract() == 0.0 => format!("{value:.0} {unit}"),
+        Some(value) => format!("{value:.2} {unit}"),
+    }
+}
+
+/// The newest value of a series, and how far it is from the one before.
+pub struct Newest {
+    pub value: String,
+    pub change: String,
+    pub date: String,
+}
+
+pub fn newest(series: &SeriesRow) -> Newest {
+    let last = series.values.last().copied().flatten();
+    let before = series.values.iter().rev().nth(1).copied().flatten();
+    Newest { value: value(last, &series.unit), change: change(before, last), date: series.starts.last().map(day).unwrap_or_default() }
+}
+
+/// `+12 %` against the window before; nothing where that says nothing.
+fn change(before: Option<f64>, now: Option<f64>) -> String {
+    match (before, now) {
+        (Some(before), Some(now)) if before == now => "unchanged".to_owned(),
+        (Some(before), Some(now)) if before != 0.0 => format!("{:+.0} %", 100.0 * (now - before) / before.abs()),
+        (Some(_), Some(now)) => format!("{now:+.2}"),
+        _ => String::new(),
+    }
+}
+
+pub fn day(at: &DateTime<Utc>) -> String {
+    at.date_naive().to_string()
+}
+
+/// A link that a reader may follow: `http` or `https`, without anything that ends it early.
+pub fn link(url: Option<&str>) -> Option<&str> {
+    url.filter(|url| url.starts_with("https://") || url.starts_with("http://"))
+        .filter(|url| !url.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"()".contains(c)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_say_what_they_are() {
+        assert_eq!(value(None, "hours"), "no data");
+        assert_eq!(value(Some(0.825), "ratio"), "82 %");
+        assert_eq!((value(Some(3.0), "count"), value(Some(2.345), "hours")), ("3 count".into(), "2.35 hours".into()));
+        assert_eq!(metric("time_to_merge"), "Time to merge");
+    }
+
+    #[test]
+    fn a_change_needs_something_to_compare_with() {
+        assert_eq!(change(Some(10.0), Some(12.0)), "+20 %");
+        assert_eq!(change(Some(10.0), Some(5.0)), "-50 %");
+        assert_eq!(change(Some(0.0), Some(5.0)), "+5.00");
+        assert_eq!((change(Some(1.0), Some(1.0)), change(None, Some(1.0))), ("unchanged".into(), String::new()));
+    }
+
+    #[test]
+    fn only_addresses_of_pages_are_links() {
+        assert_eq!(link(Some("https://git.example/a/b")), Some("https://git.example/a/b"));
+        for bad in ["javascript:alert(1)", "https://a b", "https://a\"onclick=x", "https://a<b", "data:text/html,x", "https://a)b"] {
+            assert_eq!(link(Some(bad)), None, "{bad}");
+        }
+    }
+}
