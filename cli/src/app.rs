@@ -82,6 +82,8 @@ enum Command {
     /// People, as matched from accounts.
     #[command(subcommand)]
     People(commands::people::PeopleCommand),
+    /// How good matching is on labelled accounts: for developers.
+    MatchEval(commands::match_eval::MatchEvalArgs),
     /// Epics, stories, bugs and tasks.
     #[command(subcommand)]
     WorkItems(commands::work_items::WorkItemsCommand),
@@ -116,6 +118,7 @@ pub async fn run() -> CliResult {
         Command::Replay(args) => commands::replay::run(&global, &args).await,
         Command::Audit(command) => commands::audit::run(&global, &command).await,
         Command::People(command) => commands::people::run(&global, &command).await,
+        Command::MatchEval(args) => commands::match_eval::run(&global, &args),
         Command::WorkItems(command) => commands::work_items::run(&global, &command).await,
         Command::Kpi(command) => commands::kpi::run(&global, &command).await,
     }

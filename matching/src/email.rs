@@ -1,88 +1,102 @@
 //! E-mail addresses: which ones identify somebody, and when two are the same.
 
-use crate::text::{fold, known};
-
-/// Local parts nobody answers to, and placeholders.
-const JUNK_LOCALS: &[&str] = &[
-    "noreply",
-    "no-reply",
-    "no_reply",
-    "no.reply",
-    "donotreply",
-    "do-not-reply",
-    "root",
-    "nobody",
-    "devnull",
-    "none",
-    "null",
-    "unknown",
-    "anonymous",
-    "you",
-    "your",
-    "yourname",
-    "your.name",
-    "your.email",
-    "youremail",
-    "you.name",
-    "user",
-    "username",
-    "name",
-    "email",
-    "test",
-    "mailer-daemon",
-    "daemon",
-    "postmaster",
-    "localhost",
-];
-/// Local parts that belong to a function: more than one full name means more than one person.
-const ROLE_LOCALS: &[&str] = &[
-    "abuse",
-    "admin",
-    "administrator",
-    "build",
-    "ci",
-    "contact",
-    "dev",
-    "developers",
-    "devops",
-    "engineering",
-    "git",
-    "hello",
-    "help",
-    "helpdesk",
-    "hostmaster",
-    "info",
-    "it",
-    "jenkins",
-    "mail",
-    "office",
-    "ops",
-    "sales",
-    "security",
-    "support",
-    "team",
-    "webmaster",
-];
-/// Domains of documentation (RFC 2606) and of templates.
-const JUNK_DOMAINS: &[&str] = &["example.com", "example.net", "example.org", "yourdomain.com", "domain.com", "email.com", "company.com"];
-/// Last labels of names that mean something on one machine or network only.
-const JUNK_LAST_LABELS: &[&str] = &["local", "localhost", "localdomain", "invalid", "(none)"];
+use crate::{
+    text::{fold, known},
+    words::{FREE_MAIL, JUNK_DOMAINS, JUNK_LAST_LABELS, JUNK_LOCALS, RELAYS, ROLE_LOCALS},
+};
 
 /// Distinct full names seen with one address, above which it is a shared mailbox.
-const MOST_NAMES: usize = 3;
-const MOST_NAMES_OF_ROLE: usize = 1;
+const MOST_NAMES: u32 = 3;
+const MOST_NAMES_OF_ROLE: u32 = 1;
 
-/// What two spellings of one address have in common; `None` if the text is no address that identifies somebody.
-pub(crate) fn key(text: Option<&str>) -> Option<String> {
-    let (local, domain) = parts(text)?;
-    let local = untagged(&local);
-    let junk = local.is_empty() || JUNK_LOCALS.contains(&local) || is_junk_domain(&domain);
-    (!junk).then(|| format!("{local}@{domain}"))
+/// An address taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// Before the `@`, without a `+tag`.
+    pub(crate) local: String,
+    pub(crate) domain: String,
+    pub(crate) kind: AddressKind,
 }
 
-/// How many distinct full names may carry the address of `key` before it counts as shared.
-pub(crate) fn most_names(key: &str) -> usize {
-    let local = key.split('@').next().unwrap_or_default();
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AddressKind {
+    /// Mail arrives at one person or role.
+    Real,
+    /// A source's relay for the account of that number (if known) and login.
+    Relay { number: Option<String>, login: String },
+    /// Only within a machine or network: the local part may still be somebody's login.
+    Machine,
+    /// Placeholders and addresses nobody answers to.
+    Junk,
+}
+
+impl Address {
+    /// What two spellings of one address have in common; `None` if it identifies nobody.
+    pub(crate) fn key(&self) -> Option<String> {
+        match &self.kind {
+            AddressKind::Real => Some(format!("{}@{}", self.local, self.domain)),
+            AddressKind::Relay { number: Some(number), .. } => Some(format!("{number}@{}", self.domain)),
+            AddressKind::Relay { number: None, login } => Some(format!("{login}@{}", self.domain)),
+            AddressKind::Machine | AddressKind::Junk => None,
+        }
+    }
+
+    /// The label of the domain that its owner chose: `holt` of `mail.holt.test`. `None` for relays and junk.
+    pub(crate) fn owner_label(&self) -> Option<&str> {
+        if self.kind != AddressKind::Real {
+            return None;
+        }
+        let labels: Vec<&str> = self.domain.split('.').collect();
+        let mut place = labels.len().checked_sub(2)?;
+        // "co" in holt.co.uk
+        if place > 0 && labels[place].len() <= 3 && labels[place + 1].len() == 2 {
+            place -= 1;
+        }
+        Some(labels[place])
+    }
+
+    /// Whether everybody can have an address there.
+    pub(crate) fn is_free_mail(&self, more: &[String]) -> bool {
+        self.owner_label().is_some_and(|label| FREE_MAIL.contains(&label)) || more.contains(&self.domain)
+    }
+}
+
+pub(crate) fn parse(text: Option<&str>) -> Option<Address> {
+    let (local, domain) = parts(text)?;
+    let bare = untagged(&local).to_owned();
+    let kind = if RELAYS.contains(&domain.as_str()) {
+        relay(&local)
+    } else if bare.is_empty() || JUNK_LOCALS.contains(&bare.as_str()) || JUNK_DOMAINS.contains(&domain.as_str()) {
+        AddressKind::Junk
+    } else if is_machine(&domain) {
+        AddressKind::Machine
+    } else {
+        AddressKind::Real
+    };
+    Some(Address { local: bare, domain, kind })
+}
+
+/// `123+login` as one forge writes it, `123-login` as another; older ones have the login only.
+fn relay(local: &str) -> AddressKind {
+    let split = local.split_once('+').or_else(|| local.split_once('-'));
+    match split.filter(|(number, login)| !login.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some((number, login)) => AddressKind::Relay { number: Some(number.to_owned()), login: login.to_owned() },
+        None if local.is_empty() => AddressKind::Junk,
+        None => AddressKind::Relay { number: None, login: local.to_owned() },
+    }
+}
+
+/// Before the `@`, folded, without a `+tag`; of a relay the login.
+pub(crate) fn local(text: Option<&str>) -> Option<String> {
+    let address = parse(text)?;
+    Some(match address.kind {
+        AddressKind::Relay { login, .. } => login,
+        _ => address.local,
+    })
+}
+
+/// How many distinct full names may carry an address of this local part before it counts as shared.
+pub(crate) fn most_names(local: &str) -> u32 {
     if ROLE_LOCALS.contains(&local) { MOST_NAMES_OF_ROLE } else { MOST_NAMES }
 }
 
@@ -102,10 +116,9 @@ fn untagged(local: &str) -> &str {
     local.split('+').next().unwrap_or_default()
 }
 
-fn is_junk_domain(domain: &str) -> bool {
+fn is_machine(domain: &str) -> bool {
     let Some((_, last)) = domain.rsplit_once('.') else { return true };
     domain.split('.').any(str::is_empty)
-        || JUNK_DOMAINS.contains(&domain)
         || JUNK_LAST_LABELS.contains(&last)
         // an address of a machine, as 10.0.0.7
         || last.chars().all(|c| c.is_ascii_digit())
@@ -117,7 +130,7 @@ mod tests {
     use super::*;
 
     fn of(text: &str) -> Option<String> {
-        key(Some(text))
+        parse(Some(text)).and_then(|address| address.key())
     }
 
     #[test]
@@ -168,8 +181,8 @@ mod tests {
 
     #[test]
     fn a_role_is_not_a_person() {
-        assert_eq!(most_names("support@acme.test"), 1);
-        assert_eq!(most_names("supporter@acme.test"), 3);
+        assert_eq!(most_names("support"), 1);
+        assert_eq!(most_names("supporter"), 3);
     }
 
     #[test]

@@ -1,24 +1,36 @@
 #![doc = include_str!("../README.md")]
 
-mod accounts;
-mod blocks;
+mod blocking;
+mod bodies;
 mod bot;
+mod bots;
+mod cluster;
+mod compare;
+mod compare_names;
 mod config;
+mod corpus;
 mod email;
-mod engine;
-mod full_name;
-mod groups;
+pub mod evaluation;
+mod explain;
+mod features;
+pub mod generated;
 mod matcher;
+mod name;
+mod nicknames;
 mod outcome;
-mod output;
 mod people;
 #[cfg(test)]
 mod scenarios;
 mod sentence;
+mod sets;
+mod table;
 #[cfg(test)]
 mod testing;
 mod text;
+mod together;
 mod types;
+mod union;
+mod words;
 
 pub use config::{ConfigProblem, MatchConfig, Switches, Thresholds, Weights};
 pub use matcher::{Matcher, match_identities};

@@ -60,11 +60,11 @@ pub struct Candidate {
 
 /// A list that is cheap to clone; an array in JSON.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shared<T>(Arc<[T]>);
+pub struct Shared<T>(Option<Arc<[T]>>);
 
 impl<T> Default for Shared<T> {
     fn default() -> Self {
-        Self(Arc::from(Vec::new()))
+        Self(None)
     }
 }
 
@@ -72,13 +72,14 @@ impl<T> Deref for Shared<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
 impl<T> From<Vec<T>> for Shared<T> {
     fn from(list: Vec<T>) -> Self {
-        Self(list.into())
+        // an empty list is always the same value
+        Self((!list.is_empty()).then(|| list.into()))
     }
 }
 
@@ -87,13 +88,13 @@ impl<'a, T> IntoIterator for &'a Shared<T> {
     type IntoIter = std::slice::Iter<'a, T>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.iter()
     }
 }
 
 impl<T: Serialize> Serialize for Shared<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter())
+        serializer.collect_seq(self.iter())
     }
 }
 
@@ -190,7 +191,6 @@ rules! {
     SameLogin = "same login",
     SameLocalPart = "same local part",
     LoginDigits = "same login but for digits",
-    SimilarLogin = "similar login",
     /// A login or local part made of the other side's name.
     LoginFromName = "login made of the name",
     SameDomain = "same domain",

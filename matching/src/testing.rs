@@ -3,7 +3,7 @@
 use ovia_domain::{IdentityId, PersonId};
 use uuid::Uuid;
 
-use crate::{Cluster, Decisions, IdentityIn, Link, MatchConfig, MatchOutput, match_identities};
+use crate::{Cluster, Decisions, IdentityIn, Inputs, Link, MatchConfig, MatchOutput, match_identities};
 
 pub(crate) fn identity(id: u128) -> IdentityId {
     IdentityId(Uuid::from_u128(id))
@@ -50,6 +50,14 @@ impl Builder {
         Self(IdentityIn { email: Some(email.to_owned()), ..self.0 })
     }
 
+    pub(crate) fn source(self, source: &str) -> Self {
+        Self(IdentityIn { source: source.to_owned(), ..self.0 })
+    }
+
+    pub(crate) fn weight(self, weight: u64) -> Self {
+        Self(IdentityIn { weight: Some(weight), ..self.0 })
+    }
+
     pub(crate) fn at(self, host: &str, external_id: &str) -> Self {
         Self(IdentityIn { host: host.to_owned(), external_id: external_id.to_owned(), ..self.0 })
     }
@@ -71,13 +79,30 @@ impl Builder {
 pub(crate) struct Answer(pub(crate) MatchOutput);
 
 pub(crate) fn run(accounts: impl IntoIterator<Item = Builder>) -> Answer {
-    run_with(accounts, &[])
+    run_inputs(accounts, &Inputs::default())
 }
 
+/// With pairs that are never together.
 pub(crate) fn run_with(accounts: impl IntoIterator<Item = Builder>, never: &[(u128, u128)]) -> Answer {
+    run_inputs(accounts, &Decisions { never_together: pairs(never), ..Decisions::default() }.into())
+}
+
+/// With pairs that are together.
+pub(crate) fn run_together(accounts: impl IntoIterator<Item = Builder>, together: &[(u128, u128)]) -> Answer {
+    run_inputs(accounts, &Decisions { together: pairs(together), ..Decisions::default() }.into())
+}
+
+pub(crate) fn pairs(pairs: &[(u128, u128)]) -> Vec<(IdentityId, IdentityId)> {
+    pairs.iter().map(|(a, b)| (identity(*a), identity(*b))).collect()
+}
+
+pub(crate) fn run_inputs(accounts: impl IntoIterator<Item = Builder>, inputs: &Inputs) -> Answer {
+    run_config(accounts, inputs, &MatchConfig::default())
+}
+
+pub(crate) fn run_config(accounts: impl IntoIterator<Item = Builder>, inputs: &Inputs, config: &MatchConfig) -> Answer {
     let identities: Vec<IdentityIn> = accounts.into_iter().map(Builder::build).collect();
-    let never_together = never.iter().map(|(a, b)| (identity(*a), identity(*b))).collect();
-    Answer(match_identities(&identities, &Decisions { never_together, together: Vec::new() }.into(), &MatchConfig::default()))
+    Answer(match_identities(&identities, inputs, config))
 }
 
 impl Answer {

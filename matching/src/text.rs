@@ -26,6 +26,34 @@ pub(crate) fn fold(text: &str) -> String {
     collapse(&folded)
 }
 
+/// Folded, and without the marks above and below letters: "Søren Åkerlund" as "soren akerlund". Marks of other scripts than the European
+/// ones are part of the letter and stay.
+pub(crate) fn plain(text: &str) -> String {
+    if text.is_ascii() {
+        return collapse(&text.to_ascii_lowercase());
+    }
+    let bare: String = fold(text).nfd().filter(|c| !('\u{300}'..='\u{36f}').contains(c)).nfc().collect();
+    let mut plain = String::with_capacity(bare.len());
+    for c in bare.chars() {
+        match c {
+            'ł' => plain.push('l'),
+            'ø' => plain.push('o'),
+            'đ' | 'ð' => plain.push('d'),
+            'ı' => plain.push('i'),
+            'æ' => plain.push_str("ae"),
+            'œ' => plain.push_str("oe"),
+            'þ' => plain.push_str("th"),
+            _ => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Letters and digits only, as in user names: "mina.holt-2" is `minaholt2`.
+pub(crate) fn squeeze(text: &str) -> String {
+    plain(text).chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
 /// Each run of blanks as one space, none at the ends.
 pub(crate) fn collapse(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

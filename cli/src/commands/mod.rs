@@ -17,6 +17,7 @@ pub mod healthcheck;
 pub mod kill_switch;
 pub mod kpi;
 mod listing;
+pub mod match_eval;
 pub mod migrate;
 pub mod openapi;
 pub mod people;

@@ -2,7 +2,7 @@
 
 use crate::{
     LinkClass, Rule,
-    testing::{account, person, run, run_with},
+    testing::{account, identity, person, run, run_together, run_with},
 };
 
 #[test]
@@ -35,9 +35,11 @@ fn an_account_that_could_be_either_of_two_confirmed_people_is_a_question() {
         account(3).email("jan@acme.test").name("Jan Berg"),
         account(4).name("Jan Berg"),
     ]);
-    assert_eq!(answer.clusters(), [[1], [2], [3], [4]]);
+    assert_eq!(answer.clusters(), [vec![1], vec![2], vec![3, 4]]);
     assert_eq!((answer.link(3).class, answer.link(3).rule), (LinkClass::Conflict, Rule::ExactEmail));
-    assert_eq!(answer.link(4).class, LinkClass::Auto, "nothing weaker joins an account that is in question");
+    let candidates: Vec<_> = answer.link(3).candidates.iter().map(|candidate| candidate.identity).collect();
+    assert_eq!(candidates, [identity(1), identity(2)]);
+    assert!(answer.link(3).confidence <= 0.5, "either is as likely");
 }
 
 #[test]
@@ -46,6 +48,7 @@ fn never_together_is_never_and_no_question() {
         run_with([account(1).name("Jan Berg").email("jan@acme.test"), account(2).name("Jan Berg").email("jan@acme.test")], &[(2, 1)]);
     assert!(!answer.together(1, 2));
     assert_eq!([1, 2].map(|id| answer.link(id).class), [LinkClass::Auto; 2]);
+    assert!(answer.link(1).contradicts.iter().any(|evidence| evidence.rule == Rule::ExactEmail && evidence.with == Some(identity(2))));
     assert!(answer.link(1).trace.iter().any(|evidence| evidence.rule == Rule::HumanDecision), "the trace says why");
 }
 
@@ -66,8 +69,8 @@ fn a_decided_pair_leaves_the_third_in_question() {
 fn confirming_settles_a_question() {
     let conflict = || {
         [
-            account(1).name("Jan Berg").email("jan.berg@acme.test"),
-            account(2).name("Jan Berg").email("jberg@acme.test"),
+            account(1).username("rook").name("Jan Berg").email("jan.berg@acme.test"),
+            account(2).username("heron").name("Jan Berg").email("jberg@acme.test"),
             account(3).name("Jan Berg"),
         ]
     };
@@ -89,4 +92,37 @@ fn a_confirmation_is_stronger_than_never() {
     let answer =
         run_with([account(1).email("a@acme.test").confirmed(100), account(2).confirmed(100), account(3).email("a@acme.test")], &[(1, 2)]);
     assert_eq!(answer.clusters(), [[1, 2, 3]]);
+}
+
+#[test]
+fn decided_to_be_together_is_together_against_all_evidence() {
+    let answer = run_together(
+        [account(1).name("Mina Holt").email("mina@acme.test"), account(2).name("Odd Lund").email("odd@acme.test"), account(3)],
+        &[(2, 1), (3, 1)],
+    );
+    assert_eq!(answer.clusters(), [[1, 2, 3]]);
+    assert_eq!((answer.link(2).class, answer.link(2).rule, answer.link(2).confidence), (LinkClass::Auto, Rule::HumanDecision, 1.0));
+    assert!(answer.link(1).contradicts.iter().any(|evidence| evidence.rule == Rule::OtherName), "kept, but shown as odd");
+    assert!(answer.link(3).contradicts.is_empty(), "nothing speaks against an account without a name");
+}
+
+#[test]
+fn persons_confirmed_apart_are_stronger_than_a_pair_decided_together() {
+    let answer = run_together([account(1).confirmed(100), account(2).confirmed(200)], &[(1, 2)]);
+    assert_eq!(answer.clusters(), [[1], [2]]);
+}
+
+#[test]
+fn a_chain_does_not_get_round_never() {
+    let answer = run_with(
+        [
+            account(1).name("Mina Holt").email("mina@acme.test"),
+            account(2).name("Mina Holt").email("mina@acme.test"),
+            account(3).name("Mina Holt").email("mina@acme.test"),
+            account(4).name("Mina Holt"),
+        ],
+        &[(1, 3)],
+    );
+    assert!(!answer.together(1, 3));
+    assert_eq!(answer.link(2).class, LinkClass::Conflict, "it is as close to one as to the other");
 }

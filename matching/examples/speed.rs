@@ -1,0 +1,39 @@
+//! How long matching takes on one core; `make bench ARGS=matching` is the measured one.
+//!
+//! `cargo run --release --example speed -p ovia-matching -- [SIZE…]`
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::time::Instant;
+
+use ovia_matching::{Inputs, MatchConfig, Matcher, generated, match_identities};
+
+fn main() {
+    let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
+    for size in sizes {
+        let organisation = generated::organisation(size + 50, 7);
+        let mut matcher = Matcher::new(MatchConfig::default());
+        let begun = Instant::now();
+        let first = matcher.run(&organisation.identities[..size], &Inputs::default());
+        let full = begun.elapsed();
+        let begun = Instant::now();
+        let output = matcher.run(&organisation.identities, &Inputs::default());
+        let more = begun.elapsed();
+        let (mut linked, mut right) = (0usize, 0usize);
+        for cluster in &output.clusters {
+            for (index, a) in cluster.members.iter().enumerate() {
+                for b in &cluster.members[index + 1..] {
+                    linked += 1;
+                    right += usize::from(organisation.person_of[a] == organisation.person_of[b]);
+                }
+            }
+        }
+        let memory = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let memory = memory.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+        let same = output == match_identities(&organisation.identities, &Inputs::default(), &MatchConfig::default());
+        println!(
+            "{size}: full {full:?}, 50 more {more:?} (as a full run: {same}), {memory}, {} clusters, precision {:.4}",
+            first.clusters.len(),
+            right as f64 / linked.max(1) as f64
+        );
+    }
+}
