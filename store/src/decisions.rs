@@ -56,7 +56,9 @@ pub struct PersonSeen {
 pub enum RemapTo {
     Person(PersonId),
     /// Nobody known; named after the account where no name is given.
-    New { display_name: Option<String> },
+    New {
+        display_name: Option<String>,
+    },
 }
 
 /// One side of a `never`.

@@ -181,7 +181,9 @@ impl Store {
     ) -> Result<PageOf<MappingRow>, StoreError> {
         let place: Option<Place> = page.key(LIST)?;
         let by_confidence = matches!(sort, MappingSort::Confidence | MappingSort::ConfidenceDesc);
-        if place.is_some_and(|place| place.sort != sort || place.confidence.is_some() != by_confidence || place.since.is_some() == by_confidence) {
+        if place.is_some_and(|place| {
+            place.sort != sort || place.confidence.is_some() != by_confidence || place.since.is_some() == by_confidence
+        }) {
             return Err(StoreError::BadCursor);
         }
         let query = sqlx::query_as::<_, MappingRow>(sort.sql())

@@ -170,7 +170,8 @@ impl Store {
 
 async fn refused_in_txn(tx: &mut PgConnection, org: OrgId, run: RunId, identity_epoch: i64) -> Result<Option<BatchOutcome>, StoreError> {
     matching_lock_in_txn(tx, org).await?;
-    let status = sqlx::query_scalar!("select status from runs where org_id = $1 and id = $2", org.0, run.0).fetch_optional(&mut *tx).await?;
+    let status =
+        sqlx::query_scalar!("select status from runs where org_id = $1 and id = $2", org.0, run.0).fetch_optional(&mut *tx).await?;
     if !matches!(status.as_deref(), Some("running" | "waiting")) {
         return Ok(Some(BatchOutcome::Stop));
     }
@@ -222,12 +223,8 @@ async fn apply_in_txn(
     let links: Vec<LinkWrite> = links.iter().filter(|link| !is_decided(link)).cloned().collect();
     let people_written =
         sqlx::query_file!("src/matching/people_upsert.sql", org.0, serde_json::to_value(people)?).execute(&mut *tx).await?.rows_affected();
-    let origin = Origin {
-        rule_set_version: by.rule_set_version,
-        config_version: by.config_version,
-        run_id: Some(by.run.0),
-        ..Origin::default()
-    };
+    let origin =
+        Origin { rule_set_version: by.rule_set_version, config_version: by.config_version, run_id: Some(by.run.0), ..Origin::default() };
     let links_written = links_write_in_txn(tx, org, &links, &origin).await?;
     let change = changes(&links, &present);
     let touched: Vec<Uuid> = change.touched.into_iter().collect();

@@ -74,7 +74,13 @@ impl Store {
     }
 }
 
-async fn import_row(tx: &mut PgConnection, org: OrgId, row: &PersonImport, actor: &str, outcome: &mut ImportOutcome) -> Result<(), StoreError> {
+async fn import_row(
+    tx: &mut PgConnection,
+    org: OrgId,
+    row: &PersonImport,
+    actor: &str,
+    outcome: &mut ImportOutcome,
+) -> Result<(), StoreError> {
     let problem = |field: &'static str, message: String| ImportProblem { line: row.line, field, message };
     let before = (outcome.people_created, outcome.people_updated, outcome.memberships_created, outcome.memberships_updated);
     let person = match person_import(tx, org, row, outcome).await? {
@@ -212,9 +218,14 @@ async fn membership_import(
     sqlx::query!("savepoint membership").execute(&mut *tx).await?;
     let written = match &known {
         Some(known) => {
-            sqlx::query!("update team_memberships set role = $2, until_date = $3, updated_at = now() where id = $1", known.id, role, row.until_date)
-                .execute(&mut *tx)
-                .await
+            sqlx::query!(
+                "update team_memberships set role = $2, until_date = $3, updated_at = now() where id = $1",
+                known.id,
+                role,
+                row.until_date
+            )
+            .execute(&mut *tx)
+            .await
         }
         None => {
             sqlx::query!(

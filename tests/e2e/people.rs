@@ -35,7 +35,13 @@ async fn matching_follows_a_sync_and_links_what_is_certain() {
         assert!(person_of(one).is_none() || person_of(one) != person_of(other), "two people with one name were merged");
     }
     // of the pairs that are linked each is right
-    let human_of: std::collections::HashMap<&str, usize> = truth.people.humans.iter().enumerate().flat_map(|(index, human)| human.identities.iter().map(move |id| (id.as_str(), index))).collect();
+    let human_of: std::collections::HashMap<&str, usize> = truth
+        .people
+        .humans
+        .iter()
+        .enumerate()
+        .flat_map(|(index, human)| human.identities.iter().map(move |id| (id.as_str(), index)))
+        .collect();
     let mut linked: std::collections::HashMap<String, Vec<&str>> = std::collections::HashMap::new();
     for identity in &identities {
         if let Some(person) = identity["link"]["person_id"].as_str() {

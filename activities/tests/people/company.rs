@@ -19,9 +19,8 @@ pub struct Company {
     connections: [Uuid; 2],
 }
 
-const NAMES: [&str; 8] = [
-    "Adela Norgate", "Bertil Quaife", "Cosima Varley", "Dorin Eastlake", "Elvira Thorn", "Fabian Okonjo", "Greta Lindqvist", "Hamo Pell",
-];
+const NAMES: [&str; 8] =
+    ["Adela Norgate", "Bertil Quaife", "Cosima Varley", "Dorin Eastlake", "Elvira Thorn", "Fabian Okonjo", "Greta Lindqvist", "Hamo Pell"];
 
 /// What the tables say, as the model has it.
 #[derive(Debug, PartialEq)]

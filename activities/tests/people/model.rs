@@ -316,7 +316,8 @@ impl Model {
             return Err(No::BuiltOn);
         }
         let back_to: BTreeSet<Uuid> = target.before.values().flatten().map(|link| link.person).collect();
-        let merged = |(other, made): (&i64, &Made)| *other != id && !made.undone && made.merged.is_some_and(|(from, _)| back_to.contains(&from));
+        let merged =
+            |(other, made): (&i64, &Made)| *other != id && !made.undone && made.merged.is_some_and(|(from, _)| back_to.contains(&from));
         let holds = |made: &Made| made.undoes.is_none();
         if self.decisions.iter().filter(|(_, made)| holds(made)).any(merged) { Err(No::BuiltOn) } else { Ok(()) }
     }

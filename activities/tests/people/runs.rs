@@ -15,7 +15,10 @@ async fn twice_writes_nothing_the_second_time_and_new_accounts_join() {
     assert!(first["links_written"].as_u64().unwrap() >= company.accounts.len() as u64);
     let before = company.state().await;
     let second = company.matched().await;
-    assert_eq!((&second["links_written"], &second["people_written"], &second["identity_epoch"]), (&json!(0), &json!(0), &first["identity_epoch"]));
+    assert_eq!(
+        (&second["links_written"], &second["people_written"], &second["identity_epoch"]),
+        (&json!(0), &json!(0), &first["identity_epoch"])
+    );
     assert_eq!(company.state().await, before);
     let known = before.links[&company.accounts[0]].person;
     let new = company.account(1, "late", "Adela Norgate", Some("adela@acme.test"), false).await;
@@ -104,7 +107,12 @@ async fn a_configuration_is_tried_without_writing_and_then_put_in_force() {
     company.store().matching_config_put(company.org, Some(0), &strict, None, "token:ops").await.unwrap();
     let run = company.matched().await;
     assert_eq!((&run["conflicts"], &run["people"]), (&stricter["conflicts_then"], &stricter["people_then"]), "as it was foretold");
-    company.sql(&format!("insert into matching_configs (org_id, version, config, created_by) values ('{}', 2, '{{\"x\": 1}}', 'token:ops')", company.org)).await;
+    company
+        .sql(&format!(
+            "insert into matching_configs (org_id, version, config, created_by) values ('{}', 2, '{{\"x\": 1}}', 'token:ops')",
+            company.org
+        ))
+        .await;
     let run = company.begin().await;
     let matched = run_matching(company.store(), &company.matchers, company.org, run).await.unwrap();
     assert!(matches!(matched, Matched::BadConfig(_)), "{matched:?}");

@@ -32,7 +32,8 @@ fn op(dice: &mut Dice, company: &Company, model: &Model) -> Op {
     let people: Vec<Uuid> = model.people().into_iter().collect();
     let account = dice.pick(&company.accounts);
     let person = dice.pick(&people);
-    let in_conflict: Vec<Uuid> = model.links.iter().filter(|(_, link)| link.status == Status::Conflict).map(|(account, _)| *account).collect();
+    let in_conflict: Vec<Uuid> =
+        model.links.iter().filter(|(_, link)| link.status == Status::Conflict).map(|(account, _)| *account).collect();
     match dice.roll(12) {
         0 | 1 if !in_conflict.is_empty() => {
             // as an operator would: one of the queue, to one of its candidates or to itself
@@ -134,9 +135,11 @@ fn check_run(model: &Model, state: &State, step: usize) {
     for (account, person) in &state.rejected {
         let link = &state.links[account];
         let suggested = link.candidates.iter().filter(|_| link.status == Status::Conflict).any(|one| state.links[one].person == *person);
-        let refused_all = state.links.iter().filter(|(_, link)| link.person == *person).all(|(member, _)| {
-            state.never.contains(&(*account.min(member), *account.max(member)))
-        });
+        let refused_all = state
+            .links
+            .iter()
+            .filter(|(_, link)| link.person == *person)
+            .all(|(member, _)| state.never.contains(&(*account.min(member), *account.max(member))));
         assert!(!(suggested && refused_all), "step {step}: {person} was refused for {account} and is suggested again");
     }
 }
@@ -189,6 +192,9 @@ async fn five_hundred_decisions_and_undos_leave_what_the_model_says() {
     }
     for kind in ["confirm", "remap", "split", "merge", "never", "undo"] {
         let (done, refused) = all.get(kind).copied().unwrap_or_default();
-        assert!(done >= 8 && (refused >= 1 || kind == "remap"), "{kind}: {done} done, {refused} refused: the sequence proves little: {all:?}");
+        assert!(
+            done >= 8 && (refused >= 1 || kind == "remap"),
+            "{kind}: {done} done, {refused} refused: the sequence proves little: {all:?}"
+        );
     }
 }

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Decided, DecisionError, Decider,
+    Decided, Decider, DecisionError,
     account::{Account, accounts_in_txn, accounts_of_in_txn},
     confirm::anchor,
     plan::Deciding,
@@ -106,7 +106,8 @@ async fn plan_in_txn(tx: &mut PgConnection, org: OrgId, wanted: &BulkConfirm) ->
     if !(0.0..=1.0).contains(&wanted.min_confidence) {
         return Err(DecisionError::Invalid { field: "min_confidence", message: "it is a share from 0 to 1".into() });
     }
-    let rows = sqlx::query_file!("src/decisions/bulk_plan.sql", org.0, wanted.min_confidence, wanted.source, MOST + 1).fetch_all(tx).await?;
+    let rows =
+        sqlx::query_file!("src/decisions/bulk_plan.sql", org.0, wanted.min_confidence, wanted.source, MOST + 1).fetch_all(tx).await?;
     let more = rows.len() as i64 > MOST;
     let mut digest = Sha256::new();
     digest.update(json!([wanted.min_confidence, wanted.source]).to_string());

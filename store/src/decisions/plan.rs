@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Decided, DecisionError, Decider,
+    Decided, Decider, DecisionError,
     account::{self, Account},
     pair,
     read::decision_fetch_in_txn,
@@ -140,9 +140,7 @@ impl<'a> Deciding<'a> {
             ("merge", _) => "merged",
             _ => "confirmed",
         };
-        let state = |person: Uuid, status: &str, confidence: f64, rule: &str| {
-            json!({"person_id": person, "status": status, "confidence": confidence, "rule": rule})
-        };
+        let state = |person: Uuid, status: &str, confidence: f64, rule: &str| json!({"person_id": person, "status": status, "confidence": confidence, "rule": rule});
         let before = account.person.zip(account.status()).map(|(person, status)| {
             state(person, status.as_str(), account.confidence.unwrap_or_default(), account.rule.as_deref().unwrap_or_default())
         });
@@ -329,14 +327,10 @@ pub(super) async fn before_in_txn(
     )
     .fetch_all(&mut *tx)
     .await?;
-    let people = sqlx::query_as!(
-        PersonBefore,
-        "select id, merged_into from people where org_id = $1 and id = any($2) order by id",
-        org.0,
-        people
-    )
-    .fetch_all(&mut *tx)
-    .await?;
+    let people =
+        sqlx::query_as!(PersonBefore, "select id, merged_into from people where org_id = $1 and id = any($2) order by id", org.0, people)
+            .fetch_all(&mut *tx)
+            .await?;
     let (from, into) = merged.unzip();
     let team_memberships = sqlx::query_as!(
         MembershipBefore,

@@ -101,7 +101,11 @@ pub(super) async fn decision_fetch_in_txn(tx: &mut PgConnection, org: OrgId, id:
 }
 
 /// The last decision about an account.
-pub(super) async fn decision_last_about_in_txn(tx: &mut PgConnection, org: OrgId, identity: Uuid) -> Result<Option<DecisionBrief>, StoreError> {
+pub(super) async fn decision_last_about_in_txn(
+    tx: &mut PgConnection,
+    org: OrgId,
+    identity: Uuid,
+) -> Result<Option<DecisionBrief>, StoreError> {
     let row = sqlx::query_as!(
         DecisionBrief,
         "select id, kind, actor, decided_at from identity_decisions where org_id = $1 and identities @> array[$2::uuid]

@@ -134,9 +134,8 @@ fn events(deciding: &mut Deciding<'_>, now: &Before, restore: &Before) {
 }
 
 fn brief(row: &Value) -> Option<Value> {
-    (!row.is_null()).then(|| {
-        json!({"person_id": row["person_id"], "status": row["status"], "confidence": row["confidence"], "rule": row["rule"]})
-    })
+    (!row.is_null())
+        .then(|| json!({"person_id": row["person_id"], "status": row["status"], "confidence": row["confidence"], "rule": row["rule"]}))
 }
 
 fn person_of(row: &Value) -> Option<Uuid> {

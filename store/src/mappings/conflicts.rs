@@ -51,8 +51,7 @@ impl Store {
     }
 
     async fn conflicts_fill(&self, org: OrgId, accounts: Vec<MappingRow>) -> Result<Vec<ConflictRow>, StoreError> {
-        let named: Vec<Uuid> =
-            accounts.iter().flat_map(|account| account.candidates.iter().map(|candidate| candidate.identity)).collect();
+        let named: Vec<Uuid> = accounts.iter().flat_map(|account| account.candidates.iter().map(|candidate| candidate.identity)).collect();
         let named = self.mappings_of_accounts(org, &named).await?;
         let people: Vec<Uuid> = named.iter().chain(&accounts).map(|row| row.person_id).collect();
         let mut members: HashMap<Uuid, Vec<MappingRow>> = HashMap::new();

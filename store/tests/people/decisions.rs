@@ -145,7 +145,8 @@ async fn every_decision_leaves_an_audit_event_and_events() {
     let world = World::new(2).await;
     world.auto(&[(1, 1), (2, 2)]).await;
     let decided = world.decide(Decision::Merge { into: person_seen(1), from: person_seen(2) }).await.unwrap();
-    let audit = world.json("select jsonb_agg(jsonb_build_array(actor, action, subject_id)) from audit_events where action like 'identity.%'").await;
+    let audit =
+        world.json("select jsonb_agg(jsonb_build_array(actor, action, subject_id)) from audit_events where action like 'identity.%'").await;
     assert_eq!(audit, json!([["token:ops", "identity.merge", decided.decision.id.to_string()]]));
     let filter = ovia_store::identity_events::IdentityEventFilter { decision: Some(decided.decision.id), ..Default::default() };
     let events = world.store().identity_events_list(world.org, &filter, &Default::default()).await.unwrap().items;

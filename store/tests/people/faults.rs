@@ -79,10 +79,7 @@ async fn a_decision_that_dies_leaves_nothing() {
     }
     let wanted = BulkConfirm { min_confidence: 0.5, source: None };
     let plan = world.store().bulk_confirm_plan(world.org, &wanted).await.unwrap();
-    survives(&world, "bulk confirm", async || {
-        world.store().bulk_confirm(world.org, &world.by("ops"), &wanted, &plan.token).await
-    })
-    .await;
+    survives(&world, "bulk confirm", async || world.store().bulk_confirm(world.org, &world.by("ops"), &wanted, &plan.token).await).await;
 }
 
 #[tokio::test]
@@ -90,10 +87,8 @@ async fn a_batch_of_a_run_that_dies_leaves_nothing() {
     let world = World::new(4).await;
     world.auto(&[(1, 1), (2, 1), (3, 3)]).await;
     world.db.sql(TRAP).await;
-    let links: Vec<_> = [(1, 3), (2, 3)]
-        .map(|(a, p)| crate::world::link(a, p, ovia_store::links::LinkStatus::Auto, &[]))
-        .into_iter()
-        .collect();
+    let links: Vec<_> =
+        [(1, 3), (2, 3)].map(|(a, p)| crate::world::link(a, p, ovia_store::links::LinkStatus::Auto, &[])).into_iter().collect();
     let read = world.store().matching_read(world.org).await.unwrap();
     let by = ovia_store::matching::MatchingBy { run: world.run().await, rule_set_version: 2, config_version: 0 };
     let before = world.everything().await;

@@ -105,7 +105,8 @@ async fn a_persons_page_has_everything_about_them() {
 #[tokio::test]
 async fn configurations_have_versions_and_are_never_changed() {
     let world = World::new(0).await;
-    let put = async |expected, config| world.store().matching_config_put(world.org, expected, &config, Some("why"), "token:ops").await.unwrap();
+    let put =
+        async |expected, config| world.store().matching_config_put(world.org, expected, &config, Some("why"), "token:ops").await.unwrap();
     assert!(world.store().matching_config_fetch(world.org).await.unwrap().is_none());
     let stricter = json!({"thresholds": {"auto": 0.97, "conflict": 0.5}});
     assert!(matches!(put(Some(0), stricter.clone()).await, ConfigPut::Written(row) if row.version == 1));
@@ -139,8 +140,14 @@ async fn queue_and_lists_are_read_from_their_indexes() {
     let org = world.org;
     for (index, rest) in [
         ("person_identity_links_queue", "l.status = 'conflict' order by l.conflict_since, l.identity_id limit 51"),
-        ("person_identity_links_by_confidence", "l.status in ('auto', 'conflict', 'confirmed') order by l.confidence, l.identity_id limit 51"),
-        ("person_identity_links_by_age", "l.status in ('auto', 'conflict', 'confirmed') order by l.created_at desc, l.identity_id desc limit 51"),
+        (
+            "person_identity_links_by_confidence",
+            "l.status in ('auto', 'conflict', 'confirmed') order by l.confidence, l.identity_id limit 51",
+        ),
+        (
+            "person_identity_links_by_age",
+            "l.status in ('auto', 'conflict', 'confirmed') order by l.created_at desc, l.identity_id desc limit 51",
+        ),
     ] {
         let query = format!(
             "explain select * from person_identity_links l join identities i on i.id = l.identity_id join people p on p.id = l.person_id

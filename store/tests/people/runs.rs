@@ -65,7 +65,10 @@ async fn strong_evidence_against_a_decision_is_shown_and_changes_nothing() {
     contradicted.contradicts = json!([{"rule": "exact e-mail", "detail": "same e-mail", "with": account(2), "log_odds": 5.0}]);
     world.link(&[contradicted.clone()]).await;
     let row = world.store().mapping_fetch(world.org, account(1)).await.unwrap().unwrap();
-    assert_eq!((row.status.as_str(), row.person_id, &row.contradicts, row.rule.as_str()), ("confirmed", alone.0, &contradicted.contradicts, "human decision"));
+    assert_eq!(
+        (row.status.as_str(), row.person_id, &row.contradicts, row.rule.as_str()),
+        ("confirmed", alone.0, &contradicted.contradicts, "human decision")
+    );
     let stats = world.store().mapping_stats(world.org).await.unwrap();
     assert_eq!(stats.contradicted, 1);
     contradicted.contradicts = json!([]);
@@ -103,7 +106,10 @@ async fn people_nobody_is_linked_to_are_retired_but_not_those_that_were_imported
     assert!(!world.is_retired(person(1)).await);
     let missing = world.decide(Decision::Confirm { account: seen(1), person: person(8) }).await;
     assert!(missing.is_err());
-    assert!(world.decide(Decision::Merge { into: person_seen(9), from: person_seen(1) }).await.is_ok(), "an imported person takes accounts");
+    assert!(
+        world.decide(Decision::Merge { into: person_seen(9), from: person_seen(1) }).await.is_ok(),
+        "an imported person takes accounts"
+    );
 }
 
 #[tokio::test]

@@ -82,7 +82,14 @@ async fn memberships_follow_a_merge_and_come_back_with_its_undo() {
 
 fn line(line: u64, email: &str, name: &str, team: &str, from: &str) -> PersonImport {
     let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    PersonImport { line, email: text(email), display_name: text(name), team: text(team), from_date: from.parse().ok(), ..PersonImport::default() }
+    PersonImport {
+        line,
+        email: text(email),
+        display_name: text(name),
+        team: text(team),
+        from_date: from.parse().ok(),
+        ..PersonImport::default()
+    }
 }
 
 #[tokio::test]
@@ -106,7 +113,8 @@ async fn an_import_is_all_or_nothing_and_twice_changes_nothing() {
     let problems: Vec<_> = refused.problems.iter().map(|problem| (problem.line, problem.field)).collect();
     assert_eq!(problems, [(5, "name"), (6, "from"), (7, "from"), (8, "email")]);
     let before = world.state().await;
-    let expected = ImportOutcome { people_created: 1, people_updated: 2, teams_created: 2, memberships_created: 3, ..ImportOutcome::default() };
+    let expected =
+        ImportOutcome { people_created: 1, people_updated: 2, teams_created: 2, memberships_created: 3, ..ImportOutcome::default() };
     assert_eq!((import(&good, true).await, world.state().await), (expected.clone(), before), "a dry run says the same and writes nothing");
     assert_eq!(import(&good, false).await, expected);
     assert_eq!(import(&good, false).await, ImportOutcome { unchanged: 3, ..ImportOutcome::default() });

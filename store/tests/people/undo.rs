@@ -77,12 +77,8 @@ async fn what_later_decisions_build_on_is_not_undone_before_them() {
     let before = world.state().await;
     let first = world.decide(Decision::Merge { into: person_seen(1), from: person_seen(3) }).await.unwrap().decision.id;
     let elsewhere = world.decide(Decision::Confirm { account: seen(4), person: person(4) }).await.unwrap().decision.id;
-    let second = world
-        .decide(Decision::Split { person: person_seen(1), accounts: vec![account(3)], display_name: None })
-        .await
-        .unwrap()
-        .decision
-        .id;
+    let second =
+        world.decide(Decision::Split { person: person_seen(1), accounts: vec![account(3)], display_name: None }).await.unwrap().decision.id;
     let refused = world.decide(Decision::Undo { decision: first }).await;
     let Err(DecisionError::BuiltOn { decision, later }) = refused else { panic!("{refused:?}") };
     assert_eq!((decision, later.iter().map(|one| one.id).collect::<Vec<_>>()), (first, vec![second]));

@@ -142,7 +142,8 @@ impl World {
     }
 
     pub async fn json(&self, query: &'static str) -> Value {
-        let row: (Option<Value>,) = sqlx::query_as(query).fetch_one(self.store().pool()).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let row: (Option<Value>,) =
+            sqlx::query_as(query).fetch_one(self.store().pool()).await.unwrap_or_else(|error| panic!("{query}: {error}"));
         row.0.unwrap_or_default()
     }
 
