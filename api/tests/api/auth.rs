@@ -62,10 +62,39 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::PUT, "/schedules/matching"),
     (Method::POST, "/schedules/matching/trigger"),
     (Method::GET, "/sprints"),
+    (Method::GET, "/team/identity-mappings"),
+    (Method::GET, "/team/identity-mappings/01890000-0000-7000-8000-000000000001"),
+    (Method::GET, "/team/identity-mappings/conflicts"),
+    (Method::GET, "/team/identity-mappings/decisions"),
+    (Method::GET, "/team/identity-mappings/events"),
+    (Method::GET, "/team/identity-mappings/export.csv"),
+    (Method::GET, "/team/identity-mappings/stats"),
+    (Method::POST, "/team/identity-mappings/bulk-confirm"),
+    (Method::POST, "/team/identity-mappings/confirm"),
+    (Method::POST, "/team/identity-mappings/import"),
+    (Method::POST, "/team/identity-mappings/merge"),
+    (Method::POST, "/team/identity-mappings/never"),
+    (Method::POST, "/team/identity-mappings/preview"),
+    (Method::POST, "/team/identity-mappings/remap"),
+    (Method::POST, "/team/identity-mappings/split"),
+    (Method::POST, "/team/identity-mappings/undo"),
+    (Method::POST, "/team/import"),
     (Method::GET, "/team/kpi"),
     (Method::GET, "/team/kpi/history"),
     (Method::GET, "/team/kpi/risks"),
+    (Method::GET, "/team/matching-config"),
+    (Method::PUT, "/team/matching-config"),
+    (Method::GET, "/team/matching-config/versions"),
     (Method::GET, "/team/people"),
+    (Method::GET, "/team/people/01890000-0000-7000-8000-000000000001"),
+    (Method::GET, "/team/teams"),
+    (Method::POST, "/team/teams"),
+    (Method::GET, "/team/teams/01890000-0000-7000-8000-000000000001"),
+    (Method::PATCH, "/team/teams/01890000-0000-7000-8000-000000000001"),
+    (Method::GET, "/team/teams/01890000-0000-7000-8000-000000000001/members"),
+    (Method::POST, "/team/teams/01890000-0000-7000-8000-000000000001/members"),
+    (Method::DELETE, "/team/teams/01890000-0000-7000-8000-000000000001/members/7"),
+    (Method::PATCH, "/team/teams/01890000-0000-7000-8000-000000000001/members/7"),
     (Method::GET, "/work-items"),
     (Method::GET, "/work-items/WEB-1"),
     (Method::GET, "/work-items/WEB-1/changelog"),
@@ -94,6 +123,7 @@ fn every_documented_operation_is_covered() {
                 path.replace("01890000-0000-7000-8000-000000000001", "{id}")
                     .replace("/schedules/matching", "/schedules/{kind}")
                     .replace("WEB-1", "{key}")
+                    .replace("/members/7", "/members/{membership}")
             )
         })
         .collect();
