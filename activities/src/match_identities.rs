@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 pub use matchers::Matchers;
+pub use preview::preview;
 
 use crate::{Activities, failure, pulse};
 use desired::Desired;
@@ -64,7 +65,7 @@ pub async fn match_identities(activities: &Activities, ctx: &ActivityContext, in
 async fn matching(activities: &Activities, input: &OrgRun) -> Result<Matched, StoreError> {
     let (store, matchers) = (&activities.store, &activities.matchers);
     match store.matching_preview_asked(input.org_id, input.run_id).await? {
-        Some(config) => preview::preview(store, input.org_id, input.run_id, &config).await,
+        Some(config) => preview(store, input.org_id, input.run_id, &config).await,
         None => run_matching(store, matchers, input.org_id, input.run_id).await,
     }
 }

@@ -19,7 +19,8 @@ use super::{
 /// Accounts shown of those that would move.
 const SAMPLE: usize = 50;
 
-pub(super) async fn preview(store: &Store, org: OrgId, run: RunId, config: &Value) -> Result<Matched, StoreError> {
+/// Tries `config` on the accounts as they are, and keeps what it would do as the run's result.
+pub async fn preview(store: &Store, org: OrgId, run: RunId, config: &Value) -> Result<Matched, StoreError> {
     let result = match parse(config) {
         Ok(config) => {
             let read = store.matching_read(org).await?;

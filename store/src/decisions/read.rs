@@ -148,7 +148,8 @@ pub(super) async fn decisions_apart_in_txn(
     Ok(rows.fetch_all(tx).await?)
 }
 
-/// Decisions that hold, say something about one of these accounts, and took effect after `effective_from`.
+/// Decisions that hold, say something about one of these accounts, and took effect after `effective_from`; and undos since then of what
+/// was decided before it, on which it was built itself.
 pub(super) async fn decisions_built_on_in_txn(
     tx: &mut PgConnection,
     org: OrgId,
@@ -158,9 +159,10 @@ pub(super) async fn decisions_built_on_in_txn(
 ) -> Result<Vec<DecisionBrief>, StoreError> {
     let rows = sqlx::query_as!(
         DecisionBrief,
-        "select id, kind, actor, decided_at from identity_decisions
-        where org_id = $1 and identities && $2 and kind <> 'undo' and undone_by is null and effective_from > $3 and id <> $4
-        order by effective_from",
+        "select d.id, d.kind, d.actor, d.decided_at from identity_decisions d left join identity_decisions t on t.id = d.undoes
+        where d.org_id = $1 and d.identities && $2 and d.undone_by is null and d.effective_from > $3 and d.id <> $4
+            and (d.kind <> 'undo' or t.kind <> 'undo' and t.effective_from < $3)
+        order by d.effective_from",
         org.0,
         identities,
         effective_from,

@@ -22,6 +22,8 @@ pub(super) struct Undo {
     restore: Before,
     /// Rows as they are now.
     pub before: Before,
+    /// Refusals of the decision that are on record now.
+    refusals: Vec<i64>,
 }
 
 struct Target {
@@ -87,7 +89,8 @@ pub(super) async fn undo(deciding: &mut Deciding<'_>, id: i64) -> Result<(), Dec
     for link in before.links.iter().chain(&restore.links) {
         deciding.concerns_person(person_of(&link.row));
     }
-    deciding.undo = Some(Undo { target: id, brings_back: target.undoes, restore, before });
+    let refusals = before.rejected.clone();
+    deciding.undo = Some(Undo { target: id, brings_back: target.undoes, restore, before, refusals });
     Ok(())
 }
 
@@ -156,7 +159,7 @@ impl Undo {
         }
         let (rows, status) = match self.brings_back {
             Some(_) => (&self.restore.rejected, "rejected"),
-            None => (&self.before.rejected, "superseded"),
+            None => (&self.refusals, "superseded"),
         };
         sqlx::query!(
             "update person_identity_links set status = $3, ended_at = case when $3 = 'superseded' then now() end, updated_at = now()
