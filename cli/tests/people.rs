@@ -84,7 +84,8 @@ fn decided(id: i64, kind: &str) -> ResponseTemplate {
 #[tokio::test]
 async fn accounts_and_people_are_named_as_people_name_them() {
     let server = MockServer::start().await;
-    let people = json!([{"id": BO, "display_name": "Bo Diaz", "primary_email": "bo@acme.example"}, {"id": ADA, "display_name": "Bo Diazson"}]);
+    let people =
+        json!([{"id": BO, "display_name": "Bo Diaz", "primary_email": "bo@acme.example"}, {"id": ADA, "display_name": "Bo Diazson"}]);
     Mock::given(path("/team/people")).and(query_param("q", "bo diaz")).respond_with(list(people)).mount(&server).await;
     let accounts = json!([{"id": JIRA, "source": "jira", "username": "bdiaz"}, {"id": GITLAB, "source": "gitlab", "username": "bdiaz"}]);
     Mock::given(path("/identities")).and(query_param("q", "bdiaz")).respond_with(list(accounts)).mount(&server).await;
@@ -124,7 +125,11 @@ async fn every_decision_sends_what_it_says() {
         (vec!["remap", JIRA, "--person", BO], "remap", json!({"identity_id": JIRA, "person_id": BO})),
         (vec!["remap", JIRA, "--new"], "remap", json!({"identity_id": JIRA, "new_person": {"display_name": null}})),
         (vec!["remap", JIRA, "--new", "Bo Two"], "remap", json!({"identity_id": JIRA, "new_person": {"display_name": "Bo Two"}})),
-        (vec!["split", BO, JIRA, GITLAB, "--name", "X"], "split", json!({"person_id": BO, "identity_ids": [JIRA, GITLAB], "display_name": "X"})),
+        (
+            vec!["split", BO, JIRA, GITLAB, "--name", "X"],
+            "split",
+            json!({"person_id": BO, "identity_ids": [JIRA, GITLAB], "display_name": "X"}),
+        ),
         (
             vec!["merge", BO, ADA, "--if-version", "1", "--if-other-version", "2"],
             "merge",
@@ -170,8 +175,13 @@ async fn confirming_many_says_first_what_it_would_do() {
 #[tokio::test]
 async fn a_review_asks_until_the_queue_or_the_input_ends() {
     let server = MockServer::start().await;
-    let queue = json!([conflict("018f0000-0000-7000-8000-000000000011"), conflict("018f0000-0000-7000-8000-000000000012"),
-        conflict("018f0000-0000-7000-8000-000000000013"), conflict(JIRA), conflict(JIRA)]);
+    let queue = json!([
+        conflict("018f0000-0000-7000-8000-000000000011"),
+        conflict("018f0000-0000-7000-8000-000000000012"),
+        conflict("018f0000-0000-7000-8000-000000000013"),
+        conflict(JIRA),
+        conflict(JIRA)
+    ]);
     mock(&server, "GET", &format!("{MAPPINGS}/conflicts"), list(queue)).await;
     let same = json!({"identity_id": "018f0000-0000-7000-8000-000000000011", "person_id": BO, "expected_version": 4, "reason": "seen"});
     let confirm = Mock::given(path(format!("{MAPPINGS}/confirm"))).and(body_json(same));
@@ -187,7 +197,10 @@ async fn a_review_asks_until_the_queue_or_the_input_ends() {
     let review = ["people", "review", "--why", "seen"];
     let output = run_with(ovia(&server, &review), "y\nn\nwhat\ns\ny\ny\n").await;
     let text = good(&output);
-    assert!(text.contains("jira @bdiaz") && text.contains("gitlab @bo") && text.contains("71 % likely: Both are called Bo Diaz."), "{text}");
+    assert!(
+        text.contains("jira @bdiaz") && text.contains("gitlab @bo") && text.contains("71 % likely: Both are called Bo Diaz."),
+        "{text}"
+    );
     assert!(text.contains("Decision 21.") && text.contains("Decision 22.") && text.contains("token:ann was faster"), "{text}");
     assert!(text.ends_with("1 same, 1 never, 1 skipped.\n"), "{text}");
     assert!(stderr(&output).contains("`what` is none of y, n, s, q."), "{}", stderr(&output));
@@ -214,7 +227,8 @@ async fn mappings_stats_and_people_are_shown() {
         .expect(1)
         .mount(&server)
         .await;
-    let arguments = ["people", "mappings", "--status", "conflict", "--sort", "age_desc", "--humans", "--min-confidence", "0.4", "--person", BO];
+    let arguments =
+        ["people", "mappings", "--status", "conflict", "--sort", "age_desc", "--humans", "--min-confidence", "0.4", "--person", BO];
     let text = good(&run(ovia(&server, &arguments)).await);
     assert!(text.contains("jira @bdiaz") && text.contains("Left for a person."), "{text}");
 
@@ -244,8 +258,15 @@ async fn files_go_out_and_in() {
     assert_eq!(std::fs::read_to_string(at).unwrap(), csv);
 
     let import = format!("{MAPPINGS}/import");
-    let wrong = json!({"decisions": 0, "unchanged": 0, "items": [], "errors": [{"line": 2, "column": "decision", "message": "it is wrong"}]});
-    Mock::given(path(&import)).and(query_param("dry_run", "true")).and(body_string(csv)).respond_with(ok(wrong)).expect(1).mount(&server).await;
+    let wrong =
+        json!({"decisions": 0, "unchanged": 0, "items": [], "errors": [{"line": 2, "column": "decision", "message": "it is wrong"}]});
+    Mock::given(path(&import))
+        .and(query_param("dry_run", "true"))
+        .and(body_string(csv))
+        .respond_with(ok(wrong))
+        .expect(1)
+        .mount(&server)
+        .await;
     let output = run(ovia(&server, &["people", "import", at])).await;
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("line 2: decision it is wrong"), "{}", stderr(&output));

@@ -281,7 +281,11 @@ pub fn matching_rules() -> MatchingRules {
         let problem = |field: &str, message: String| ConfigProblem { field: field.into(), message };
         let config: MatchConfig = serde_json::from_value(config.clone()).map_err(|error| vec![problem("", error.to_string())])?;
         let wrong = config.validate().err().unwrap_or_default();
-        if wrong.is_empty() { Ok(json!(config)) } else { Err(wrong.into_iter().map(|wrong| problem(&wrong.field, wrong.message)).collect()) }
+        if wrong.is_empty() {
+            Ok(json!(config))
+        } else {
+            Err(wrong.into_iter().map(|wrong| problem(&wrong.field, wrong.message)).collect())
+        }
     };
     MatchingRules { shipped: json!(MatchConfig::default()), check: Arc::new(check) }
 }
