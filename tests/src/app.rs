@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ovia_activities::Activities;
-use ovia_api::{ApiConfig, api_serve};
+use ovia_api::{ApiConfig, ConfigProblem, MatchingRules, api_serve};
 use ovia_connectors::contract::RetryLimits;
 use ovia_domain::OrgId;
 use ovia_store::{Sealer, Store};
@@ -122,6 +122,7 @@ impl TestApp {
         config.allow_private_addresses = self.options.allow_private_addresses;
         config.temporal_ui_url = std::env::var("OVIA_TEST_TEMPORAL_UI").ok();
         config.sse_heartbeat = Duration::from_secs(1);
+        config.matching = Some(matching_rules());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {
             let shutdown = async {
@@ -305,4 +306,18 @@ fn is_over(run: &Value) -> bool {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
+}
+
+/// As the binary has them.
+fn matching_rules() -> MatchingRules {
+    use ovia_matching::MatchConfig;
+    let check = |config: &serde_json::Value| {
+        let problem = |field: &str, message: String| ConfigProblem { field: field.into(), message };
+        let config: MatchConfig = serde_json::from_value(config.clone()).map_err(|error| vec![problem("", error.to_string())])?;
+        match config.validate() {
+            Ok(()) => Ok(serde_json::json!(config)),
+            Err(wrong) => Err(wrong.into_iter().map(|wrong| problem(&wrong.field, wrong.message)).collect()),
+        }
+    };
+    MatchingRules { shipped: serde_json::json!(MatchConfig::default()), check: Arc::new(check) }
 }

@@ -5,8 +5,9 @@ use std::{
     time::Duration,
 };
 
-use ovia_api::{ApiConfig, api_endpoint, openapi_document};
+use ovia_api::{ApiConfig, ConfigProblem, MatchingRules, api_endpoint, openapi_document};
 use ovia_domain::{ConnectionId, OrgId, RunKind, ScheduleId};
+use ovia_matching::MatchConfig;
 use ovia_store::{Sealer, testing::TestDatabase};
 use ovia_workflows::{
     ConnectionCheck, Engine, EngineError, RunStart, ScheduleEngine,
@@ -96,6 +97,7 @@ impl TestApi {
         let mut config = ApiConfig::new(db.store.clone(), Arc::new(engine));
         config.sealer = Some(Sealer::parse(&Sealer::generate_key()).unwrap());
         config.temporal_ui_url = Some("http://ui.example:8233/".into());
+        config.matching = Some(matching_rules());
         config.sse_heartbeat = Duration::from_millis(100);
         change(&mut config);
         let client = TestClient::new(api_endpoint(config.clone()).map_to_response().boxed());
@@ -271,4 +273,19 @@ pub fn connection_body(name: &str) -> Value {
         "source": "gitlab", "name": name, "base_url": "https://gitlab.example.com/git/",
         "credentials": {"token": SECRET}, "settings": {"projects": ["acme/web", 7], "groups": []},
     })
+}
+
+/// As the binary has them.
+pub fn matching_rules() -> MatchingRules {
+    let check = |config: &Value| {
+        let problem = |field: &str, message: String| ConfigProblem { field: field.into(), message };
+        let config: MatchConfig = serde_json::from_value(config.clone()).map_err(|error| vec![problem("", error.to_string())])?;
+        let wrong = config.validate().err().unwrap_or_default();
+        if wrong.is_empty() {
+            Ok(json!(config))
+        } else {
+            Err(wrong.into_iter().map(|wrong| problem(&wrong.field, wrong.message)).collect())
+        }
+    };
+    MatchingRules { shipped: json!(MatchConfig::default()), check: Arc::new(check) }
 }

@@ -72,10 +72,13 @@ pub async fn seed(api: &TestApi) -> Company {
             ))
             .await;
     }
-    for (id, name, bot) in [(&c.ada, "Ada Moreau", false), (&c.bo, "Bo Diaz", false), (&c.other_bo, "Bo Diaz", false), (&c.eve_person, "Eve", true)] {
+    for (id, name, bot) in
+        [(&c.ada, "Ada Moreau", false), (&c.bo, "Bo Diaz", false), (&c.other_bo, "Bo Diaz", false), (&c.eve_person, "Eve", true)]
+    {
         api.db.sql(&format!("insert into people (id, org_id, display_name, is_bot) values ('{id}', '{org}', '{name}', {bot})")).await;
     }
-    let address = json!([{"rule": "same_email", "family": "email", "detail": "both use ada@acme.example", "with": c.ada_jira, "log_odds": 9.0}]);
+    let address =
+        json!([{"rule": "same_email", "family": "email", "detail": "both use ada@acme.example", "with": c.ada_jira, "log_odds": 9.0}]);
     let names = json!([{"rule": "same_name", "family": "name", "detail": "both are called Bo Diaz", "with": c.bo_gitlab, "log_odds": 2.5},
         {"rule": "other_domain", "family": "domain", "detail": "their addresses are at different companies", "with": c.bo_gitlab, "log_odds": -1.5}]);
     let candidates = json!([{"identity": c.bo_gitlab, "confidence": 0.731, "trace": names}]);
@@ -228,7 +231,10 @@ async fn who_is_second_is_told_who_was_first() {
     let late = json!({"identity_id": c.bo_jira, "person_id": c.bo, "expected_version": 1});
     let problem = decide(&api, "confirm", late).await.problem(409, "CONFLICT");
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("token:first") && detail.contains("never") && detail.contains(&first["decision"]["id"].to_string()), "{detail}");
+    assert!(
+        detail.contains("token:first") && detail.contains("never") && detail.contains(&first["decision"]["id"].to_string()),
+        "{detail}"
+    );
     // and whoever looks again is told that it was decided otherwise
     let version = mapping(&api, &c.bo_jira).await["version"].clone();
     let against = json!({"identity_id": c.bo_jira, "person_id": c.bo, "expected_version": version});
@@ -275,7 +281,8 @@ async fn remap_split_and_merge_do_what_they_say_and_undo_wants_the_last_first() 
     assert_eq!(retired["merged_into"], c.bo.as_str());
     assert!(retired["retired_at"].is_string());
 
-    let split = decided(&decide(&api, "split", json!({"person_id": c.bo, "identity_ids": [c.ada_jira], "display_name": "Ada Three"})).await);
+    let split =
+        decided(&decide(&api, "split", json!({"person_id": c.bo, "identity_ids": [c.ada_jira], "display_name": "Ada Three"})).await);
     let three = split["person_id"].as_str().unwrap().to_owned();
     let shown = api.get(&format!("/team/people/{three}")).await.json();
     assert_eq!(shown["accounts"][0]["identity"]["id"], c.ada_jira.as_str());

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use ovia_api::{ApiConfig, api_serve};
+use ovia_api::{ApiConfig, ConfigProblem, MatchingRules, api_serve};
+use ovia_matching::MatchConfig;
 use ovia_store::Store;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +29,29 @@ impl ApiParts {
         config.temporal_namespace = namespace;
         config.kill_switch = parts.kill_switch;
         config.extra_metrics = Some(metrics.cached());
+        config.matching = Some(matching_rules());
         Ok(Self { config })
+    }
+}
+
+/// The rules that this binary's worker matches by.
+fn matching_rules() -> MatchingRules {
+    MatchingRules { shipped: serde_json::json!(MatchConfig::default()), check: Arc::new(config_check) }
+}
+
+fn config_check(config: &Value) -> Result<Value, Vec<ConfigProblem>> {
+    // serde says which field is unknown or of the wrong type, not where it is
+    let read = serde_json::from_value::<MatchConfig>(config.clone());
+    let config = read.map_err(|error| vec![ConfigProblem { field: String::new(), message: error.to_string() }])?;
+    match config.validate() {
+        Ok(()) => Ok(serde_json::json!(config)),
+        Err(problems) => {
+            let problem = |problem: ovia_matching::ConfigProblem| {
+                let message = format!("{}: {}", problem.message.trim_end_matches('.'), problem.hint);
+                ConfigProblem { field: problem.field, message }
+            };
+            Err(problems.into_iter().map(problem).collect())
+        }
     }
 }
 
