@@ -28,6 +28,10 @@ pub enum Aged {
     DeadLetters,
     /// Resolved ones.
     Anomalies,
+    /// Resolved ones.
+    RiskItems,
+    /// Those of the newest run stay, however old it is.
+    QualityResults,
     AuditEvents,
     /// Items written per hour, for "in the last 24 h".
     IngestHours,
@@ -37,11 +41,13 @@ pub enum Aged {
 }
 
 impl Aged {
-    pub const ALL: [Aged; 8] = [
+    pub const ALL: [Aged; 10] = [
         Self::CensusIds,
         Self::Runs,
         Self::DeadLetters,
         Self::Anomalies,
+        Self::RiskItems,
+        Self::QualityResults,
         Self::AuditEvents,
         Self::IngestHours,
         Self::RequestMinutes,
@@ -58,6 +64,8 @@ impl Store {
             Aged::Runs => runs_delete(&mut tx, org).await?,
             Aged::DeadLetters => vec![("dead_letters", dead_letters_delete(&mut tx, org).await?)],
             Aged::Anomalies => vec![("anomalies", anomalies_delete(&mut tx, org).await?)],
+            Aged::RiskItems => vec![("risk_items", risk_items_delete(&mut tx, org).await?)],
+            Aged::QualityResults => vec![("quality_results", quality_results_delete(&mut tx, org).await?)],
             Aged::AuditEvents => vec![("audit_events", audit_events_delete(&mut tx, org).await?)],
             Aged::IngestHours => vec![("stream_ingest_hours", ingest_hours_delete(&mut tx, org).await?)],
             Aged::RequestMinutes => vec![("org_request_minutes", request_minutes_delete(&mut tx, org).await?)],
@@ -159,6 +167,34 @@ async fn anomalies_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, Stor
                select ctid from anomalies
                where org_id = $1 and status = 'resolved'
                    and resolved_at < now() - make_interval(days => (select retention_days from organisations where id = $1))
+               limit $2
+           ))"#,
+        org.0,
+        ROWS
+    );
+    Ok(deleted.execute(tx).await?.rows_affected())
+}
+
+async fn risk_items_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, StoreError> {
+    let deleted = sqlx::query!(
+        r#"delete from risk_items where ctid = any (array(
+               select ctid from risk_items
+               where org_id = $1 and status = 'resolved'
+                   and resolved_at < now() - make_interval(days => (select retention_days from organisations where id = $1))
+               limit $2
+           ))"#,
+        org.0,
+        ROWS
+    );
+    Ok(deleted.execute(tx).await?.rows_affected())
+}
+
+async fn quality_results_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, StoreError> {
+    let deleted = sqlx::query!(
+        r#"delete from quality_results where ctid = any (array(
+               select ctid from quality_results
+               where org_id = $1 and checked_at < now() - make_interval(days => (select retention_days from organisations where id = $1))
+                   and run_id <> (select run_id from quality_results where org_id = $1 order by checked_at desc, id desc limit 1)
                limit $2
            ))"#,
         org.0,

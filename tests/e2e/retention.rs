@@ -32,6 +32,13 @@ async fn old_runs_go_and_newer_ones_stay() {
              last_run_id)
              select '{org}', '{connection}', 'orphan_parent', 'warning', 'work_items', n::text, 'e', case when n = 100 then 'open' else 'resolved' end,
                  case when n <> 100 then now() - n * interval '1 day' end, '{connection}', '{connection}' from generate_series(1, 100) n;
+         insert into risk_items (org_id, kind, subject_table, subject_id, severity, summary, evidence, status, resolved_at, first_run_id, last_run_id)
+             select '{org}', 'review_load', 'people', n::text, 'low', 's', '{{}}', case when n = 100 then 'muted' else 'resolved' end,
+                 case when n <> 100 then now() - n * interval '1 day' end, '{connection}', '{connection}' from generate_series(1, 100) n;
+         insert into quality_results (org_id, check_key, connection_id, scope, subject_table, status, value, unit, warn_beyond, fail_beyond, detail,
+             checked_at, run_id)
+             select '{org}', 'freshness', '{connection}', 's', 's', 'pass', 0, 'ratio', 0, 0, 'd', now() - n * interval '1 day', gen_random_uuid()
+             from generate_series(1, 100) n;
          insert into audit_events (org_id, at, actor, action, subject_kind, subject_id)
              select '{org}', now() - n * interval '1 year', 'token:x', 'run.start', 'run', '' from generate_series(0, 3) n;
          insert into stream_ingest_hours (org_id, connection_id, stream, hour, items)
@@ -55,6 +62,9 @@ async fn old_runs_go_and_newer_ones_stay() {
     assert_eq!(count("dead_letters where status = 'dropped'").await, 39);
     assert_eq!(count("anomalies where status = 'open'").await, 1);
     assert_eq!(count("anomalies where status = 'resolved'").await, 39);
+    assert_eq!(count("risk_items where status = 'muted'").await, 1);
+    assert_eq!(count("risk_items where status = 'resolved'").await, 39);
+    assert_eq!(count("quality_results").await, 39);
     assert_eq!(count("audit_events where actor = 'token:x'").await, 2);
     assert_eq!(count("stream_ingest_hours").await, 48);
     assert_eq!(count("org_request_minutes").await, 24);

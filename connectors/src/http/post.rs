@@ -66,3 +66,30 @@ fn words(error: reqwest::Error) -> String {
     }
     if timeout { "no answer in time".to_owned() } else { redacted(&cause.to_string()).into_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(allow_private_addresses: bool) -> PostClient {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        PostClient::new(Duration::from_secs(5), allow_private_addresses).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Nobody listens there.
+    fn closed() -> Url {
+        Url::parse("http://localhost:1/hook?token=hunter2").unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_to_a_private_address_is_refused() {
+        let refused = client(false).post(&closed(), &[], Vec::new()).await;
+        assert!(matches!(&refused, Err(PostError::PrivateAddress(host)) if host == "localhost"), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn what_went_wrong_is_said_without_the_address() {
+        let failed = client(true).post(&closed(), &[], Vec::new()).await;
+        assert!(matches!(&failed, Err(PostError::Failed(why)) if !why.is_empty() && !why.contains("hunter2")), "{failed:?}");
+    }
+}
