@@ -40,7 +40,7 @@ named! {
     RunKind, "RunKind";
     RunStatus, "RunStatus";
     RunHealth, "RunHealthState";
-    LinkStatus, "LinkStatus";
+    LinkStatus, "MappingStatus";
     Source, "Source";
     ErrorCode, "ErrorCode";
     MetricKey, "Metric";

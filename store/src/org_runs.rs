@@ -37,7 +37,7 @@ impl Store {
         let lock = format!("ovia/org_run/{}/{}", new.org_id, new.kind);
         sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", lock).fetch_one(&mut *txn).await?;
         let open = sqlx::query_scalar!(
-            "select id from runs where org_id = $1 and kind = $2 and connection_id is null
+            "select id from runs where org_id = $1 and kind = $2 and connection_id is null and params -> 'preview' is null
                 and status in ('queued', 'running', 'waiting', 'paused', 'cancelling')
             order by created_at desc limit 1",
             new.org_id.0,

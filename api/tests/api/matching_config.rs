@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Method, TestApi};
+use crate::{
+    common::{Method, TestApi},
+    people::{decide, decided, seed},
+};
 
 #[tokio::test]
 async fn a_configuration_is_checked_versioned_and_kept() {
@@ -46,4 +49,16 @@ async fn a_preview_is_a_run_beside_others() {
     let wrong = json!({"config": {"thresholds": {"auto": 0}}});
     api.send(Method::POST, "/team/identity-mappings/preview", &wrong).await.problem(400, "VALIDATION_ERROR");
     assert_eq!(api.get("/runs?kind=matching").await.items().len(), 2);
+}
+
+/// It reads nothing of what is decided after it, and writes nothing: what follows a decision is another run.
+#[tokio::test]
+async fn a_queued_preview_is_not_the_run_that_follows_a_decision() {
+    let api = TestApi::start().await;
+    let c = seed(&api).await;
+    let preview = api.send(Method::POST, "/team/identity-mappings/preview", &json!({"config": {}})).await.json();
+    let done = decided(&decide(&api, "confirm", json!({"identity_id": c.bo_jira, "person_id": c.bo})).await);
+    assert!(done["run_id"].is_string() && done["run_id"] != preview["id"], "{done}");
+    api.run_ends(done["run_id"].as_str().unwrap(), "succeeded").await;
+    assert_eq!(api.send(Method::POST, "/runs", &json!({"kind": "matching"})).await.status, 202, "a preview is not in the way");
 }

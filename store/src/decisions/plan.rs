@@ -372,7 +372,8 @@ pub(super) async fn never_insert_in_txn(
 /// Queues the run, unless one of its kind waits to begin: that one reads what was decided here.
 async fn follow_up_in_txn(tx: &mut PgConnection, org: OrgId, run: &NewRun) -> Result<Option<NewRun>, StoreError> {
     let queued = sqlx::query_scalar!(
-        "select id from runs where org_id = $1 and kind = $2 and connection_id is null and status = 'queued' for update limit 1",
+        "select id from runs where org_id = $1 and kind = $2 and connection_id is null and status = 'queued' and params -> 'preview' is null
+        for update limit 1",
         org.0,
         run.kind.as_str()
     );
