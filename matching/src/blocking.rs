@@ -127,7 +127,7 @@ impl Blocks {
         let range = self.starts[part] as usize..self.starts[part + 1] as usize;
         let entries = &self.entries[range];
         let begin = entries.partition_point(|(other, _)| *other < key);
-        let length = entries[begin..].iter().take_while(|(other, _)| *other == key).count();
+        let length = entries[begin..].partition_point(|(other, _)| *other == key);
         &entries[begin..begin + length]
     }
 

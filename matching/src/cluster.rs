@@ -67,6 +67,8 @@ pub(crate) struct Clustered {
 const MOST_MEMBERS: usize = 40;
 /// Pairs looked at before clusters are joined.
 const MOST_PAIRS: usize = 400;
+/// Accounts around one that are compared with each other.
+const MOST_NEIGHBOURS: usize = 12;
 /// Log-odds within which two candidates are equally likely.
 const NEAR: f64 = 1.5;
 
@@ -90,7 +92,10 @@ pub(crate) fn cluster(set: &mut Set<'_>) -> Clustered {
     for (round, is_of_round) in rounds.into_iter().enumerate() {
         let edges: Vec<Edge> =
             set.edges.iter().copied().filter(|edge| is_of_round(edge.kind) && (round == 0 || edge.log_odds >= set.auto)).collect();
-        let ambiguous = ambiguous(&groups, &edges, &apart);
+        let mut ambiguous = ambiguous(&groups, &edges, &apart);
+        if round == 2 {
+            torn(set, &groups, &edges, &mut ambiguous);
+        }
         for edge in &edges {
             let (one, other) = (groups.label[edge.a], groups.label[edge.b]);
             if one == other {
@@ -155,6 +160,32 @@ fn ambiguous(groups: &Groups, edges: &[Edge], apart: &[(usize, usize)]) -> FxHas
     found
 }
 
+/// The same for accounts that are about as close to two groups whose names exclude each other: "M. Holt" between Mina and Magnus.
+fn torn(set: &Set<'_>, groups: &Groups, edges: &[Edge], found: &mut FxHashMap<(usize, usize), ()>) {
+    let mut neighbours: FxHashMap<usize, Vec<(usize, f64)>> = FxHashMap::default();
+    for edge in edges {
+        for (from, to) in [(edge.a, edge.b), (edge.b, edge.a)] {
+            let known = neighbours.entry(groups.label[from]).or_default();
+            // edges come strongest first: what is left out is weaker
+            if known.len() < MOST_NEIGHBOURS {
+                known.push((to, edge.log_odds));
+            }
+        }
+    }
+    for (third, known) in &neighbours {
+        for (index, (one, log_odds)) in known.iter().enumerate() {
+            for (other, weaker) in &known[index + 1..] {
+                let labels = (groups.label[*one], groups.label[*other]);
+                let is_near = log_odds - weaker < NEAR && labels.0 != labels.1;
+                if is_near && have_other_names(set, &groups.members[labels.0], &groups.members[labels.1]) {
+                    found.insert(ordered(labels.0, *third), ());
+                    found.insert(ordered(labels.1, *third), ());
+                }
+            }
+        }
+    }
+}
+
 fn refusal(set: &Set<'_>, groups: &Groups, edge: &Edge, apart: &[(usize, usize)], decided: usize) -> Option<Refusal> {
     let (one, other) = (groups.label[edge.a], groups.label[edge.b]);
     for (place, (a, b)) in apart.iter().enumerate() {
@@ -174,7 +205,9 @@ fn refusal(set: &Set<'_>, groups: &Groups, edge: &Edge, apart: &[(usize, usize)]
     if ones.len() + others.len() > MOST_MEMBERS && edge.kind != EdgeKind::Email {
         return Some(Refusal::TooMany);
     }
-    if ones.len() * others.len() > 1 && have_other_names(set, ones, others) {
+    // of a pair, the pair's own score has weighed the names already
+    let is_weighed = ones.len() * others.len() == 1 || (edge.kind == EdgeKind::Email && ones.len().min(others.len()) == 1);
+    if !is_weighed && have_other_names(set, ones, others) {
         return Some(Refusal::OtherNames);
     }
     None
@@ -190,7 +223,7 @@ fn have_other_names(set: &Set<'_>, ones: &[usize], others: &[usize]) -> bool {
             NameResult::Unknown => {}
         }
     }
-    different > same
+    different > 0 && different >= same
 }
 
 /// A partition with members at hand.

@@ -101,7 +101,9 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, together: Together, corpus_loss:
     }
     let against = |rule, log_odds| Signal { rule, family: Family::Name, log_odds, handle: None };
     if let NameResult::Different(log_odds) = names {
-        push(against(Rule::OtherName, log_odds * weights.name));
+        // an address outlives marriages and pen names
+        let share = if comparison.by_email { table::SHARE_AGAINST_EMAIL } else { 1.0 };
+        push(against(Rule::OtherName, log_odds * weights.name * share));
     }
     if !comparison.by_email {
         if are_other_accounts(a.features, b.features) {

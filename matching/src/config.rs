@@ -27,7 +27,7 @@ pub struct Thresholds {
 
 impl Default for Thresholds {
     fn default() -> Self {
-        Self { auto: 0.87, conflict: 0.5 }
+        Self { auto: 0.86, conflict: 0.5 }
     }
 }
 

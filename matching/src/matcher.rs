@@ -121,7 +121,9 @@ impl Matcher {
             mark(&mut dirty.compare, place);
         }
         self.together = together;
-        self.compare(identities, &mut dirty);
+        let mut rank = vec![0; self.places.len()];
+        order.iter().zip(0u32..).for_each(|(place, position)| rank[*place as usize] = position);
+        self.compare(&rank, &mut dirty);
         let place_of = |id: &IdentityId| self.by_id.get(id).copied();
         let decisions = sets::PlacedDecisions::new(&inputs.decisions, place_of);
         sets::cluster(self, identities, &order, &decisions, &dirty.cluster);
@@ -285,8 +287,8 @@ impl Matcher {
         self.ids.len()
     }
 
-    /// Scores the pairs of dirty places anew.
-    fn compare(&mut self, identities: &[IdentityIn], dirty: &mut Dirty) {
+    /// Scores the pairs of dirty places anew. `rank`: the place's position among all by id.
+    fn compare(&mut self, rank: &[u32], dirty: &mut Dirty) {
         self.pairs.retain(|pair| {
             let keep = !dirty.compare[pair.a as usize] && !dirty.compare[pair.b as usize];
             if !keep {
@@ -313,7 +315,8 @@ impl Matcher {
                 if dirty.compare[other as usize] && other as usize > index {
                     continue;
                 }
-                let (a, b) = ordered(identities, &self.places, as_place(index), other);
+                let one = as_place(index);
+                let (a, b) = if rank[index] < rank[other as usize] { (one, other) } else { (other, one) };
                 let Some(comparison) = self.comparison(a, b) else { continue };
                 if comparison.total >= least || comparison.are_namesakes {
                     let Comparison { total, by_email, are_namesakes, .. } = comparison;
@@ -350,11 +353,6 @@ fn mark(flags: &mut [bool], place: u32) {
     if let Some(flag) = flags.get_mut(place as usize) {
         *flag = true;
     }
-}
-
-fn ordered(identities: &[IdentityIn], places: &[Place], a: u32, b: u32) -> (u32, u32) {
-    let id = |place: u32| identities[places[place as usize].input as usize].id;
-    if id(a) < id(b) { (a, b) } else { (b, a) }
 }
 
 /// Of everything features are made of.

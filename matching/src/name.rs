@@ -40,7 +40,7 @@ pub(crate) struct ParsedName {
 pub(crate) fn parse(text: Option<&str>) -> Option<ParsedName> {
     let text = known(text)?;
     // an address in the name field, or a gateway's "Mina Holt via Forum"
-    if text.contains('@') || text.to_lowercase().contains(" via ") {
+    if text.contains('@') || [" via ", " Via ", " VIA "].iter().any(|via| text.contains(via)) {
         return None;
     }
     let bare = without_brackets(text);

@@ -22,6 +22,9 @@ pub(crate) const OTHER_FIRST_NAME: f64 = -4.0;
 pub(crate) const OTHER_LAST_NAME: f64 = -2.5;
 pub(crate) const OTHER_NAMES: f64 = -3.0;
 
+/// How much of that counts against an address in common.
+pub(crate) const SHARE_AGAINST_EMAIL: f64 = 0.6;
+
 /// Two accounts with logins in one id space.
 pub(crate) const OTHER_ACCOUNT: f64 = -1.2;
 pub(crate) const NAMESAKES: f64 = -4.0;
@@ -152,7 +155,7 @@ pub(crate) fn same_domain(accounts: u8) -> f64 {
 
 /// What all that is not an e-mail loses as the corpus grows beyond the size the table was measured at.
 const MEASURED_AT: f64 = 5_000.0;
-const LOSS_PER_E_FOLD: f64 = 0.45;
+const LOSS_PER_E_FOLD: f64 = 0.6;
 
 pub(crate) fn size_loss(accounts: usize) -> f64 {
     // in steps, so that a handful of new accounts does not change every score

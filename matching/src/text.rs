@@ -12,7 +12,9 @@ const MISSING: &[&str] =
 /// The text, unless it is missing or only says so.
 pub(crate) fn known(text: Option<&str>) -> Option<&str> {
     let text = text?.trim();
-    (!MISSING.contains(&text.to_ascii_lowercase().as_str())).then_some(text)
+    // the longest of them has nine letters
+    let missing = text.len() <= 9 && MISSING.iter().any(|missing| missing.eq_ignore_ascii_case(text));
+    (!missing).then_some(text)
 }
 
 /// NFKC, case-folded, blanks collapsed.
@@ -56,7 +58,14 @@ pub(crate) fn squeeze(text: &str) -> String {
 
 /// Each run of blanks as one space, none at the ends.
 pub(crate) fn collapse(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut collapsed = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !collapsed.is_empty() {
+            collapsed.push(' ');
+        }
+        collapsed.push_str(word);
+    }
+    collapsed
 }
 
 #[cfg(test)]

@@ -3,13 +3,39 @@
 use std::collections::{HashMap, HashSet};
 
 use ovia_domain::{IdentityId, PersonId};
-use ovia_matching::{Decisions, IdentityIn, Inputs, LinkClass, MatchConfig, MatchOutput, Rule, match_identities};
+use ovia_matching::{
+    CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, LinkClass, MatchConfig, MatchOutput, Matcher, Rule, match_identities,
+};
 use proptest::{option, prelude::*, sample::select};
 use uuid::Uuid;
 
-const NAMES: &[&str] = &["Mina Holt", "mina  holt", "Odd Lund", "Jan Berg", "王小明", "Mina", "None", "Deploy Robot"];
-const EMAILS: &[&str] = &["mina@acme.test", "MINA+x@acme.test", "odd@acme.test", "jan@acme.test", "root@localhost", "team@acme.test"];
-const USERNAMES: &[&str] = &["mina", "odd", "acme-ci", "jan.bot"];
+const NAMES: &[&str] = &[
+    "Mina Holt",
+    "mina  holt",
+    "Holt, Mina",
+    "M. Holt",
+    "Magnus Holt",
+    "Odd Lund",
+    "Odd Lunde",
+    "Jan Berg",
+    "王小明",
+    "Mina",
+    "None",
+    "Deploy Robot",
+    "Robert Fjellheim",
+    "Bob Fjellheim",
+];
+const EMAILS: &[&str] = &[
+    "mina@acme.test",
+    "MINA+x@acme.test",
+    "odd@acme.test",
+    "jan@acme.test",
+    "root@localhost",
+    "team@acme.test",
+    "snowrook@norsund.test",
+    "12+mholt@users.noreply.github.com",
+];
+const USERNAMES: &[&str] = &["mina", "odd", "acme-ci", "jan.bot", "mholt", "snowrook", "snowrook7"];
 
 fn account() -> impl Strategy<Value = IdentityIn> {
     let text = |values: &'static [&'static str]| option::weighted(0.7, select(values)).prop_map(|text| text.map(str::to_owned));
@@ -49,6 +75,16 @@ fn decided() -> impl Strategy<Value = (Vec<IdentityIn>, Decisions)> {
         let id = |id| IdentityId(Uuid::from_u128(id));
         (accounts, Decisions { never_together: never.into_iter().map(|(a, b)| (id(a), id(b))).collect(), together: Vec::new() })
     })
+}
+
+fn seen() -> impl Strategy<Value = Vec<CoOccurrence>> {
+    let pair = (1..15u128, 1..15u128, 1..30u32, any::<bool>()).prop_map(|(a, b, count, is_branch)| CoOccurrence {
+        a: IdentityId(Uuid::from_u128(a)),
+        b: IdentityId(Uuid::from_u128(b)),
+        kind: if is_branch { CoOccurrenceKind::IssueBranch } else { CoOccurrenceKind::MergeRequestCommit },
+        count,
+    });
+    prop::collection::vec(pair, 0..4)
 }
 
 /// What a store would hold after `output`: new clusters get new persons.
@@ -136,6 +172,61 @@ proptest! {
             let known: HashSet<bool> = accounts.iter().filter(|account| cluster.members.contains(&account.id)).filter_map(|account| flags[account.external_id.as_str()]).collect();
             prop_assert!(known.len() <= 1);
             prop_assert!(known.iter().all(|is_bot| *is_bot == cluster.is_bot));
+        }
+    }
+
+    #[test]
+    fn a_run_that_remembers_answers_as_a_full_one(steps in prop::collection::vec((decided(), seen(), any::<u64>()), 1..5)) {
+        let mut matcher = Matcher::new(MatchConfig::default());
+        for ((accounts, decisions), co_occurrences, keep) in steps {
+            // a part of the accounts comes, goes or changes; ids are the same ones
+            let accounts: Vec<IdentityIn> =
+                accounts.into_iter().enumerate().filter(|(index, _)| keep >> index & 3 != 0).map(|(_, account)| account).collect();
+            let inputs = Inputs { decisions, co_occurrences };
+            prop_assert_eq!(matcher.run(&accounts, &inputs), match_identities(&accounts, &inputs, &MatchConfig::default()));
+            prop_assert_eq!(matcher.run(&accounts, &inputs), match_identities(&accounts, &inputs, &MatchConfig::default()), "nothing changed");
+        }
+    }
+
+    #[test]
+    fn a_few_more_of_many_answer_as_a_full_run(seed in 0..50u64, more in 1..40usize) {
+        let organisation = ovia_matching::generated::organisation(400, seed);
+        let mut matcher = Matcher::new(MatchConfig::default());
+        let identities = &organisation.identities;
+        let first: Vec<IdentityIn> = identities[more..].to_vec();
+        prop_assert_eq!(matcher.run(&first, &Inputs::default()), match_identities(&first, &Inputs::default(), &MatchConfig::default()));
+        let full = match_identities(identities, &Inputs::default(), &MatchConfig::default());
+        prop_assert_eq!(matcher.run(identities, &Inputs::default()), full);
+    }
+
+    #[test]
+    fn questions_have_candidates_elsewhere_and_traces_are_consistent((accounts, decisions) in decided()) {
+        let output = match_identities(&accounts, &decisions.into(), &MatchConfig::default());
+        let cluster_of: HashMap<IdentityId, usize> = output.links.iter().map(|link| (link.identity, link.cluster)).collect();
+        for link in &output.links {
+            prop_assert!(link.class != LinkClass::Conflict || !link.candidates.is_empty());
+            for candidate in &link.candidates {
+                prop_assert!(cluster_of[&candidate.identity] != link.cluster);
+                prop_assert!((0.0..=1.0).contains(&candidate.confidence));
+            }
+            prop_assert!(link.trace.iter().all(|evidence| !evidence.detail.is_empty() && evidence.log_odds.is_finite()));
+            prop_assert!(!ovia_matching::sentence(link).is_empty());
+        }
+    }
+
+    #[test]
+    fn pairs_decided_together_are_unless_something_stronger_parts_them((accounts, never) in decided(), pairs in prop::collection::vec((1..15u128, 1..15u128), 0..4)) {
+        let id = |id| IdentityId(Uuid::from_u128(id));
+        let decisions = Decisions { together: pairs.iter().map(|(a, b)| (id(*a), id(*b))).collect(), ..never };
+        let output = match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default());
+        let cluster_of: HashMap<IdentityId, usize> = output.links.iter().map(|link| (link.identity, link.cluster)).collect();
+        let is_decided = |id: &IdentityId| accounts.iter().any(|account| account.id == *id && account.confirmed_person.is_some());
+        if decisions.never_together.is_empty() && !accounts.iter().any(|account| is_decided(&account.id)) {
+            for (a, b) in &decisions.together {
+                if let (Some(one), Some(other)) = (cluster_of.get(a), cluster_of.get(b)) {
+                    prop_assert_eq!(one, other);
+                }
+            }
         }
     }
 }

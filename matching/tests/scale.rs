@@ -51,6 +51,7 @@ fn a_name_everybody_has_costs_no_pairs() {
     let mut identities = organisation();
     for (index, identity) in identities.iter_mut().enumerate() {
         identity.external_id = index.to_string();
+        identity.username = Some(format!("u{index}"));
         identity.display_name = Some("Jan Berg".to_owned());
         identity.email = Some(format!("jan{index}@acme.test"));
     }
