@@ -2,17 +2,17 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Facts, REGISTRY, Scope, Snapshot, Window, grid::Inputs, windows};
+use crate::{Facts, KpiSettings, REGISTRY, Scope, Snapshot, Window, grid::Inputs, windows};
 
 /// A snapshot per metric, scope (organisation and every interned project) and window from the first fact to `as_of`. The order of the
 /// facts makes no difference.
-pub fn compute_all(facts: &Facts, as_of: DateTime<Utc>) -> Vec<Snapshot> {
-    compute_over(facts, as_of, windows::covering(facts.earliest().unwrap_or(as_of), as_of))
+pub fn compute_all(facts: &Facts, settings: &KpiSettings, as_of: DateTime<Utc>) -> Vec<Snapshot> {
+    compute_over(facts, settings, as_of, windows::covering(facts.earliest().unwrap_or(as_of), as_of))
 }
 
 /// As [`compute_all`], for `windows` only. Windows of one kind may overlap if none lies within another.
-pub fn compute_over(facts: &Facts, as_of: DateTime<Utc>, windows: Vec<Window>) -> Vec<Snapshot> {
-    let inputs = Inputs::new(facts, as_of, windows);
+pub fn compute_over(facts: &Facts, settings: &KpiSettings, as_of: DateTime<Utc>, windows: Vec<Window>) -> Vec<Snapshot> {
+    let inputs = Inputs::new(facts, settings, as_of, windows);
     let scopes: Vec<Scope> =
         std::iter::once(Scope::Organisation).chain(facts.project_ids().map(|id| Scope::Project(id.to_owned()))).collect();
     let mut snapshots = Vec::with_capacity(REGISTRY.len() * scopes.len() * inputs.windows.as_slice().len());

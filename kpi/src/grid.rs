@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{Facts, ProjectKey, Window, snapshot::Figure, timeline::Timelines, windows::WindowSet};
+use crate::{Facts, KpiSettings, ProjectKey, Window, snapshot::Figure, timeline::Timelines, windows::WindowSet};
 
 /// What every metric's function is given.
 pub struct Inputs<'a> {
     pub(crate) facts: &'a Facts,
+    pub(crate) settings: &'a KpiSettings,
     pub(crate) as_of: DateTime<Utc>,
     pub(crate) windows: WindowSet,
     pub(crate) timelines: Timelines<'a>,
@@ -26,8 +27,8 @@ impl ScopeIndex {
 }
 
 impl<'a> Inputs<'a> {
-    pub(crate) fn new(facts: &'a Facts, as_of: DateTime<Utc>, windows: Vec<Window>) -> Self {
-        Self { facts, as_of, windows: WindowSet::new(windows), timelines: Timelines::new(facts) }
+    pub(crate) fn new(facts: &'a Facts, settings: &'a KpiSettings, as_of: DateTime<Utc>, windows: Vec<Window>) -> Self {
+        Self { facts, settings, as_of, windows: WindowSet::new(windows), timelines: Timelines::new(facts) }
     }
 
     pub(crate) fn scopes(&self) -> usize {

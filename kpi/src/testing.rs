@@ -5,8 +5,8 @@ use ovia_domain::{ConnectionId, MetricKey};
 use uuid::Uuid;
 
 use crate::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
-    ProjectKey, ReviewEventFact, ReviewEventKind, Scope, Snapshot, WindowKind, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact,
+    PipelineStatus, ProjectKey, ReviewEventFact, ReviewEventKind, Scope, Snapshot, WindowKind, compute_all,
 };
 
 const CONNECTION: ConnectionId = ConnectionId(Uuid::from_u128(1));
@@ -104,6 +104,14 @@ impl Company {
             updated_at: mr.updated_at,
             merged_at: mr.merged_at,
             closed_at: mr.closed_at,
+            is_fork: false,
+            is_hotfix: false,
+            first_commit_at: None,
+            head_sha: None,
+            merge_sha: None,
+            squash_sha: None,
+            additions: None,
+            deletions: None,
         });
         id
     }
@@ -131,6 +139,11 @@ impl Company {
             status: PipelineStatus::parse(status),
             updated_at,
             finished_at,
+            started_by: None,
+            on_default_branch: true,
+            created_at: None,
+            started_at: None,
+            duration_seconds: None,
         });
     }
 
@@ -145,6 +158,9 @@ impl Company {
             created_at: utc(at),
             updated_at: None,
             finished_at: None,
+            deployed_by: None,
+            deployed_by_bot: false,
+            sha: None,
         });
         id
     }
@@ -153,7 +169,7 @@ impl Company {
     pub(crate) fn week(&self, metric: MetricKey, monday: &str, as_of: &str) -> Snapshot {
         let start = monday.parse::<NaiveDate>().unwrap_or_else(|error| panic!("{monday}: {error}")).and_time(NaiveTime::MIN).and_utc();
         let scope = self.facts.project_ids().nth(self.asked.0 as usize).map(|id| Scope::Project(id.to_owned()));
-        let snapshots: Vec<Snapshot> = compute_all(&self.facts, utc(as_of))
+        let snapshots: Vec<Snapshot> = compute_all(&self.facts, &KpiSettings::default(), utc(as_of))
             .into_iter()
             .filter(|snapshot| snapshot.metric == metric && snapshot.window.kind == WindowKind::Week && snapshot.window.start == start)
             .collect();

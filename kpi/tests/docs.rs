@@ -1,7 +1,7 @@
 //! `docs/metrics.md` and the registry say the same.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use ovia_kpi::{REGISTRY, Scope, compute_all};
+use ovia_kpi::{KpiSettings, REGISTRY, Scope, compute_all};
 
 #[test]
 fn the_committed_document_is_the_registrys() {
@@ -18,7 +18,10 @@ fn the_committed_document_is_the_registrys() {
 #[test]
 fn stats_and_coverage_are_the_documented_ones() {
     let (facts, as_of) = company::one_of_each();
-    for snapshot in compute_all(&facts, as_of).iter().filter(|snapshot| snapshot.scope == Scope::Organisation && snapshot.value.is_some()) {
+    for snapshot in compute_all(&facts, &KpiSettings::default(), as_of)
+        .iter()
+        .filter(|snapshot| snapshot.scope == Scope::Organisation && snapshot.value.is_some())
+    {
         let entry = ovia_kpi::metric(snapshot.metric);
         let mut stats: Vec<&str> = entry.stats.iter().map(|(name, _)| *name).collect();
         let mut coverage: Vec<&str> = entry.coverage.iter().map(|(name, _)| *name).chain(["partial", "rows"]).collect();
@@ -30,7 +33,7 @@ fn stats_and_coverage_are_the_documented_ones() {
         found.1.sort_unstable();
         assert_eq!(found, (stats, coverage), "{}", snapshot.metric);
     }
-    let with_data: std::collections::HashSet<_> = compute_all(&facts, as_of)
+    let with_data: std::collections::HashSet<_> = compute_all(&facts, &KpiSettings::default(), as_of)
         .into_iter()
         .filter(|snapshot| snapshot.value.is_some())
         .map(|snapshot| snapshot.metric.as_str())
@@ -61,9 +64,28 @@ mod company {
             updated_at: None,
             merged_at: Some(done),
             closed_at: None,
+            is_fork: false,
+            is_hotfix: false,
+            first_commit_at: None,
+            head_sha: None,
+            merge_sha: None,
+            squash_sha: None,
+            additions: None,
+            deletions: None,
         });
         facts.review_events.push(ReviewEventFact { merge_request_id: 1, kind: ReviewEventKind::Note, by, by_is_bot: false, at: done });
-        facts.pipelines.push(PipelineFact { id: 1, project, status: PipelineStatus::Success, updated_at: Some(done), finished_at: None });
+        facts.pipelines.push(PipelineFact {
+            id: 1,
+            project,
+            status: PipelineStatus::Success,
+            updated_at: Some(done),
+            finished_at: None,
+            started_by: None,
+            on_default_branch: true,
+            created_at: None,
+            started_at: None,
+            duration_seconds: None,
+        });
         facts.deployments.push(DeploymentFact {
             id: 1,
             project,
@@ -73,6 +95,9 @@ mod company {
             created_at,
             updated_at: None,
             finished_at: None,
+            deployed_by: None,
+            deployed_by_bot: false,
+            sha: None,
         });
         (facts, at("2024-05-20T00:00:00Z"))
     }

@@ -51,7 +51,7 @@ struct Cell {
 }
 
 fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let production = || inputs.facts.deployments.iter().filter(|row| row.is_production());
+    let production = || inputs.facts.deployments.iter().filter(|row| row.is_production(inputs.settings));
     let mut grid = Grid::<Cell>::new(inputs);
     for row in production().filter(|row| row.status == DeploymentStatus::Success) {
         grid.at(row.project, row.at(), |cell| {

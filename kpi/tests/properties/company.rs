@@ -38,6 +38,14 @@ fn merge_request() -> impl Strategy<Value = (MergeRequestFact, Option<u32>)> {
                 updated_at,
                 merged_at,
                 closed_at,
+                is_fork: false,
+                is_hotfix: false,
+                first_commit_at: None,
+                head_sha: None,
+                merge_sha: None,
+                squash_sha: None,
+                additions: None,
+                deletions: None,
             };
             (row, author)
         },
@@ -58,6 +66,11 @@ fn pipeline() -> impl Strategy<Value = PipelineFact> {
         status: PipelineStatus::parse(status),
         updated_at,
         finished_at,
+        started_by: None,
+        on_default_branch: true,
+        created_at: None,
+        started_at: None,
+        duration_seconds: None,
     })
 }
 
@@ -74,6 +87,9 @@ fn deployment() -> impl Strategy<Value = DeploymentFact> {
             created_at,
             updated_at,
             finished_at,
+            deployed_by: None,
+            deployed_by_bot: false,
+            sha: None,
         },
     )
 }

@@ -7,7 +7,7 @@ mod oracle;
 use std::collections::HashMap;
 
 use ovia_domain::MetricKey;
-use ovia_kpi::{Facts, Scope, Snapshot, compute_all, percentile};
+use ovia_kpi::{Facts, KpiSettings, Scope, Snapshot, compute_all, percentile};
 use proptest::prelude::*;
 
 use company::{as_of, facts};
@@ -31,7 +31,7 @@ proptest! {
 
     #[test]
     fn equals_the_literal_reading(facts in facts(), as_of in as_of()) {
-        for snapshot in compute_all(&facts, as_of) {
+        for snapshot in compute_all(&facts, &KpiSettings::default(), as_of) {
             let (value, row_ids) = oracle::answer(&facts, &snapshot, as_of);
             let context = format!("{} {:?} {:?}", snapshot.metric, snapshot.scope, snapshot.window);
             prop_assert_eq!(snapshot.value.is_some(), value.is_some(), "{}: {:?} {:?}", &context, snapshot.value, value);
@@ -47,7 +47,7 @@ proptest! {
 
     #[test]
     fn order_of_rows_makes_no_difference(facts in facts(), as_of in as_of()) {
-        prop_assert_eq!(compute_all(&facts, as_of), compute_all(&reversed(&facts), as_of));
+        prop_assert_eq!(compute_all(&facts, &KpiSettings::default(), as_of), compute_all(&reversed(&facts), &KpiSettings::default(), as_of));
     }
 
     #[test]
@@ -55,7 +55,7 @@ proptest! {
         // a merge before the project's first creation has no data there, but counts for the organisation
         facts.merge_requests.retain(|row| row.created_at < as_of && row.merged_at.is_none_or(|at| at > row.created_at));
         let mut sums: HashMap<_, (usize, u64)> = HashMap::new();
-        let (organisation, projects): (Vec<_>, Vec<_>) = compute_all(&facts, as_of).into_iter().partition(|snapshot| snapshot.scope == Scope::Organisation);
+        let (organisation, projects): (Vec<_>, Vec<_>) = compute_all(&facts, &KpiSettings::default(), as_of).into_iter().partition(|snapshot| snapshot.scope == Scope::Organisation);
         let bots = |snapshot: &Snapshot| snapshot.coverage.get("excluded_bots").and_then(serde_json::Value::as_u64).unwrap_or_default();
         for snapshot in &projects {
             let sum = sums.entry((snapshot.metric, snapshot.window)).or_default();
@@ -69,7 +69,7 @@ proptest! {
 
     #[test]
     fn counts_are_their_rows_and_ratios_are_ratios(facts in facts(), as_of in as_of()) {
-        for snapshot in sorted(compute_all(&facts, as_of)) {
+        for snapshot in sorted(compute_all(&facts, &KpiSettings::default(), as_of)) {
             let Some(value) = snapshot.value else { continue };
             match snapshot.metric {
                 MetricKey::MergeThroughput | MetricKey::StaleMergeRequests => prop_assert_eq!(value, snapshot.row_ids.len() as f64),
