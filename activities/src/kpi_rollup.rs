@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, OrgId, RunId};
 use ovia_kpi::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
-    ReviewEventFact, ReviewEventKind, Snapshot, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact,
+    PipelineStatus, ReviewEventFact, ReviewEventKind, Snapshot, compute_all,
 };
 use ovia_store::{
     Store, StoreError,
@@ -47,7 +47,8 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<(), StoreError>
 
 /// Off the async threads: seconds of arithmetic must not stop heartbeats.
 async fn compute(facts: Facts, as_of: DateTime<Utc>) -> Vec<NewSnapshot> {
-    let computed = tokio::task::spawn_blocking(move || compute_all(&facts, as_of).into_iter().map(new_snapshot).collect());
+    let computed =
+        tokio::task::spawn_blocking(move || compute_all(&facts, &KpiSettings::default(), as_of).into_iter().map(new_snapshot).collect());
     match computed.await {
         Ok(snapshots) => snapshots,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -83,7 +84,18 @@ async fn facts_load(store: &Store, org: OrgId) -> Result<Facts, StoreError> {
         .kpi_pipelines(org, |row| {
             let project = facts.project(ConnectionId(row.connection_id), &row.project_external_id);
             let status = PipelineStatus::parse(&row.status);
-            facts.pipelines.push(PipelineFact { id: row.id, project, status, updated_at: row.updated_at, finished_at: row.finished_at });
+            facts.pipelines.push(PipelineFact {
+                id: row.id,
+                project,
+                status,
+                updated_at: row.updated_at,
+                finished_at: row.finished_at,
+                started_by: None,
+                on_default_branch: true,
+                created_at: None,
+                started_at: None,
+                duration_seconds: None,
+            });
         })
         .await?;
     store
@@ -98,6 +110,9 @@ async fn facts_load(store: &Store, org: OrgId) -> Result<Facts, StoreError> {
                 created_at: row.created_at,
                 updated_at: row.updated_at,
                 finished_at: row.finished_at,
+                deployed_by: None,
+                deployed_by_bot: false,
+                sha: None,
             });
         })
         .await?;
@@ -119,6 +134,14 @@ fn merge_request_add(facts: &mut Facts, row: MergeRequestFactRow) {
         updated_at: row.updated_at,
         merged_at: row.merged_at,
         closed_at: row.closed_at,
+        is_fork: false,
+        is_hotfix: false,
+        first_commit_at: None,
+        head_sha: None,
+        merge_sha: None,
+        squash_sha: None,
+        additions: None,
+        deletions: None,
     });
 }
 

@@ -6,7 +6,8 @@ use std::{collections::HashMap, path::PathBuf};
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, MetricKey};
 use ovia_kpi::{
-    Facts, MergeRequestFact, MergeRequestState, ReviewEventFact, ReviewEventKind, Scope, Snapshot, Window, WindowKind, compute_over,
+    Facts, KpiSettings, MergeRequestFact, MergeRequestState, ReviewEventFact, ReviewEventKind, Scope, ScopeFilter, Snapshot, Window,
+    WindowKind, compute_over,
 };
 use serde_json::Value;
 
@@ -51,6 +52,14 @@ fn recorded() -> Option<Facts> {
             updated_at: time(&row["updated_at"]),
             merged_at: time(&row["merged_at"]),
             closed_at: time(&row["closed_at"]),
+            is_fork: false,
+            is_hotfix: false,
+            first_commit_at: None,
+            head_sha: None,
+            merge_sha: None,
+            squash_sha: None,
+            additions: None,
+            deletions: None,
         });
     }
     for note in objects("devlake_gitlab_api_merge_request_notes.json")? {
@@ -69,7 +78,7 @@ fn recorded() -> Option<Facts> {
 
 fn organisation(facts: &Facts, metric: MetricKey, start: &str, end: &str) -> Snapshot {
     let window = Window { kind: WindowKind::Month, start: start.parse().unwrap(), end: end.parse().unwrap() };
-    let mut snapshots = compute_over(facts, window.end, vec![window]);
+    let mut snapshots = compute_over(facts, &KpiSettings::default(), window.end, &ScopeFilter::All, vec![window]);
     snapshots.retain(|snapshot| snapshot.metric == metric && snapshot.scope == Scope::Organisation);
     snapshots.remove(0)
 }

@@ -5,8 +5,8 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::{ConnectionId, MetricKey};
 use ovia_kpi::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
-    ReviewEventFact, ReviewEventKind, Scope, WindowKind, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact,
+    PipelineStatus, ReviewEventFact, ReviewEventKind, Scope, WindowKind, compute_all,
 };
 
 const MERGE_REQUESTS: i64 = 3_000;
@@ -37,6 +37,14 @@ fn year() -> (Facts, DateTime<Utc>) {
             updated_at,
             merged_at,
             closed_at,
+            is_fork: false,
+            is_hotfix: false,
+            first_commit_at: None,
+            head_sha: None,
+            merge_sha: None,
+            squash_sha: None,
+            additions: None,
+            deletions: None,
         });
         for event in 0..EVENTS_EACH {
             let by = Some(facts.identity(connection, &((id + event) % 60).to_string()));
@@ -47,7 +55,18 @@ fn year() -> (Facts, DateTime<Utc>) {
     for id in 0..PIPELINES {
         let project = facts.project(connection, &(id % 12).to_string());
         let status = PipelineStatus::parse(if id % 5 == 0 { "failed" } else { "success" });
-        facts.pipelines.push(PipelineFact { id, project, status, updated_at: None, finished_at: Some(at(id, PIPELINES)) });
+        facts.pipelines.push(PipelineFact {
+            id,
+            project,
+            status,
+            updated_at: None,
+            finished_at: Some(at(id, PIPELINES)),
+            started_by: None,
+            on_default_branch: true,
+            created_at: None,
+            started_at: None,
+            duration_seconds: None,
+        });
     }
     for id in 0..DEPLOYMENTS {
         let project = facts.project(connection, &(id % 12).to_string());
@@ -62,6 +81,9 @@ fn year() -> (Facts, DateTime<Utc>) {
             created_at,
             updated_at: None,
             finished_at: None,
+            deployed_by: None,
+            deployed_by_bot: false,
+            sha: None,
         });
     }
     (facts, start + TimeDelta::days(370))
@@ -71,7 +93,7 @@ fn year() -> (Facts, DateTime<Utc>) {
 fn a_year_is_counted_whole() {
     let (facts, as_of) = year();
     let begun = Instant::now();
-    let snapshots = compute_all(&facts, as_of);
+    let snapshots = compute_all(&facts, &KpiSettings::default(), as_of);
     eprintln!("{} snapshots in {:?}", snapshots.len(), begun.elapsed());
     let rows = |metric, organisation: bool, kind| -> usize {
         let asked = snapshots.iter().filter(|snapshot| snapshot.metric == metric && snapshot.window.kind == kind);
