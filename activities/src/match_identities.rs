@@ -1,7 +1,7 @@
 //! `ovia.match_identities`. Reads, matches and writes under the organisation's lock; twice writes nothing the second time.
 
 use ovia_domain::{IdentityId, PersonId};
-use ovia_matching::{Decisions, IdentityIn, LinkClass, MatchOutput, RULE_SET_VERSION};
+use ovia_matching::{IdentityIn, Inputs, LinkClass, MatchConfig, MatchOutput, RULE_SET_VERSION};
 use ovia_store::{
     StoreError,
     matching::{LinkWrite, MatchingIdentityRow, PersonWrite},
@@ -53,12 +53,15 @@ fn identity_in(row: MatchingIdentityRow) -> IdentityIn {
         is_bot: row.is_bot,
         current_person: person,
         confirmed_person: person.filter(|_| confirmed),
+        active: None,
+        weight: None,
     }
 }
 
 /// Off the async threads: a large organisation takes a while, and heartbeats must go on.
 async fn compute(identities: Vec<IdentityIn>) -> (Vec<PersonWrite>, Vec<LinkWrite>) {
-    let computed = tokio::task::spawn_blocking(move || writes(ovia_matching::match_identities(&identities, &Decisions::default())));
+    let computed = 
+        tokio::task::spawn_blocking(move || writes(ovia_matching::match_identities(&identities, &Inputs::default(), &MatchConfig::default())));
     match computed.await {
         Ok(writes) => writes,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -69,11 +72,11 @@ async fn compute(identities: Vec<IdentityIn>) -> (Vec<PersonWrite>, Vec<LinkWrit
 fn writes(output: MatchOutput) -> (Vec<PersonWrite>, Vec<LinkWrite>) {
     let people: Vec<PersonWrite> = output
         .clusters
-        .into_iter()
+        .iter()
         .map(|cluster| PersonWrite {
             id: cluster.person.unwrap_or_else(PersonId::generate).0,
-            display_name: cluster.display_name,
-            primary_email: cluster.primary_email,
+            display_name: cluster.display_name.clone(),
+            primary_email: cluster.primary_email.clone(),
             is_bot: cluster.is_bot,
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use crate::{accounts::Account, types::Rule};
+use crate::{accounts::Account, outcome::Rule};
 
 /// Accounts (as ascending indices, at least two) that agree on one value.
 pub(crate) struct Block {
@@ -32,7 +32,7 @@ pub(crate) fn of(rule: Rule, accounts: &[Account<'_>], skip: impl Fn(usize) -> b
         Rule::HumanDecision => group(places().filter_map(|(index, account)| Some((index, account.identity.confirmed_person?))), |person| {
             format!("confirmed to be person {person}")
         }),
-        Rule::ServiceAccount | Rule::OnlyAccount => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

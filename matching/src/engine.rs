@@ -10,9 +10,11 @@ use petgraph::unionfind::UnionFind;
 use crate::{
     accounts::{self, Account},
     blocks::{self, Block},
+    config::MatchConfig,
     groups::{self, Apart, Labels},
+    outcome::{Evidence, Family, MatchOutput, Rule},
     output,
-    types::{Decisions, Evidence, IdentityIn, MatchOutput, Rule},
+    types::{Decisions, IdentityIn, Inputs},
 };
 
 /// Candidates named in a trace; a queue of hundreds helps nobody.
@@ -35,8 +37,8 @@ pub(crate) struct Engine<'a> {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Matches accounts to people. Ids in `identities` must be unique; pairs in `decisions` that name unknown accounts are ignored.
-pub fn match_identities(identities: &[IdentityIn], decisions: &Decisions) -> MatchOutput {
+pub(crate) fn match_all(identities: &[IdentityIn], inputs: &Inputs, _config: &MatchConfig) -> MatchOutput {
+    let decisions = &inputs.decisions;
     let accounts = accounts::prepare(identities);
     let findings = accounts.iter().map(|_| Finding::default()).collect();
     let groups = UnionFind::new(accounts.len());
@@ -68,7 +70,13 @@ impl Engine<'_> {
         for ((account, label), finding) in self.accounts.iter_mut().zip(&labels).zip(&mut self.findings) {
             account.bot = account.bot.take().filter(|_| !human.contains(label));
             if let Some(sign) = &account.bot {
-                finding.trace.push(Evidence { rule: Rule::ServiceAccount, detail: format!("a service account: {sign}"), with: None });
+                finding.trace.push(Evidence {
+                    rule: Rule::ServiceAccount,
+                    family: Family::Certainty,
+                    detail: format!("a service account: {sign}"),
+                    with: None,
+                    log_odds: 0.0,
+                });
             }
         }
     }
@@ -98,7 +106,7 @@ impl Engine<'_> {
                 let other = block.members.iter().find(|other| *other != member).map(|other| self.accounts[*other].identity.id);
                 let finding = &mut self.findings[*member];
                 finding.joined_by = finding.joined_by.or(Some(rule));
-                finding.trace.push(Evidence { rule, detail: block.detail.clone(), with: other });
+                finding.trace.push(Evidence { rule, family: Family::Certainty, detail: block.detail.clone(), with: other, log_odds: 0.0 });
             }
         }
     }
@@ -143,7 +151,13 @@ impl Engine<'_> {
                 decided += 1;
                 let detail = format!("{}, but decided to be somebody else", block.detail);
                 let with = Some(self.accounts[first].identity.id);
-                self.findings[member].trace.push(Evidence { rule: Rule::HumanDecision, detail, with });
+                self.findings[member].trace.push(Evidence {
+                    rule: Rule::HumanDecision,
+                    family: Family::Certainty,
+                    detail,
+                    with,
+                    log_odds: 0.0,
+                });
             }
         }
         candidates > 0
@@ -157,7 +171,7 @@ impl Engine<'_> {
             }
             _ => format!("{}, but several people answer to it", block.detail),
         };
-        Evidence { rule, detail, with: Some(self.accounts[candidate].identity.id) }
+        Evidence { rule, family: Family::Certainty, detail, with: Some(self.accounts[candidate].identity.id), log_odds: 0.0 }
     }
 }
 

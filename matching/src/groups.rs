@@ -5,11 +5,7 @@ use std::collections::{HashMap, HashSet};
 use ovia_domain::PersonId;
 use petgraph::unionfind::UnionFind;
 
-use crate::{
-    accounts::Account,
-    blocks::Block,
-    types::{Decisions, Rule},
-};
+use crate::{accounts::Account, blocks::Block, outcome::Rule, types::Decisions};
 
 /// A partition of the accounts, as a label per account: the smallest index of its group.
 pub(crate) type Labels = Vec<usize>;

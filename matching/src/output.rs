@@ -3,14 +3,16 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
 
 use crate::{
     accounts::Account,
     engine::{Engine, Finding},
+    outcome::{Candidate, Cluster, Evidence, Family, Link, LinkClass, MatchOutput, Rule, Shared},
     people,
     text::{collapse, known},
-    types::{Cluster, Evidence, IdentityIn, Link, LinkClass, MatchOutput, Rule},
+    types::IdentityIn,
 };
 
 /// That the candidate of a conflict is the same person. In the labelled open histories practically all candidates are; in a company,
@@ -30,12 +32,14 @@ pub(crate) fn write(engine: Engine<'_>) -> MatchOutput {
     let clusters = groups
         .iter()
         .zip(persons)
-        .map(|(group, person)| Cluster {
-            person,
-            is_bot: group.iter().all(|account| account.bot.is_some()),
-            display_name: display_name(group),
-            primary_email: primary_email(group),
-            members: group.iter().map(|account| account.identity.id).collect(),
+        .map(|(group, person)| {
+            Arc::new(Cluster {
+                person,
+                is_bot: group.iter().all(|account| account.bot.is_some()),
+                display_name: display_name(group),
+                primary_email: primary_email(group),
+                members: group.iter().map(|account| account.identity.id).collect(),
+            })
         })
         .collect();
     let position: HashMap<usize, usize> = members.keys().enumerate().map(|(position, label)| (*label, position)).collect();
@@ -44,18 +48,45 @@ pub(crate) fn write(engine: Engine<'_>) -> MatchOutput {
     MatchOutput { clusters, links }
 }
 
+fn confidence(rule: Rule) -> f64 {
+    match rule {
+        Rule::ExactEmail => 0.99,
+        Rule::ExactFullName => 0.97,
+        _ => 1.0,
+    }
+}
+
 fn link(account: &Account<'_>, cluster: usize, finding: Finding) -> Link {
     let Finding { mut trace, joined_by, asked_by } = finding;
     let (class, rule, confidence) = match (account.identity.confirmed_person, asked_by, joined_by) {
-        (Some(_), _, _) => (LinkClass::Confirmed, Rule::HumanDecision, Rule::HumanDecision.confidence()),
+        (Some(_), _, _) => (LinkClass::Confirmed, Rule::HumanDecision, confidence(Rule::HumanDecision)),
         (None, Some(rule), _) => (LinkClass::Conflict, rule, CONFLICT_CONFIDENCE),
-        (None, None, Some(rule)) => (LinkClass::Auto, rule, rule.confidence()),
-        (None, None, None) => (LinkClass::Auto, Rule::OnlyAccount, Rule::OnlyAccount.confidence()),
+        (None, None, Some(rule)) => (LinkClass::Auto, rule, confidence(rule)),
+        (None, None, None) => (LinkClass::Auto, Rule::OnlyAccount, confidence(Rule::OnlyAccount)),
     };
     if rule == Rule::OnlyAccount {
-        trace.push(Evidence { rule, detail: "no other account is linked with it".to_owned(), with: None });
+        trace.push(Evidence {
+            rule,
+            family: Family::Certainty,
+            detail: "no other account is linked with it".to_owned(),
+            with: None,
+            log_odds: 0.0,
+        });
     }
-    Link { identity: account.identity.id, cluster, class, confidence, rule, trace }
+    let candidate =
+        |evidence: &Evidence| Some(Candidate { identity: evidence.with?, confidence: CONFLICT_CONFIDENCE, trace: vec![evidence.clone()] });
+    let candidates: Vec<Candidate> = if class == LinkClass::Conflict { trace.iter().filter_map(candidate).collect() } else { Vec::new() };
+    Link {
+        identity: account.identity.id,
+        cluster,
+        class,
+        confidence,
+        rule,
+        trace: trace.into(),
+        candidates: candidates.into(),
+        nearly: None,
+        contradicts: Shared::default(),
+    }
 }
 
 /// The commonest display name that is a full name, else the commonest of any; of equally common ones the longest.

@@ -3,7 +3,7 @@
 use ovia_domain::{IdentityId, PersonId};
 use uuid::Uuid;
 
-use crate::{Cluster, Decisions, IdentityIn, Link, MatchOutput, match_identities};
+use crate::{Cluster, Decisions, IdentityIn, Link, MatchConfig, MatchOutput, match_identities};
 
 pub(crate) fn identity(id: u128) -> IdentityId {
     IdentityId(Uuid::from_u128(id))
@@ -26,6 +26,8 @@ pub(crate) fn account(id: u128) -> Builder {
         is_bot: None,
         current_person: None,
         confirmed_person: None,
+        active: None,
+        weight: None,
     })
 }
 
@@ -75,7 +77,7 @@ pub(crate) fn run(accounts: impl IntoIterator<Item = Builder>) -> Answer {
 pub(crate) fn run_with(accounts: impl IntoIterator<Item = Builder>, never: &[(u128, u128)]) -> Answer {
     let identities: Vec<IdentityIn> = accounts.into_iter().map(Builder::build).collect();
     let never_together = never.iter().map(|(a, b)| (identity(*a), identity(*b))).collect();
-    Answer(match_identities(&identities, &Decisions { never_together }))
+    Answer(match_identities(&identities, &Decisions { never_together, together: Vec::new() }.into(), &MatchConfig::default()))
 }
 
 impl Answer {

@@ -1,13 +1,13 @@
-//! What goes in and what comes out.
+//! What goes in: accounts, decisions, and what was seen together.
 
 use ovia_domain::{IdentityId, PersonId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Raised whenever a rule changes its answers.
-pub const RULE_SET_VERSION: i32 = 1;
+pub const RULE_SET_VERSION: i32 = 2;
 
 /// One account. Ids are unique.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityIn {
     pub id: IdentityId,
     /// The kind of source, as `gitlab`.
@@ -25,122 +25,50 @@ pub struct IdentityIn {
     pub current_person: Option<PersonId>,
     /// The person somebody confirmed it to be. Never changed; accounts confirmed to one person are together whatever the rules say.
     pub confirmed_person: Option<PersonId>,
+    /// First and last activity, in seconds since 1970.
+    pub active: Option<(i64, i64)>,
+    /// How much there is of it, as the number of commits. Decides which name and address a person is shown with, never who it is.
+    pub weight: Option<u64>,
 }
 
-/// What people decided about pairs.
-#[derive(Clone, Debug, Default)]
+/// What people decided about pairs. Pairs of unknown accounts, and of an account with itself, are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Decisions {
     /// Never the same person, in either order. Accounts confirmed to the same person are together all the same.
     pub never_together: Vec<(IdentityId, IdentityId)>,
+    /// The same person, in either order. Weaker than `never_together` for the same pair; accounts confirmed to different persons stay
+    /// apart.
+    pub together: Vec<(IdentityId, IdentityId)>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub struct MatchOutput {
-    /// Ordered by the smallest identity id of each.
-    pub clusters: Vec<Cluster>,
-    /// One per identity, ordered by identity id.
-    pub links: Vec<Link>,
+/// Two accounts seen in one place, in either order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoOccurrence {
+    pub a: IdentityId,
+    pub b: IdentityId,
+    pub kind: CoOccurrenceKind,
+    /// How often. Counts of one pair and kind are added up.
+    pub count: u32,
 }
 
-/// The accounts of one person or bot.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    /// The person the cluster keeps; `None` for one to be made.
-    pub person: Option<PersonId>,
-    pub is_bot: bool,
-    /// The best known name of its accounts, else a user name, an e-mail or an external id; never empty unless all of them are.
-    pub display_name: String,
-    /// The address most of its accounts have; `None` where none identifies a person.
-    pub primary_email: Option<String>,
-    /// Ascending.
-    pub members: Vec<IdentityId>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Link {
-    pub identity: IdentityId,
-    /// Index in [`MatchOutput::clusters`].
-    pub cluster: usize,
-    pub class: LinkClass,
-    /// 0 to 1: how sure the link is; of a conflict, how likely the candidate is the same person.
-    pub confidence: f64,
-    /// The strongest rule that holds the account in its cluster, or that raised the conflict.
-    pub rule: Rule,
-    pub trace: Vec<Evidence>,
-}
-
-/// What became of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum LinkClass {
-    /// Linked by rules.
-    Auto,
-    /// Left with its own person until somebody decides; the trace names the candidates.
-    Conflict,
-    /// Decided by a person and left as it is.
-    Confirmed,
+pub enum CoOccurrenceKind {
+    /// A commit's author and the account that opened the merge request with the commit.
+    MergeRequestCommit,
+    /// The account that pushed a branch named after an issue and the one the issue is assigned to.
+    IssueBranch,
 }
 
-impl LinkClass {
-    /// As stored in `person_identity_links.status`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Conflict => "conflict",
-            Self::Confirmed => "confirmed",
-        }
+/// Everything beside the accounts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    pub decisions: Decisions,
+    pub co_occurrences: Vec<CoOccurrence>,
+}
+
+impl From<Decisions> for Inputs {
+    fn from(decisions: Decisions) -> Self {
+        Self { decisions, co_occurrences: Vec::new() }
     }
-}
-
-/// Why an account is where it is. Ordered by strength, strongest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Rule {
-    #[serde(rename = "human decision")]
-    HumanDecision,
-    #[serde(rename = "shared account id")]
-    SharedAccountId,
-    #[serde(rename = "exact e-mail")]
-    ExactEmail,
-    #[serde(rename = "exact full name")]
-    ExactFullName,
-    /// Says that an account is a bot's; links nothing.
-    #[serde(rename = "service account")]
-    ServiceAccount,
-    /// Nothing links the account to another.
-    #[serde(rename = "only account")]
-    OnlyAccount,
-}
-
-impl Rule {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::HumanDecision => "human decision",
-            Self::SharedAccountId => "shared account id",
-            Self::ExactEmail => "exact e-mail",
-            Self::ExactFullName => "exact full name",
-            Self::ServiceAccount => "service account",
-            Self::OnlyAccount => "only account",
-        }
-    }
-
-    /// The share of such links that are right. E-mail and name: the measured precision of each kind of evidence on labelled data, rounded
-    /// down.
-    pub(crate) fn confidence(self) -> f64 {
-        match self {
-            Self::HumanDecision | Self::SharedAccountId | Self::ServiceAccount | Self::OnlyAccount => 1.0,
-            Self::ExactEmail => 0.99,
-            Self::ExactFullName => 0.97,
-        }
-    }
-}
-
-/// One reason in a trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Evidence {
-    pub rule: Rule,
-    /// A clause for people, as ``same e-mail `ada@acme.test` ``.
-    pub detail: String,
-    /// The account it points to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub with: Option<IdentityId>,
 }

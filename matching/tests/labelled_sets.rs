@@ -4,7 +4,7 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use ovia_domain::IdentityId;
-use ovia_matching::{Decisions, IdentityIn, LinkClass, match_identities};
+use ovia_matching::{IdentityIn, Inputs, LinkClass, MatchConfig, match_identities};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ fn set(name: &str) -> Option<(Vec<IdentityIn>, HashMap<IdentityId, String>)> {
                 is_bot: None,
                 current_person: None,
                 confirmed_person: None,
+                active: None,
+                weight: None,
             }
         })
         .collect();
@@ -55,7 +57,7 @@ fn automatic_links_are_right() {
             eprintln!("skipped: ../shared is absent");
             return;
         };
-        let output = match_identities(&identities, &Decisions::default());
+        let output = match_identities(&identities, &Inputs::default(), &MatchConfig::default());
         let found = pairs(output.clusters.iter().map(|cluster| cluster.members.len()));
         let wanted = pairs(sizes(truth.values()).into_values());
         let right = pairs(sizes(output.links.iter().map(|link| (link.cluster, &truth[&link.identity]))).into_values());

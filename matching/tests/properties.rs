@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ovia_domain::{IdentityId, PersonId};
-use ovia_matching::{Decisions, IdentityIn, LinkClass, MatchOutput, Rule, match_identities};
+use ovia_matching::{Decisions, IdentityIn, Inputs, LinkClass, MatchConfig, MatchOutput, Rule, match_identities};
 use proptest::{option, prelude::*, sample::select};
 use uuid::Uuid;
 
@@ -26,6 +26,8 @@ fn account() -> impl Strategy<Value = IdentityIn> {
             is_bot,
             current_person,
             confirmed_person: None,
+            active: None,
+            weight: None,
         },
     )
 }
@@ -45,7 +47,7 @@ fn decided() -> impl Strategy<Value = (Vec<IdentityIn>, Decisions)> {
             account.confirmed_person = person.map(|id| PersonId(Uuid::from_u128(100 + id)));
         }
         let id = |id| IdentityId(Uuid::from_u128(id));
-        (accounts, Decisions { never_together: never.into_iter().map(|(a, b)| (id(a), id(b))).collect() })
+        (accounts, Decisions { never_together: never.into_iter().map(|(a, b)| (id(a), id(b))).collect(), together: Vec::new() })
     })
 }
 
@@ -64,24 +66,24 @@ proptest! {
     fn order_makes_no_difference((accounts, decisions) in decided(), seed in any::<u64>()) {
         let mut shuffled = accounts.clone();
         shuffled.sort_by_key(|account| (account.id.0.as_u128() as u64 + 1).wrapping_mul(seed | 1));
-        let reversed = Decisions { never_together: decisions.never_together.iter().rev().map(|(a, b)| (*b, *a)).collect() };
-        prop_assert_eq!(match_identities(&accounts, &decisions), match_identities(&shuffled, &reversed));
+        let reversed = Decisions { never_together: decisions.never_together.iter().rev().map(|(a, b)| (*b, *a)).collect(), together: Vec::new() };
+        prop_assert_eq!(match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default()), match_identities(&shuffled, &reversed.clone().into(), &MatchConfig::default()));
     }
 
     #[test]
     fn a_second_run_changes_nothing((accounts, decisions) in decided()) {
-        let first = match_identities(&accounts, &decisions);
+        let first = match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default());
         let accounts = stored(&accounts, &first);
-        let second = match_identities(&accounts, &decisions);
+        let second = match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default());
         prop_assert_eq!(&first.links, &second.links);
-        let third = match_identities(&stored(&accounts, &second), &decisions);
+        let third = match_identities(&stored(&accounts, &second), &decisions.clone().into(), &MatchConfig::default());
         prop_assert_eq!(&second, &third);
         prop_assert!(second.clusters.iter().all(|cluster| cluster.person.is_some()));
     }
 
     #[test]
     fn every_account_has_one_link_and_one_cluster((accounts, decisions) in decided()) {
-        let output = match_identities(&accounts, &decisions);
+        let output = match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default());
         let ids: Vec<IdentityId> = accounts.iter().map(|account| account.id).collect();
         prop_assert_eq!(output.links.iter().map(|link| link.identity).collect::<Vec<_>>(), ids.clone());
         let mut members: Vec<IdentityId> = output.clusters.iter().flat_map(|cluster| cluster.members.clone()).collect();
@@ -98,14 +100,14 @@ proptest! {
 
     #[test]
     fn a_person_has_one_cluster_at_most((accounts, decisions) in decided()) {
-        let output = match_identities(&accounts, &decisions);
+        let output = match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default());
         let persons: Vec<PersonId> = output.clusters.iter().filter_map(|cluster| cluster.person).collect();
         prop_assert_eq!(persons.iter().collect::<HashSet<_>>().len(), persons.len());
     }
 
     #[test]
     fn decisions_hold((accounts, decisions) in decided()) {
-        let output = match_identities(&accounts, &decisions);
+        let output = match_identities(&accounts, &decisions.clone().into(), &MatchConfig::default());
         let cluster_of: HashMap<IdentityId, usize> = output.links.iter().map(|link| (link.identity, link.cluster)).collect();
         let confirmed: HashMap<IdentityId, PersonId> = accounts.iter().filter_map(|account| Some((account.id, account.confirmed_person?))).collect();
         for (id, person) in &confirmed {
@@ -123,7 +125,7 @@ proptest! {
 
     #[test]
     fn no_cluster_mixes_bots_and_humans(accounts in accounts()) {
-        let output = match_identities(&accounts, &Decisions::default());
+        let output = match_identities(&accounts, &Inputs::default(), &MatchConfig::default());
         // one account can carry both flags in two connections: the true one wins
         let mut flags: HashMap<&str, Option<bool>> = HashMap::new();
         for account in &accounts {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ovia_domain::IdentityId;
-use ovia_matching::{Decisions, IdentityIn, match_identities};
+use ovia_matching::{IdentityIn, Inputs, MatchConfig, match_identities};
 use uuid::Uuid;
 
 const PEOPLE: usize = 12_500;
@@ -21,6 +21,8 @@ fn organisation() -> Vec<IdentityIn> {
         is_bot: None,
         current_person: None,
         confirmed_person: None,
+        active: None,
+        weight: None,
     };
     let four = |person: usize| {
         [
@@ -37,7 +39,7 @@ fn organisation() -> Vec<IdentityIn> {
 fn fifty_thousand_accounts() {
     let identities = organisation();
     let begun = Instant::now();
-    let output = match_identities(&identities, &Decisions::default());
+    let output = match_identities(&identities, &Inputs::default(), &MatchConfig::default());
     eprintln!("{} accounts in {:?}", identities.len(), begun.elapsed());
     assert_eq!(output.clusters.len(), PEOPLE);
     assert!(output.clusters.iter().all(|cluster| cluster.members.len() == 4));
@@ -53,7 +55,7 @@ fn a_name_everybody_has_costs_no_pairs() {
         identity.email = Some(format!("jan{index}@acme.test"));
     }
     let begun = Instant::now();
-    let output = match_identities(&identities, &Decisions::default());
+    let output = match_identities(&identities, &Inputs::default(), &MatchConfig::default());
     eprintln!("{} accounts of one name in {:?}", identities.len(), begun.elapsed());
     assert_eq!(output.clusters.len(), identities.len());
 }

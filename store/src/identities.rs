@@ -46,7 +46,7 @@ pub struct IdentityFilter {
     pub person_id: Option<PersonId>,
     /// Whether a link holds.
     pub linked: Option<bool>,
-    /// `auto`, `conflict`, `confirmed`, `rejected`, `superseded`.
+    /// Of the current link: `auto`, `conflict`, `confirmed`.
     pub link_status: Option<String>,
 }
 

@@ -5,7 +5,7 @@ select
     l.rule_set_version as "link_rule_set_version?",
     p.id as "person_id?", p.display_name as "person_name?"
 from identities i
-left join person_identity_links l on l.identity_id = i.id
+left join person_identity_links l on l.identity_id = i.id and l.status in ('auto', 'conflict', 'confirmed')
 left join people p on p.id = l.person_id and l.status in ('auto', 'confirmed')
 where i.org_id = $1 and i.deleted_at is null
     and ($2::text is null or i.username ilike $2 or i.display_name ilike $2 or i.email ilike $2)

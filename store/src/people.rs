@@ -18,6 +18,8 @@ pub struct PersonRow {
     pub display_name: String,
     pub primary_email: Option<String>,
     pub is_bot: bool,
+    /// Raised whenever an account comes, goes or changes its status.
+    pub version: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Links that hold (`auto`, `confirmed`), ordered by source and external id.
@@ -40,7 +42,7 @@ pub struct PersonIdentityRow {
     /// 0 to 1.
     pub confidence: f64,
     pub rule: String,
-    /// Evidence, `[{"rule","detail","with"}]`.
+    /// Evidence, `[{"rule","family","detail","with","log_odds"}]`.
     pub trace: Value,
 }
 

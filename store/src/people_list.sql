@@ -1,5 +1,5 @@
 select
-    p.id, p.display_name, p.primary_email, p.is_bot, p.created_at, p.updated_at,
+    p.id, p.display_name, p.primary_email, p.is_bot, p.version, p.created_at, p.updated_at,
     coalesce((
         select jsonb_agg(
             jsonb_build_object(
@@ -13,7 +13,7 @@ select
         where l.org_id = p.org_id and l.person_id = p.id and l.status in ('auto', 'confirmed')
     ), '[]') as "identities!: Json<Vec<PersonIdentityRow>>"
 from people p
-where p.org_id = $1
+where p.org_id = $1 and p.retired_at is null
     and (
         $2::text is null or p.display_name ilike $2 or p.primary_email ilike $2
         or exists (
