@@ -40,7 +40,7 @@ use crate::{
     sprints::SprintsApi,
     state::ApiState,
     streams::StreamsApi,
-    team_kpi::TeamKpiApi,
+    team_kpi::{TeamKpiApi, changes::KpiChangesApi, incidents::KpiIncidentsApi, rows::KpiRowsApi, settings::KpiSettingsApi},
     webhooks::{WebhooksApi, setup::WebhookSetupApi},
     work_items::WorkItemsApi,
 };
@@ -72,7 +72,7 @@ type Resources = (
     (RunsApi, BackfillApi, ControlApi, SchedulesApi),
     // tuples hold up to sixteen: those that belong together share a place
     (RunEventsApi, EventsApi),
-    TeamKpiApi,
+    (TeamKpiApi, KpiChangesApi, KpiRowsApi, KpiIncidentsApi, KpiSettingsApi),
     PeopleApi,
     IdentitiesApi,
     MergeRequestsApi,
@@ -92,7 +92,13 @@ fn resources(state: &ApiState) -> Resources {
         (ConnectionsApi(state.clone()), StreamsApi(state.clone())),
         (RunsApi(state.clone()), BackfillApi(state.clone()), ControlApi(state.clone()), SchedulesApi(state.clone())),
         (RunEventsApi(state.clone()), EventsApi(state.clone())),
-        TeamKpiApi(state.clone()),
+        (
+            TeamKpiApi(state.clone()),
+            KpiChangesApi(state.clone()),
+            KpiRowsApi(state.clone()),
+            KpiIncidentsApi(state.clone()),
+            KpiSettingsApi(state.clone()),
+        ),
         PeopleApi(state.clone()),
         IdentitiesApi(state.clone()),
         MergeRequestsApi(state.clone()),

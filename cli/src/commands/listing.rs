@@ -33,15 +33,19 @@ pub struct Listing<'a> {
 impl Listing<'_> {
     /// Fetches and prints one page, or all of them.
     pub async fn show(&self, client: &ApiClient, paging: &Paging, json: bool) -> CliResult {
-        let (items, next_cursor) = if paging.all {
-            (client.get_all(self.path, &self.query).await?, None)
-        } else {
-            let mut query = self.query.clone();
-            query.push(("limit", paging.limit.to_string()));
-            query.extend(paging.cursor.clone().map(|cursor| ("cursor", cursor)));
-            page_of(client.get(self.path, &query).await?)
-        };
+        let (items, next_cursor) = self.fetch(client, paging).await?;
         self.print(&items, next_cursor, json)
+    }
+
+    /// Fetches one page, or all of them.
+    pub async fn fetch(&self, client: &ApiClient, paging: &Paging) -> CliResult<(Vec<Value>, Option<String>)> {
+        if paging.all {
+            return Ok((client.get_all(self.path, &self.query).await?, None));
+        }
+        let mut query = self.query.clone();
+        query.push(("limit", paging.limit.to_string()));
+        query.extend(paging.cursor.clone().map(|cursor| ("cursor", cursor)));
+        Ok(page_of(client.get(self.path, &query).await?))
     }
 
     /// Prints rows that are here already.
