@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{OrgId, RunId, RunStatus};
-use ovia_kpi::{Facts, KpiSettings, MetricKey, ScopeFilter, Snapshot, Window, WindowKind, attribute_incidents, compute_each};
+use ovia_domain::{MetricKey, OrgId, RunId, RunStatus};
+use ovia_kpi::{Facts, KpiSettings, ScopeFilter, Snapshot, Window, WindowKind, attribute_incidents, compute_each};
 use ovia_store::{
     Store, StoreError,
     kpi::{
@@ -91,22 +91,20 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
     let now = Basis { as_of, settings_version: set.version, basis: reader.basis().await?, people };
 
     let range = params.from.map(|from| (from, params.to.unwrap_or(as_of)));
-    let (mut scope, mut late) = (Scope::Everything { why: "first" }, Vec::new());
-    match plan::incremental(&lock.state, &now) {
-        Ok((since, previous)) => {
+    let mut late = Vec::new();
+    let scope = match (plan::incremental(&lock.state, &now), range) {
+        (Err(why), _) => Scope::Everything { why },
+        // a range is asked for on top of figures that are there; without them everything is missing
+        (Ok(_), Some((from, to))) => Scope::Range { from, to },
+        (Ok((since, previous)), None) => {
             let ids: Vec<uuid::Uuid> = now.people.iter().map(|row| row.person_id).collect();
             late = reader.touched(since, as_of, &ids).await?;
             // windows that went on since then, or ended
             let mut spans = late.clone();
             spans.push(TouchedSpan { from: previous, to: as_of });
-            scope = Scope::Touched(spans);
+            Scope::Touched(spans)
         }
-        Err(why) => scope = Scope::Everything { why },
-    }
-    // a range is asked for on top of figures that are there; without them everything is missing
-    if let (Some((from, to)), Scope::Touched(_)) = (range, &scope) {
-        scope = Scope::Range { from, to };
-    }
+    };
     let facts = load::facts_load(&mut reader, &settings, None).await?;
     drop(reader);
     let attempt = Attempt {

@@ -27,7 +27,6 @@ pub(super) struct Asked {
 /// The organisation's settings.
 pub(super) struct Settings {
     pub settings: KpiSettings,
-    pub version: i32,
     pub person_level: bool,
 }
 
@@ -53,7 +52,7 @@ pub(super) async fn settings(state: &ApiState, caller: &Caller) -> Result<Settin
     let row = state.config.store.kpi_settings(caller.org_id()).await?;
     // what a later version does not take any more is as shipped
     let settings = serde_json::from_value(row.settings).unwrap_or_default();
-    Ok(Settings { settings, version: row.version, person_level: row.person_level })
+    Ok(Settings { settings, person_level: row.person_level })
 }
 
 impl Asked {
