@@ -50,6 +50,8 @@ alter table person_identity_links
     add constraint person_identity_links_person_id_fkey foreign key (person_id) references people (id),
     -- of a conflict: who else it could be, best first, as [{"identity","confidence","trace"}]
     add column candidates jsonb not null default '[]',
+    -- the trace for people
+    add column sentence text,
     -- what would nearly have changed the class, as a clause
     add column nearly text,
     -- strong evidence against what a person decided: shown, never applied

@@ -10,7 +10,7 @@ mod failure;
 mod integrity;
 mod kpi_rollup;
 mod list;
-mod match_identities;
+pub mod match_identities;
 mod pulse;
 mod reconcile;
 mod replay;
@@ -51,6 +51,8 @@ pub struct Activities {
     pub kill_switch: bool,
     /// What sources and organisations allow, as far as this worker knows.
     pub budgets: budget::Budgets,
+    /// What matching of organisations remembers from one run to the next.
+    pub matchers: match_identities::Matchers,
 }
 
 #[activities]

@@ -11,7 +11,11 @@ use temporalio_sdk::activities::ActivityError;
 use crate::{Activities, failure};
 
 pub async fn run_finish(activities: &Activities, input: RunFinish) -> Result<RunFinished, ActivityError> {
-    let follow_up = input.follow_up.map(|kind| follow_up_of(&input, kind));
+    let mut follow_up = input.follow_up.map(|kind| follow_up_of(&input, kind));
+    // a run that only tries a configuration changed nothing that figures would have to follow
+    if follow_up.is_some() && activities.store.matching_preview_asked(input.org_id, input.run_id).await.map_err(failure::store)?.is_some() {
+        follow_up = None;
+    }
     let finished = activities.store.run_finish(input.org_id, input.run_id, input.status, input.error.as_ref(), follow_up).await;
     let (status, next) = finished.map_err(failure::store)?;
     let follow_up = next.map(|new| FollowUp { run_id: new.run_id, kind: new.kind, workflow_id: new.workflow_id });

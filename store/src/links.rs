@@ -71,6 +71,8 @@ pub struct LinkWrite {
     pub rule: String,
     /// Evidence, `[{"rule","family","detail","with","log_odds"}]`.
     pub trace: Value,
+    /// The trace, for people.
+    pub sentence: String,
     /// Of conflicts; of other links the weaker questions that stand in the background.
     pub candidates: Vec<LinkCandidate>,
     /// What would nearly have changed the class.

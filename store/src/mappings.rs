@@ -47,6 +47,8 @@ pub struct MappingRow {
     pub rule: String,
     /// Evidence, `[{"rule","family","detail","with","log_odds"}]`.
     pub trace: Value,
+    /// The trace, for people; `None` of links made before there were sentences.
+    pub sentence: Option<String>,
     /// Of a conflict: who else it could be, best first.
     pub candidates: Json<Vec<LinkCandidate>>,
     /// What would nearly have changed the class.
@@ -109,7 +111,7 @@ macro_rules! select {
         concat!(
             "select i.id as identity_id, i.connection_id, i.source, i.external_id, i.username, i.display_name, i.email, i.url, i.is_bot,
                 i.deleted_at, p.id as person_id, p.display_name as person_name, p.is_bot as person_is_bot, l.status, l.confidence, l.rule,
-                l.trace, l.candidates, l.nearly, l.contradicts, l.rule_set_version, l.config_version, l.decided_by, l.decided_at,
+                l.trace, l.sentence, l.candidates, l.nearly, l.contradicts, l.rule_set_version, l.config_version, l.decided_by, l.decided_at,
                 l.decision_id, l.version, l.created_at as since, l.conflict_since
             from person_identity_links l
             join identities i on i.id = l.identity_id

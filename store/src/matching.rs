@@ -115,7 +115,7 @@ impl Store {
         let co_occurrences = sqlx::query_file_as!(CoOccurrenceRow, "src/matching/co_occurrences.sql", org.0).fetch_all(&mut *tx).await?;
         let people = sqlx::query_as!(
             PersonWrite,
-            "select id, display_name, primary_email, is_bot from people where org_id = $1 and retired_at is null",
+            "select id, display_name, primary_email, is_bot from people where org_id = $1 and retired_at is null and imported_at is null",
             org.0
         );
         let people = people.fetch_all(&mut *tx).await?.into_iter().map(|person| (person.id, person)).collect();
@@ -294,4 +294,12 @@ fn changes(links: &[LinkWrite], present: &HashMap<Uuid, Present>) -> Changes {
 fn people_events(kind: &'static str, people: &[Uuid]) -> Vec<NewEvent> {
     let event = |person: &Uuid| NewEvent { kind, identity_id: None, person_id: Some(*person), reason: None, before: None, after: None };
     people.iter().map(event).collect()
+}
+
+impl Store {
+    /// The configuration a run is to try without writing, if it is one that only tries.
+    pub async fn matching_preview_asked(&self, org: OrgId, run: RunId) -> Result<Option<Value>, StoreError> {
+        let row = sqlx::query_scalar!(r#"select params -> 'preview' as "preview" from runs where org_id = $1 and id = $2"#, org.0, run.0);
+        Ok(row.fetch_optional(&self.pool).await?.flatten().filter(|preview| !preview.is_null()))
+    }
 }

@@ -171,6 +171,7 @@ impl TestApp {
                 engine: Arc::new(engine.clone()),
                 kill_switch: options.kill_switch,
                 budgets: Default::default(),
+                matchers: Default::default(),
             };
             WorkerConfig {
                 activities,

@@ -28,6 +28,7 @@ pub async fn worker_run(parts: Parts, metrics: &SdkMetrics, stop: CancellationTo
             allow_private_addresses: parts.allow_private_addresses,
             retry: Default::default(),
             budgets: Default::default(),
+            matchers: Default::default(),
         },
         engine,
         max_activities: parts.worker_activities as usize,

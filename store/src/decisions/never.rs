@@ -1,5 +1,9 @@
 //! Two accounts, or two people, are never one.
 
+use ovia_domain::OrgId;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
 use super::{
     DecisionError, Side,
     account::{Account, account_seen_in_txn, accounts_of_in_txn, person_seen_in_txn},
@@ -23,7 +27,7 @@ pub(super) async fn never(deciding: &mut Deciding<'_>, one: Side, other: Side) -
     deciding.never(&ids(&ones), &ids(&others))?;
     for (account, opposite) in sides(&ones, &others) {
         deciding.concerns_person(account.person);
-        refuse(deciding, account, opposite);
+        refuse(deciding, account, opposite).await?;
     }
     Ok(())
 }
@@ -42,15 +46,28 @@ fn sides<'a>(ones: &'a [Account], others: &'a [Account]) -> impl Iterator<Item =
     ones.iter().map(move |account| (account, others)).chain(others.iter().map(move |account| (account, ones)))
 }
 
-/// On record: the account is none of those people's. A conflict that has no other candidate is settled.
-fn refuse(deciding: &mut Deciding<'_>, account: &Account, opposite: &[Account]) {
+/// On record: the account is none of those people's. A conflict all of whose candidates are refused, now or before, is settled.
+async fn refuse(deciding: &mut Deciding<'_>, account: &Account, opposite: &[Account]) -> Result<(), DecisionError> {
     for person in opposite.iter().filter_map(|other| other.person) {
         deciding.reject(account, person);
     }
-    let is_refused = |candidate: uuid::Uuid| opposite.iter().any(|other| other.id == candidate);
+    let Some(person) = account.person.filter(|_| account.is(LinkStatus::Conflict)) else { return Ok(()) };
+    let mut refused = never_with_in_txn(deciding.tx, deciding.org, account.id).await?;
+    refused.extend(ids(opposite));
     let candidates = account.candidates();
-    let settled = !candidates.is_empty() && candidates.iter().all(|candidate| is_refused(candidate.identity));
-    if let Some(person) = account.person.filter(|_| account.is(LinkStatus::Conflict) && settled) {
+    if !candidates.is_empty() && candidates.iter().all(|candidate| refused.contains(&candidate.identity)) {
         deciding.link(account, person, LinkStatus::Auto, "decided to be none of the candidates");
     }
+    Ok(())
+}
+
+/// Accounts that were decided to be somebody else.
+async fn never_with_in_txn(tx: &mut PgConnection, org: OrgId, identity: Uuid) -> Result<Vec<Uuid>, DecisionError> {
+    let rows = sqlx::query_scalar!(
+        r#"select b as "other!" from never_together where org_id = $1 and a = $2
+        union select a from never_together where org_id = $1 and b = $2"#,
+        org.0,
+        identity
+    );
+    Ok(rows.fetch_all(tx).await?)
 }

@@ -155,6 +155,7 @@ impl<'a> Deciding<'a> {
             confidence: 1.0,
             rule: RULE.to_owned(),
             trace,
+            sentence: format!("{}{}.", detail[..1].to_uppercase(), &detail[1..]),
             candidates: Vec::new(),
             nearly: None,
             contradicts: json!([]),

@@ -1,0 +1,13 @@
+//! Decisions about accounts on a real PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod concurrency;
+mod decisions;
+mod faults;
+mod reads;
+mod runs;
+mod teams;
+mod tenancy;
+mod undo;
+mod world;

@@ -1,0 +1,154 @@
+//! Lists, the queue, figures, and the plans of the queries behind them.
+
+use ovia_store::{
+    PageToken, StoreError,
+    decisions::Decision,
+    links::LinkStatus,
+    mappings::{MappingFilter, MappingSort},
+    matching_config::ConfigPut,
+};
+use serde_json::json;
+
+use crate::world::{World, account, link, person, seen};
+
+/// Accounts 1–4 linked with rising confidence, 5 in conflict with 1, 6 not seen.
+async fn world() -> World {
+    let world = World::new(6).await;
+    let links: Vec<_> = [(1, 1), (2, 1), (3, 3), (4, 4)]
+        .into_iter()
+        .map(|(a, p)| {
+            let mut link = link(a, p, LinkStatus::Auto, &[]);
+            link.confidence = 0.9 + a as f64 / 100.0;
+            link
+        })
+        .collect();
+    world.link(&links).await;
+    world.conflict(5, 5, &[1]).await;
+    world
+}
+
+#[tokio::test]
+async fn mappings_are_walked_in_each_order_and_filtered() {
+    let world = world().await;
+    world.decide(Decision::Confirm { account: seen(3), person: person(3) }).await.unwrap();
+    let walk = async |filter: &MappingFilter, sort| {
+        let (mut found, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = world.store().mappings_list(world.org, filter, sort, &PageToken::new(Some(2), cursor)).await.unwrap();
+            found.extend(page.items.into_iter().map(|row| row.identity_id.as_u128() - 0xA0_0000));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return found;
+            }
+        }
+    };
+    let all = MappingFilter::default();
+    // 5 is sure to .95, as is a conflict here; 3 is decided
+    assert_eq!(walk(&all, MappingSort::Confidence).await, [1, 2, 4, 5, 3]);
+    assert_eq!(walk(&all, MappingSort::ConfidenceDesc).await, [3, 5, 4, 2, 1]);
+    assert_eq!(walk(&all, MappingSort::Age).await, [1, 2, 4, 5, 3]);
+    assert_eq!(walk(&all, MappingSort::AgeDesc).await, [3, 5, 4, 2, 1]);
+    let filters = [
+        (MappingFilter { status: Some(LinkStatus::Auto), ..all.clone() }, vec![1, 2, 4]),
+        (MappingFilter { person: Some(person(1)), ..all.clone() }, vec![1, 2]),
+        (MappingFilter { min_confidence: Some(0.915), max_confidence: Some(0.945), ..all.clone() }, vec![2, 4]),
+        (MappingFilter { q: Some("USER4".into()), ..all.clone() }, vec![4]),
+        (MappingFilter { source: Some("jira".into()), ..all.clone() }, vec![]),
+        (MappingFilter { service_accounts: Some(true), ..all.clone() }, vec![]),
+        (MappingFilter { service_accounts: Some(false), ..all.clone() }, vec![1, 2, 4, 5, 3]),
+        (MappingFilter { contradicted: Some(true), ..all.clone() }, vec![]),
+        (MappingFilter { before: Some("2020-01-01T00:00:00Z".parse().unwrap()), ..all.clone() }, vec![]),
+    ];
+    for (filter, expected) in filters {
+        assert_eq!(walk(&filter, MappingSort::Confidence).await, expected, "{filter:?}");
+    }
+    let page = PageToken::new(Some(2), None);
+    let first = world.store().mappings_list(world.org, &all, MappingSort::Age, &page).await.unwrap();
+    let other = PageToken::new(Some(2), first.next_cursor);
+    let refused = world.store().mappings_list(world.org, &all, MappingSort::AgeDesc, &other).await;
+    assert!(matches!(refused, Err(StoreError::BadCursor)), "a cursor of another order");
+    let exported = world.store().mappings_export(world.org, Some(account(2)), 2).await.unwrap();
+    assert_eq!(exported.iter().map(|row| row.identity_id).collect::<Vec<_>>(), [account(3).0, account(4).0]);
+}
+
+#[tokio::test]
+async fn the_queue_shows_both_sides() {
+    let world = world().await;
+    let queue = world.store().conflicts_list(world.org, Some("gitlab"), &Default::default()).await.unwrap().items;
+    let [conflict] = queue.as_slice() else { panic!("{queue:?}") };
+    assert_eq!((conflict.account.identity_id, conflict.own.len()), (account(5).0, 0));
+    let [candidate] = conflict.candidates.as_slice() else { panic!("{conflict:?}") };
+    assert_eq!((candidate.account.identity_id, candidate.account.person_id), (account(1).0, person(1).0));
+    assert_eq!(candidate.others.iter().map(|row| row.identity_id).collect::<Vec<_>>(), [account(2).0]);
+    assert!(world.store().conflicts_list(world.org, Some("jira"), &Default::default()).await.unwrap().items.is_empty());
+    let stats = world.store().mapping_stats(world.org).await.unwrap();
+    let total = stats.total();
+    assert_eq!((total.accounts, total.auto, total.conflict, total.unseen, total.joined), (6, 4, 1, 1, 2));
+    assert_eq!((stats.queue, stats.people, total.match_rate()), (1, 4, Some(4.0 / 6.0)));
+    assert_eq!(stats.queue_oldest, conflict.account.conflict_since);
+    assert_eq!(world.store().conflict_queue().await.unwrap(), (1, stats.queue_oldest));
+}
+
+#[tokio::test]
+async fn a_persons_page_has_everything_about_them() {
+    let world = world().await;
+    world.decide(Decision::Confirm { account: seen(5), person: person(5) }).await.unwrap();
+    let detail = world.store().person_detail(world.org, person(1)).await.unwrap().unwrap();
+    assert_eq!(detail.accounts.len(), 2);
+    assert_eq!(detail.refused.iter().map(|row| row.identity_id).collect::<Vec<_>>(), [account(5).0]);
+    let never = &detail.never_together[0];
+    assert_eq!((never.identity_id, never.other_identity_id, never.other_person_id), (account(1).0, account(5).0, Some(person(5).0)));
+    assert_eq!(detail.events[0].kind, "refused");
+    assert!(world.store().person_detail(world.org, person(77)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn configurations_have_versions_and_are_never_changed() {
+    let world = World::new(0).await;
+    let put = async |expected, config| world.store().matching_config_put(world.org, expected, &config, Some("why"), "token:ops").await.unwrap();
+    assert!(world.store().matching_config_fetch(world.org).await.unwrap().is_none());
+    let stricter = json!({"thresholds": {"auto": 0.97, "conflict": 0.5}});
+    assert!(matches!(put(Some(0), stricter.clone()).await, ConfigPut::Written(row) if row.version == 1));
+    assert!(matches!(put(Some(1), stricter.clone()).await, ConfigPut::Unchanged(row) if row.version == 1));
+    assert!(matches!(put(Some(0), json!({})).await, ConfigPut::Stale(Some(row)) if row.version == 1));
+    assert!(matches!(put(None, json!({})).await, ConfigPut::Written(row) if row.version == 2));
+    let versions = world.store().matching_configs_list(world.org, &Default::default()).await.unwrap().items;
+    assert_eq!(versions.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 1]);
+    let refused = sqlx::query("update matching_configs set version = 9").execute(world.store().pool()).await;
+    assert!(refused.unwrap_err().to_string().contains("append-only"));
+}
+
+#[tokio::test]
+async fn queue_and_lists_are_read_from_their_indexes() {
+    let world = World::new(0).await;
+    world
+        .db
+        .sql(&format!(
+            "insert into people (id, org_id, display_name) select gen_random_uuid(), '{org}', n::text from generate_series(1, 20000) n;
+            insert into identities (org_id, connection_id, source, external_id)
+                select '{org}', '{connection}', 'gitlab', n::text from generate_series(1, 20000) n;
+            insert into person_identity_links (identity_id, org_id, person_id, status, confidence, rule, trace, rule_set_version, conflict_since)
+                select i.id, '{org}', p.id, case when i.n % 100 = 0 then 'conflict' else 'auto' end, i.n / 20000.0, 'exact e-mail', '[]', 2, now()
+                from (select id, row_number() over () as n from identities) i
+                join (select id, row_number() over () as n from people) p on p.n = i.n;
+            analyze",
+            org = world.org,
+            connection = world.connection
+        ))
+        .await;
+    let org = world.org;
+    for (index, rest) in [
+        ("person_identity_links_queue", "l.status = 'conflict' order by l.conflict_since, l.identity_id limit 51"),
+        ("person_identity_links_by_confidence", "l.status in ('auto', 'conflict', 'confirmed') order by l.confidence, l.identity_id limit 51"),
+        ("person_identity_links_by_age", "l.status in ('auto', 'conflict', 'confirmed') order by l.created_at desc, l.identity_id desc limit 51"),
+    ] {
+        let query = format!(
+            "explain select * from person_identity_links l join identities i on i.id = l.identity_id join people p on p.id = l.person_id
+            where l.org_id = '{org}' and i.deleted_at is null and {rest}"
+        );
+        let plan: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).fetch_all(world.store().pool()).await.unwrap();
+        let plan: Vec<String> = plan.into_iter().map(|line| line.0).collect();
+        assert!(plan.iter().any(|line| line.contains(index)), "{index} is not used:\n{}", plan.join("\n"));
+        assert!(!plan.iter().any(|line| line.contains("Seq Scan") || line.contains("Sort")), "{}", plan.join("\n"));
+    }
+}
