@@ -4,6 +4,7 @@
 
 mod backfill;
 mod fleet;
+mod kpi;
 mod noop;
 mod ovia;
 mod plain;
@@ -17,7 +18,7 @@ mod system;
 use anyhow::Context;
 use report::Report;
 
-const PARTS: [&str; 7] = ["lists", "details", "noop", "release", "fleet", "sse", "backfill"];
+const PARTS: [&str; 8] = ["lists", "details", "noop", "release", "fleet", "sse", "backfill", "kpi"];
 
 /// What was asked for.
 struct Asked {
@@ -42,6 +43,7 @@ async fn main() -> anyhow::Result<()> {
             "release" => release::measure(&mut report, rows(2_000)).await,
             "fleet" => fleet::measure(&mut report, rows(200)).await,
             "sse" => sse::measure(&mut report, rows(1_000)).await,
+            "kpi" => kpi::measure(&mut report, rows(1_000_000)).await,
             _ => backfill::measure(&mut report, rows(500_000)).await,
         };
         // what the other parts measure is worth having all the same

@@ -63,8 +63,17 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::POST, "/schedules/matching/trigger"),
     (Method::GET, "/sprints"),
     (Method::GET, "/team/kpi"),
+    (Method::GET, "/team/kpi/changes"),
+    (Method::GET, "/team/kpi/export.csv"),
     (Method::GET, "/team/kpi/history"),
+    (Method::GET, "/team/kpi/incidents"),
+    (Method::PUT, "/team/kpi/incidents/01890000-0000-7000-8000-000000000001/override"),
+    (Method::DELETE, "/team/kpi/incidents/01890000-0000-7000-8000-000000000001/override"),
     (Method::GET, "/team/kpi/risks"),
+    (Method::GET, "/team/kpi/settings"),
+    (Method::PUT, "/team/kpi/settings"),
+    (Method::GET, "/team/kpi/cycle_time/definition"),
+    (Method::GET, "/team/kpi/cycle_time/rows"),
     (Method::GET, "/team/people"),
     (Method::GET, "/work-items"),
     (Method::GET, "/work-items/WEB-1"),
@@ -93,6 +102,7 @@ fn every_documented_operation_is_covered() {
                 "{method} {}",
                 path.replace("01890000-0000-7000-8000-000000000001", "{id}")
                     .replace("/schedules/matching", "/schedules/{kind}")
+                    .replace("cycle_time", "{metric}")
                     .replace("WEB-1", "{key}")
             )
         })
