@@ -76,8 +76,8 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
     };
     let (params, started_at) = store.run_params(org, run).await?.unwrap_or((json!({}), None));
     let params: Params = serde_json::from_value(params)?;
-    // the same for every attempt of the run
-    let as_of = params.as_of.or(started_at).unwrap_or_else(Utc::now);
+    // the same for every attempt of the run; not before the figures that are there: of two runs either may be first to get the lock
+    let as_of = params.as_of.or(started_at.max(lock.state.as_of)).unwrap_or_else(Utc::now);
     let set = store.kpi_settings(org).await?;
     // what somebody stored was checked then; what a later version does not take any more is as shipped
     let settings: KpiSettings = serde_json::from_value(set.settings).unwrap_or_default();
