@@ -9,31 +9,76 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum MetricKey {
     MergeThroughput,
-    TimeToMerge,
+    LeadTimeForChanges,
     TimeToFirstReview,
-    PipelineSuccessRate,
+    ReviewDuration,
+    TimeToMerge,
+    MergeRequestSize,
     StaleMergeRequests,
+    PipelineSuccessRate,
+    PipelineDuration,
     DeploymentFrequency,
+    ChangeFailureRate,
+    FailedDeploymentRecoveryTime,
+    CycleTime,
+    WorkInProgress,
+    WorkItemAge,
+    Throughput,
+    BugRatio,
+    ReleaseScopeChange,
+    ReleaseCompletion,
+    DeliveryHealth,
+    ReleaseRisk,
 }
 
 impl MetricKey {
-    pub const ALL: [MetricKey; 6] = [
+    pub const ALL: [MetricKey; 21] = [
         Self::MergeThroughput,
-        Self::TimeToMerge,
+        Self::LeadTimeForChanges,
         Self::TimeToFirstReview,
-        Self::PipelineSuccessRate,
+        Self::ReviewDuration,
+        Self::TimeToMerge,
+        Self::MergeRequestSize,
         Self::StaleMergeRequests,
+        Self::PipelineSuccessRate,
+        Self::PipelineDuration,
         Self::DeploymentFrequency,
+        Self::ChangeFailureRate,
+        Self::FailedDeploymentRecoveryTime,
+        Self::CycleTime,
+        Self::WorkInProgress,
+        Self::WorkItemAge,
+        Self::Throughput,
+        Self::BugRatio,
+        Self::ReleaseScopeChange,
+        Self::ReleaseCompletion,
+        Self::DeliveryHealth,
+        Self::ReleaseRisk,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MergeThroughput => "merge_throughput",
-            Self::TimeToMerge => "time_to_merge",
+            Self::LeadTimeForChanges => "lead_time_for_changes",
             Self::TimeToFirstReview => "time_to_first_review",
-            Self::PipelineSuccessRate => "pipeline_success_rate",
+            Self::ReviewDuration => "review_duration",
+            Self::TimeToMerge => "time_to_merge",
+            Self::MergeRequestSize => "merge_request_size",
             Self::StaleMergeRequests => "stale_merge_requests",
+            Self::PipelineSuccessRate => "pipeline_success_rate",
+            Self::PipelineDuration => "pipeline_duration",
             Self::DeploymentFrequency => "deployment_frequency",
+            Self::ChangeFailureRate => "change_failure_rate",
+            Self::FailedDeploymentRecoveryTime => "failed_deployment_recovery_time",
+            Self::CycleTime => "cycle_time",
+            Self::WorkInProgress => "work_in_progress",
+            Self::WorkItemAge => "work_item_age",
+            Self::Throughput => "throughput",
+            Self::BugRatio => "bug_ratio",
+            Self::ReleaseScopeChange => "release_scope_change",
+            Self::ReleaseCompletion => "release_completion",
+            Self::DeliveryHealth => "delivery_health",
+            Self::ReleaseRisk => "release_risk",
         }
     }
 
@@ -58,6 +103,34 @@ pub enum Direction {
     Neutral,
 }
 
+/// How the values of a figure's rows make the figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// The figure is the sum of its rows' values.
+    Sum,
+    /// The figure is the mean of its rows' values: of ratios, each 1 or 0.
+    Mean,
+    /// The figure is the median of its rows' values.
+    Median,
+    /// The figure is the greatest of its rows' values.
+    Maximum,
+    /// The figure is made of other figures and has no rows of its own.
+    Composite,
+}
+
+impl Aggregate {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Mean => "mean",
+            Self::Median => "median",
+            Self::Maximum => "maximum",
+            Self::Composite => "composite",
+        }
+    }
+}
+
 /// One registry entry: everything about a metric but its arithmetic.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct MetricDefinition {
@@ -74,6 +147,8 @@ pub struct MetricDefinition {
     pub filters: &'static str,
     /// What counts as "no data". No data is never 0.
     pub no_data: &'static str,
+    /// How the rows' values make the figure.
+    pub aggregate: Aggregate,
     /// Where the formula is from.
     pub reference: &'static str,
 }

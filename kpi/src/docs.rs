@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use ovia_domain::Direction;
+use ovia_domain::{Aggregate, Direction};
 
 use crate::{
-    MetricEntry, REGISTRY,
-    windows::{MAX_MONTHS, MAX_WEEKS},
+    MetricEntry, REGISTRY, banded_keys, published_bands,
+    windows::{MAX_DAYS, MAX_MONTHS, MAX_QUARTERS, MAX_WEEKS},
 };
 
 /// The metrics document, in Markdown.
@@ -21,14 +21,18 @@ fn write_document(out: &mut String) -> std::fmt::Result {
     out.push_str("<!-- Generated from the registry in kpi/. Refresh with: UPDATE_DOCS=1 cargo test -p ovia-kpi -->\n\n# Metrics\n\n");
     writeln!(
         out,
-        "Every figure is stored with the version of the definition that produced it, its window, what was left out, and the ids of the rows\n\
-         it was counted from. No data is `null`, never 0.\n\n\
-         **Windows** are half-open `[start, end)` spans of UTC days: `trailing_30_days` (the 30 days that end with today), `week` (ISO week, from\n\
-         Monday 00:00) and `month` (calendar month); the newest {MAX_WEEKS} weeks and {MAX_MONTHS} months. A window that still goes on has\n\
+        "Every figure is stored with the version of the definition that produced it, its window, what was left out, the ids of the rows it was\n\
+         counted from and what each of them contributes. No data is `null`, never 0.\n\n\
+         **Windows** are half-open `[start, end)` spans of days in the organisation's time zone: `trailing_30_days` (the 30 days that end with\n\
+         today), `day`, `week` (ISO week, from Monday 00:00), `month` and `quarter` (of the calendar); the newest {MAX_DAYS} days, {MAX_WEEKS} weeks,\n\
+         {MAX_MONTHS} months and {MAX_QUARTERS} quarters. Days have 23 or 25 hours where clocks are changed. A window that still goes on has\n\
          `partial: true` in its coverage.\n\n\
-         **Scopes** are the organisation and each project.\n\n\
+         **Scopes** are the organisation, each project, each team and each person. A code host's project is one repository, a tracker's project\n\
+         is a project of work items: both are `project`. A row belongs to its project, to the person behind its author (a work item: its\n\
+         assignee) and to the teams that person was in when it counts; a state, to the teams of the moment it is looked at. An account nobody\n\
+         is linked to is a person of its own, and no scope.\n\n\
          **Medians and percentiles** are linear interpolations between neighbours, at position (n − 1)·p.\n\n\
-         **Bots** are accounts the source or its naming rules call bots; unknown accounts count as human.\n"
+         **Bots** are accounts the source, its naming rules or their person call bots; unknown accounts count as human.\n"
     )?;
     out.push_str("| key | what | unit | better | version |\n|---|---|---|---|---|\n");
     for entry in REGISTRY {
@@ -36,8 +40,26 @@ fn write_document(out: &mut String) -> std::fmt::Result {
         let (key, name, unit, version) = (definition.key, definition.name, definition.unit, definition.version);
         writeln!(out, "| [`{key}`](#{key}) | {name} | {unit} | {} | {version} |", better(definition.direction))?;
     }
-    REGISTRY.iter().try_for_each(|entry| write_entry(out, entry))
+    REGISTRY.iter().try_for_each(|entry| write_entry(out, entry))?;
+    out.push_str(INCIDENTS);
+    Ok(())
 }
+
+const INCIDENTS: &str = "
+## Incidents and deployments
+
+An item is an incident if its type or one of its labels is one of the configured ones. It is put down to one successful production deployment
+that had finished when the incident was created, by the first of these rules that finds one; each answer is kept with its rule and confidence.
+
+| rule | which deployment | confidence |
+|---|---|---|
+| `override` | the one a person named, or none | 1 |
+| `deployment_link` | the last of those the incident names | 1 |
+| `merge_request_link` | the last of those that brought a merge request the incident names | 0.9 |
+| `same_service` | the nearest of the incident's project, or of the projects of its components and labels, within 24 hours (a setting) before it | 0.7 if it is the only one, else 0.5 |
+| `revert` | the last of those that brought a merge request which one the incident names takes back | 0.8 |
+| `hotfix` | the nearest of the project of a hotfix the incident names, within 24 hours (a setting) before the incident | 0.4 |
+";
 
 fn write_entry(out: &mut String, entry: &MetricEntry) -> std::fmt::Result {
     let definition = &entry.definition;
@@ -46,12 +68,25 @@ fn write_entry(out: &mut String, entry: &MetricEntry) -> std::fmt::Result {
     writeln!(out, "- **Left out**: {}", definition.filters)?;
     writeln!(out, "- **No data**: {}", definition.no_data)?;
     writeln!(out, "- **Unit**: {}; {}", definition.unit, better(definition.direction))?;
-    writeln!(out, "- **Rows**: ids of `{}`", entry.row_table)?;
+    match definition.aggregate {
+        Aggregate::Composite => writeln!(out, "- **Rows**: none of its own; it is made of the figures it names")?,
+        aggregate => writeln!(out, "- **Rows**: ids of `{}`; the figure is the {} of their values", entry.row_table, aggregate.as_str())?,
+    }
     write_names(out, "Stats", entry.stats)?;
     write_names(out, "Coverage", entry.coverage)?;
     let inputs: Vec<String> = definition.inputs.iter().map(|input| format!("`{input}`")).collect();
     writeln!(out, "- **Inputs**: {}", inputs.join(", "))?;
-    writeln!(out, "- **Reference**: {}", definition.reference)
+    writeln!(out, "- **Reference**: {}", definition.reference)?;
+    banded_keys().filter(|key| key.split('.').next() == Some(definition.key.as_str())).try_for_each(|key| write_bands(out, key))
+}
+
+fn write_bands(out: &mut String, key: &str) -> std::fmt::Result {
+    let Some(bands) = published_bands(key) else { return Ok(()) };
+    writeln!(out, "\nBands of `{key}` ({}):\n\n| band | up to | score |\n|---|---|---|", bands.owner)?;
+    bands.bands.iter().try_for_each(|band| {
+        let end = band.up_to.map_or("any".to_owned(), |end| end.to_string());
+        writeln!(out, "| {} | {end} | {} |", band.label, band.score)
+    })
 }
 
 fn write_names(out: &mut String, title: &str, names: &[(&str, &str)]) -> std::fmt::Result {

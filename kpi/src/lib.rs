@@ -1,21 +1,34 @@
 #![doc = include_str!("../README.md")]
 
+mod bands;
+mod calendar;
 mod compute;
+mod deployed;
 mod docs;
 pub mod facts;
-mod grid;
+mod history;
+mod incidents;
+mod inputs;
 mod metrics;
 mod percentile;
 mod registry;
+mod releases;
 mod review;
+mod risk;
+mod scope;
+mod series;
 mod settings;
 mod snapshot;
+mod states;
 #[cfg(test)]
 mod testing;
 mod timeline;
 pub mod windows;
 
-pub use compute::{compute_all, compute_over};
+pub use bands::{Bands, band, banded_keys, bands_of, published_bands};
+pub use calendar::Calendar;
+pub use compute::{compute_all, compute_each, compute_over};
+pub use deployed::{RevertCandidate, deployment_merge_requests, find_reverts};
 pub use docs::render_markdown;
 pub use facts::{
     AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EnvironmentTier, Facts, IdentityKey,
@@ -23,8 +36,12 @@ pub use facts::{
     PipelineStatus, ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership,
     WorkItemFact, WorkItemTransition,
 };
+pub use incidents::{Attribution, AttributionRule, attribute_incidents};
+pub use inputs::Inputs;
 pub use percentile::percentile;
-pub use registry::{MetricEntry, REGISTRY, metric};
+pub use registry::{Measure, MetricEntry, REGISTRY, metric};
+pub use risk::{ReleaseRisk, RiskFactor, release_risks};
+pub use scope::{Scope, ScopeFilter, ScopeIndex};
 pub use settings::{BandSetting, HealthWeights, KpiSettings, SettingsError};
-pub use snapshot::{Scope, Snapshot};
+pub use snapshot::{Figure, Snapshot};
 pub use windows::{Window, WindowKind};

@@ -2,11 +2,7 @@
 
 use ovia_domain::{MetricDefinition, MetricKey};
 
-use crate::{
-    grid::Inputs,
-    metrics::{deployment_frequency, merge_throughput, pipeline_success_rate, stale_merge_requests, time_to_first_review, time_to_merge},
-    snapshot::Figure,
-};
+use crate::{Window, inputs::Inputs, metrics::*, scope::ScopeIndex, snapshot::Figure};
 
 /// A metric: its definition beside its arithmetic.
 pub struct MetricEntry {
@@ -17,18 +13,46 @@ pub struct MetricEntry {
     pub stats: &'static [(&'static str, &'static str)],
     /// What `coverage` holds besides `rows` and `partial`, as (name, meaning).
     pub coverage: &'static [(&'static str, &'static str)],
-    /// A figure per scope and window, in that order.
-    pub compute: fn(&Inputs<'_>) -> Vec<Figure>,
+    /// Reads the facts once, for any scope and window.
+    pub prepare: for<'a> fn(&'a Inputs<'a>) -> Box<dyn Measure + 'a>,
+}
+
+/// A metric of an organisation, ready to be asked.
+pub trait Measure {
+    /// The figure of one scope and window. It depends on nothing else that is asked.
+    fn figure(&self, scope: ScopeIndex, window: &Window) -> Figure;
+}
+
+/// A measure that is a function.
+impl<F: Fn(ScopeIndex, &Window) -> Figure> Measure for F {
+    fn figure(&self, scope: ScopeIndex, window: &Window) -> Figure {
+        self(scope, window)
+    }
 }
 
 /// Every metric, in the order of [`MetricKey::ALL`].
 pub static REGISTRY: &[MetricEntry] = &[
     merge_throughput::ENTRY,
-    time_to_merge::ENTRY,
+    lead_time_for_changes::ENTRY,
     time_to_first_review::ENTRY,
-    pipeline_success_rate::ENTRY,
+    review_duration::ENTRY,
+    time_to_merge::ENTRY,
+    merge_request_size::ENTRY,
     stale_merge_requests::ENTRY,
+    pipeline_success_rate::ENTRY,
+    pipeline_duration::ENTRY,
     deployment_frequency::ENTRY,
+    change_failure_rate::ENTRY,
+    failed_deployment_recovery_time::ENTRY,
+    cycle_time::ENTRY,
+    work_in_progress::ENTRY,
+    work_item_age::ENTRY,
+    throughput::ENTRY,
+    bug_ratio::ENTRY,
+    release_scope_change::ENTRY,
+    release_completion::ENTRY,
+    delivery_health::ENTRY,
+    release_risk::ENTRY,
 ];
 
 /// The entry of `key`.

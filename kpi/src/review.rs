@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::{IdentityKey, ReviewEventFact, ReviewEventKind, timeline::Timeline};
+use crate::{PersonKey, ReviewEventFact, ReviewEventKind, timeline::Timeline};
 
 /// What is known about the review of one merge request.
 #[derive(Debug, Default, PartialEq)]
@@ -23,9 +23,10 @@ impl Review {
         let created_at = timeline.row.created_at;
         let mut review = Self { ready_at: timeline.ready_at(), ..Self::default() };
         for event in reviews(timeline) {
+            let by_bot = timeline.facts.is_bot(event.by, event.by_is_bot);
             if event.at < created_at {
-                review.before_creation += u64::from(!event.by_is_bot);
-            } else if event.by_is_bot {
+                review.before_creation += u64::from(!by_bot);
+            } else if by_bot {
                 review.by_bots.push(event.at);
             } else if review.first.is_none() && review.ready_at.is_some_and(|ready_at| ready_at <= event.at) {
                 review.first = Some(event.at);
@@ -35,16 +36,18 @@ impl Review {
     }
 }
 
-/// Notes and approvals by others than the author, ascending. Of a person whose approval has no time (or is gone since), the first
-/// system note that tells of it stands for it.
+/// Notes and approvals by others than the author, ascending. Accounts of one person are one: nobody reviews their own work with a second
+/// account. Of a person whose approval has no time (or is gone since), the first system note that tells of it stands for it.
 fn reviews<'a>(timeline: &Timeline<'a>) -> impl Iterator<Item = &'a ReviewEventFact> {
-    let author = timeline.row.author;
+    let facts = timeline.facts;
+    let person = |event: &ReviewEventFact| event.by.map(|by| facts.person_behind(by));
+    let author = timeline.row.author.map(|author| facts.person_behind(author));
     let events = timeline.events;
-    let mut approved: HashSet<Option<IdentityKey>> =
-        events.iter().filter(|event| event.kind == ReviewEventKind::Approval).map(|event| event.by).collect();
-    events.iter().copied().filter(move |event| event.by.is_none() || event.by != author).filter(move |event| match event.kind {
+    let mut approved: HashSet<Option<PersonKey>> =
+        events.iter().filter(|event| event.kind == ReviewEventKind::Approval).map(|event| person(event)).collect();
+    events.iter().copied().filter(move |event| event.by.is_none() || person(event) != author).filter(move |event| match event.kind {
         ReviewEventKind::Note | ReviewEventKind::Approval => true,
-        ReviewEventKind::SystemApproved => approved.insert(event.by),
+        ReviewEventKind::SystemApproved => approved.insert(person(event)),
         _ => false,
     })
 }

@@ -196,7 +196,7 @@ fn holds(names: &[String], name: &str) -> bool {
 fn bands_problem(key: &str, bands: &[BandSetting]) -> Option<&'static str> {
     let ends: Vec<f64> = bands.iter().map(|band| band.up_to.unwrap_or(f64::INFINITY)).collect();
     match () {
-        () if ovia_domain::MetricKey::parse(key).is_none() => Some("is no metric"),
+        () if ovia_domain::MetricKey::parse(key).is_none() && crate::published_bands(key).is_none() => Some("is no metric"),
         () if bands.is_empty() => Some("must hold at least one band"),
         () if ends.iter().any(|end| end.is_nan()) || !ends.is_sorted_by(|a, b| a < b) => Some("must rise in up_to"),
         () if ends.last().is_some_and(|end| end.is_finite()) => Some("must end with a band without up_to"),

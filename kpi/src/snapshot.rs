@@ -4,33 +4,7 @@ use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
 use serde_json::{Map, Value};
 
-use crate::{Window, percentile};
-
-/// What a figure is about.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Scope {
-    Organisation,
-    /// `{connection_id}:{project external id}`.
-    Project(String),
-}
-
-impl Scope {
-    /// As stored in `kpi_snapshots.scope_kind`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Organisation => "organisation",
-            Self::Project(_) => "project",
-        }
-    }
-
-    /// As stored in `kpi_snapshots.scope_id`; empty for the organisation.
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Organisation => "",
-            Self::Project(id) => id,
-        }
-    }
-}
+use crate::{Scope, Window, percentile, series::Tally};
 
 /// A row of `kpi_snapshots`.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,12 +18,14 @@ pub struct Snapshot {
     pub unit: &'static str,
     /// Further figures, as `p75`, `p90`, `numerator`; empty where there is no value.
     pub stats: Map<String, Value>,
-    /// `rows` counted, `excluded_…` left out, and `partial` for a window still going on.
+    /// `rows` counted, `excluded_…` left out, `partial` for a window still going on, and shares (0–1) of what is known of the rows.
     pub coverage: Map<String, Value>,
     /// The table `row_ids` are of.
     pub row_table: &'static str,
     /// Rows the value was computed from, ascending.
     pub row_ids: Vec<i64>,
+    /// What each row contributes, in the order of `row_ids`; the entry's aggregate makes the value of them.
+    pub row_values: Vec<f64>,
 }
 
 /// A metric's answer for one scope and window, before it is labelled.
@@ -58,7 +34,8 @@ pub struct Figure {
     pub(crate) value: Option<f64>,
     pub(crate) stats: Map<String, Value>,
     pub(crate) coverage: Map<String, Value>,
-    pub(crate) row_ids: Vec<i64>,
+    /// Id and value.
+    pub(crate) rows: Vec<(i64, f64)>,
 }
 
 impl Figure {
@@ -67,17 +44,43 @@ impl Figure {
         Self::of(None, Vec::new())
     }
 
-    pub(crate) fn of(value: Option<f64>, mut row_ids: Vec<i64>) -> Self {
-        row_ids.sort_unstable();
-        let rows = row_ids.len();
-        Self { value, row_ids, ..Self::default() }.covering("rows", rows)
+    pub(crate) fn of(value: Option<f64>, mut rows: Vec<(i64, f64)>) -> Self {
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let counted = rows.len();
+        Self { value, rows, ..Self::default() }.covering("rows", counted)
     }
 
-    /// The median of `rows` (row id, hours) with `p75` and `p90`; no data without rows.
-    pub(crate) fn median_of(rows: &[(i64, f64)]) -> Self {
+    /// The number of rows, each worth 1.
+    pub(crate) fn count_of(rows: Vec<(i64, f64)>) -> Self {
+        Self::of(Some(rows.len() as f64), rows)
+    }
+
+    /// The mean of the rows' values with `numerator` (their sum) and `denominator`; no data without rows.
+    pub(crate) fn mean_of(tally: Tally) -> Self {
+        let (sum, count) = (tally.sum(), tally.rows.len());
+        match count {
+            0 => Self::none(),
+            _ => Self::of(Some(sum / count as f64), tally.rows).stat("numerator", number(sum)).stat("denominator", count),
+        }
+    }
+
+    /// The sum of parts ÷ the sum of wholes over `rows` (id, part, whole), with `numerator` and `denominator`; each row contributes its part
+    /// ÷ the sum of wholes. No data without a whole.
+    pub(crate) fn ratio_of(rows: &[(i64, u64, u64)]) -> Self {
+        let (part, whole) = rows.iter().fold((0, 0), |sum, row| (sum.0 + row.1, sum.1 + row.2));
+        if whole == 0 {
+            return Self::none();
+        }
+        let share = |part: u64| part as f64 / whole as f64;
+        let rows = rows.iter().map(|row| (row.0, share(row.1))).collect();
+        Self::of(Some(share(part)), rows).stat("numerator", part).stat("denominator", whole)
+    }
+
+    /// The median of the rows' values with `p75` and `p90`; no data without rows.
+    pub(crate) fn median_of(rows: Vec<(i64, f64)>) -> Self {
         let mut values: Vec<f64> = rows.iter().map(|row| row.1).collect();
         values.sort_unstable_by(f64::total_cmp);
-        let figure = Self::of(percentile(&values, 0.5), rows.iter().map(|row| row.0).collect());
+        let figure = Self::of(percentile(&values, 0.5), rows);
         match (percentile(&values, 0.75), percentile(&values, 0.9)) {
             (Some(p75), Some(p90)) => figure.stat("p75", p75).stat("p90", p90),
             _ => figure,
@@ -93,6 +96,17 @@ impl Figure {
         self.coverage.insert(name.to_owned(), value.into());
         self
     }
+
+    /// The share of the counted rows, as `name`; `null` where no row was counted.
+    pub(crate) fn share(self, name: &str, part: u64) -> Self {
+        let rows = self.rows.len();
+        self.covering(name, if rows == 0 { Value::Null } else { Value::from(part as f64 / rows as f64) })
+    }
+}
+
+/// A whole number is written as one.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 9e15 { Value::from(value as i64) } else { Value::from(value) }
 }
 
 /// Hours from `from` to `to`, negative if `to` is earlier.

@@ -1,12 +1,13 @@
 //! A small company to write tests with. Merge requests, pipelines and deployments are of one project; a second project is empty.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use ovia_domain::{ConnectionId, MetricKey};
+use ovia_domain::{ConnectionId, MetricKey, StatusCategory, WorkItemKind};
 use uuid::Uuid;
 
 use crate::{
-    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact,
-    PipelineStatus, ProjectKey, ReviewEventFact, ReviewEventKind, Scope, Snapshot, WindowKind, compute_all,
+    DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, IdentityKey, ItemRef, ItemTable, KpiSettings, MergeRequestFact,
+    MergeRequestState, PipelineFact, PipelineStatus, ProjectKey, ReleaseFact, ReleaseItemFact, ReviewEventFact, ReviewEventKind, Scope,
+    Sha, Snapshot, WindowKind, WorkItemFact, WorkItemTransition, compute_all,
 };
 
 const CONNECTION: ConnectionId = ConnectionId(Uuid::from_u128(1));
@@ -162,6 +163,92 @@ impl Company {
             deployed_by_bot: false,
             sha: None,
         });
+        id
+    }
+
+    pub(crate) fn facts(&mut self) -> &mut Facts {
+        &mut self.facts
+    }
+
+    pub(crate) fn account(&mut self, name: &str) -> IdentityKey {
+        self.facts.identity(CONNECTION, name)
+    }
+
+    pub(crate) fn project(&self) -> ProjectKey {
+        self.project
+    }
+
+    /// A merge request as it is stored, to be changed.
+    pub(crate) fn change(&mut self, id: i64, change: impl Fn(&mut MergeRequestFact)) {
+        self.facts.merge_requests.iter_mut().filter(|row| row.id == id).take(1).for_each(change);
+    }
+
+    /// A successful production deployment of a commit.
+    pub(crate) fn delivery(&mut self, sha: Option<&str>, at: &str) -> i64 {
+        let id = self.deployment("success", Some("production"), None, at);
+        self.facts.deployments.iter_mut().filter(|row| row.id == id).for_each(|row| row.sha = sha.and_then(Sha::parse));
+        id
+    }
+
+    /// A work item with its steps: when, to which category. It is created to do.
+    pub(crate) fn item(&mut self, kind: WorkItemKind, created_at: &str, steps: &[(&str, StatusCategory)]) -> i64 {
+        let id = self.facts.work_items.len() as i64 + 500;
+        let mut from = Some(StatusCategory::Todo);
+        for (at, to) in steps {
+            self.facts.work_item_transitions.push(WorkItemTransition { work_item_id: id, at: utc(at), from, to: Some(*to) });
+            from = Some(*to);
+        }
+        self.facts.work_items.push(WorkItemFact {
+            item: ItemRef { table: ItemTable::WorkItems, id },
+            project: self.project,
+            kind,
+            category: from,
+            assignee: None,
+            assignee_is_bot: false,
+            created_at: utc(created_at),
+            resolved_at: None,
+            story_points: None,
+            is_incident: false,
+        });
+        id
+    }
+
+    /// A code host's issue that is an incident.
+    pub(crate) fn incident(&mut self, created_at: &str, resolved_at: Option<&str>) -> ItemRef {
+        let item = ItemRef { table: ItemTable::Issues, id: self.facts.work_items.len() as i64 + 900 };
+        self.facts.work_items.push(WorkItemFact {
+            item,
+            project: self.project,
+            kind: WorkItemKind::Task,
+            category: None,
+            assignee: None,
+            assignee_is_bot: false,
+            created_at: utc(created_at),
+            resolved_at: resolved_at.map(utc),
+            story_points: None,
+            is_incident: true,
+        });
+        item
+    }
+
+    /// A release with the items that were in it: item, since when, until when.
+    pub(crate) fn release(
+        &mut self,
+        start: Option<&str>,
+        end: Option<&str>,
+        released: bool,
+        items: &[(i64, Option<&str>, Option<&str>)],
+    ) -> i64 {
+        let id = self.facts.releases.len() as i64 + 700;
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let (start_on, release_on) = (start.map(day), end.map(day));
+        self.facts.releases.push(ReleaseFact { id, project: self.project, released, start_on, release_on });
+        self.facts.release_items.extend(items.iter().map(|(work_item_id, added, removed)| ReleaseItemFact {
+            release_id: id,
+            work_item_id: *work_item_id,
+            added_at: added.map(utc),
+            removed_at: removed.map(utc),
+        }));
         id
     }
 

@@ -1,42 +1,64 @@
-//! The windows figures are computed for: half-open spans of UTC days.
+//! The windows figures are computed for: half-open spans of days in the organisation's time zone.
 
-use std::{fmt, ops::Range};
+use std::fmt;
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Utc};
-use serde::Serialize;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 
+use crate::calendar::{Calendar, after, before};
+
+/// The newest this many days are computed: a year, and the month before it.
+pub const MAX_DAYS: usize = 400;
 /// The newest this many weeks are computed.
 pub const MAX_WEEKS: usize = 104;
 /// The newest this many months are computed.
 pub const MAX_MONTHS: usize = 24;
-const TRAILING_DAYS: u64 = 30;
+/// The newest this many quarters are computed.
+pub const MAX_QUARTERS: usize = 8;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowKind {
-    /// The 30 UTC days that end with the day of `as_of`.
+    /// The 30 days that end with the day of `as_of`.
     #[serde(rename = "trailing_30_days")]
     Trailing30Days,
+    Day,
     /// ISO week, from Monday 00:00.
     Week,
     /// Calendar month.
     Month,
+    /// Three calendar months, from January, April, July or October.
+    Quarter,
 }
 
 impl WindowKind {
-    pub const ALL: [Self; 3] = [Self::Trailing30Days, Self::Week, Self::Month];
+    pub const ALL: [Self; 5] = [Self::Trailing30Days, Self::Day, Self::Week, Self::Month, Self::Quarter];
 
     /// As stored in `kpi_snapshots.window_kind`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Trailing30Days => "trailing_30_days",
+            Self::Day => "day",
             Self::Week => "week",
             Self::Month => "month",
+            Self::Quarter => "quarter",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// How many of the newest windows of the kind are computed.
+    pub fn kept(self) -> usize {
+        match self {
+            Self::Trailing30Days => 1,
+            Self::Day => MAX_DAYS,
+            Self::Week => MAX_WEEKS,
+            Self::Month => MAX_MONTHS,
+            Self::Quarter => MAX_QUARTERS,
+        }
     }
 }
 
@@ -68,106 +90,48 @@ impl Window {
     pub fn observed_until(&self, as_of: DateTime<Utc>) -> DateTime<Utc> {
         self.end.min(as_of)
     }
-
-    /// Whole days of the window; of one still going on, those that have begun.
-    pub fn days(&self, as_of: DateTime<Utc>) -> i64 {
-        (self.end.min(midnight(next_day(as_of.date_naive()))) - self.start).num_days().max(0)
-    }
 }
 
-/// The windows from `earliest` to `as_of`: the trailing one, then weeks, then months, each ascending; the newest 104 weeks and 24 months.
-pub fn covering(earliest: DateTime<Utc>, as_of: DateTime<Utc>) -> Vec<Window> {
-    let today = as_of.date_naive();
-    let first = earliest.min(as_of).date_naive();
-    let trailing = Window {
-        kind: WindowKind::Trailing30Days,
-        start: midnight(today.checked_sub_days(Days::new(TRAILING_DAYS - 1)).unwrap_or(NaiveDate::MIN)),
-        end: midnight(next_day(today)),
-    };
-    let weeks = newest_first(
-        WindowKind::Week,
-        monday_of(today),
-        |day| day.checked_add_days(Days::new(7)),
-        |day| day.checked_sub_days(Days::new(7)),
-    );
-    let months = newest_first(
-        WindowKind::Month,
-        first_of_month(today),
-        |day| day.checked_add_months(Months::new(1)),
-        |day| day.checked_sub_months(Months::new(1)),
-    );
-    let mut windows = vec![trailing];
-    windows.extend(back_to(weeks, monday_of(first), MAX_WEEKS));
-    windows.extend(back_to(months, first_of_month(first), MAX_MONTHS));
-    windows
-}
-
-fn newest_first(
-    kind: WindowKind,
-    newest: NaiveDate,
-    after: impl Fn(NaiveDate) -> Option<NaiveDate>,
-    before: impl Fn(NaiveDate) -> Option<NaiveDate>,
-) -> impl Iterator<Item = Window> {
-    std::iter::successors(Some(newest), move |day| before(*day))
-        .map_while(move |day| after(day).map(|end| Window { kind, start: midnight(day), end: midnight(end) }))
-}
-
-fn back_to(newest_first: impl Iterator<Item = Window>, first: NaiveDate, at_most: usize) -> Vec<Window> {
-    let mut windows: Vec<Window> = newest_first.take_while(|window| window.start >= midnight(first)).take(at_most).collect();
-    windows.reverse();
-    windows
-}
-
-fn monday_of(day: NaiveDate) -> NaiveDate {
-    day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))).unwrap_or(NaiveDate::MIN)
-}
-
-fn first_of_month(day: NaiveDate) -> NaiveDate {
-    day.with_day(1).unwrap_or(day)
-}
-
-fn next_day(day: NaiveDate) -> NaiveDate {
-    day.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX)
-}
-
-fn midnight(day: NaiveDate) -> DateTime<Utc> {
-    day.and_time(NaiveTime::MIN).and_utc()
-}
-
-/// Windows by kind, so that the ones an instant falls into are found by bisection.
-pub(crate) struct WindowSet {
-    windows: Vec<Window>,
-    kinds: Vec<Range<usize>>,
-}
-
-impl WindowSet {
-    /// Windows of one kind may overlap, as long as a later start means no earlier end.
-    pub(crate) fn new(mut windows: Vec<Window>) -> Self {
-        windows.sort_unstable();
-        windows.dedup();
-        let mut kinds: Vec<Range<usize>> = Vec::new();
-        for (index, window) in windows.iter().enumerate() {
-            match kinds.last_mut() {
-                Some(range) if windows[range.start].kind == window.kind => range.end = index + 1,
-                _ => kinds.push(index..index + 1),
-            }
-        }
-        Self { windows, kinds }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[Window] {
-        &self.windows
-    }
-
-    /// Indices of the windows `at` falls into.
-    pub(crate) fn containing(&self, at: DateTime<Utc>) -> impl Iterator<Item = usize> {
-        self.kinds.iter().flat_map(move |range| {
-            let windows = &self.windows[range.clone()];
-            let begun = windows.partition_point(|window| window.start <= at);
-            let ended = windows[..begun].partition_point(|window| window.end <= at);
-            range.start + ended..range.start + begun
+/// The windows from `earliest` to `as_of`: the trailing one, then days, weeks, months and quarters, each ascending; the newest 400 days,
+/// 104 weeks, 24 months and 8 quarters.
+pub fn covering(earliest: DateTime<Utc>, as_of: DateTime<Utc>, tz: Tz) -> Vec<Window> {
+    let calendar = Calendar::new(tz);
+    let (first, today) = (calendar.date(earliest.min(as_of)), calendar.date(as_of));
+    WindowKind::ALL
+        .into_iter()
+        .flat_map(|kind| {
+            let newest = Calendar::first_day(kind, today);
+            let oldest = Calendar::first_day(kind, first);
+            let starts = std::iter::successors(Some(newest), |day| Some(before(kind, *day)));
+            let mut windows: Vec<Window> = starts
+                .take_while(|day| *day >= oldest || *day == newest)
+                .take(kind.kept())
+                .map(|day| window(calendar, kind, day))
+                .collect();
+            windows.reverse();
+            windows
         })
-    }
+        .filter(|window| window.start < window.end)
+        .collect()
+}
+
+/// The windows, of all kinds, that hold `day`; the trailing one ends with it.
+pub fn of_day(day: NaiveDate, tz: Tz) -> Vec<Window> {
+    let calendar = Calendar::new(tz);
+    let windows = WindowKind::ALL.into_iter().map(|kind| window(calendar, kind, Calendar::first_day(kind, day)));
+    windows.filter(|window| window.start < window.end).collect()
+}
+
+/// Those of `windows` whose figures a change of rows dated in `[from, to]` can touch: the windows that hold a part of it, those that begin
+/// where such a one ends (trends compare them), and the moment after it (states are read at a window's end).
+pub fn affected(windows: &[Window], from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Window> {
+    let longest = |window: &Window| window.end - window.start;
+    let touched = windows.iter().filter(|window| window.end >= from && window.start - longest(window) - TimeDelta::days(3) <= to);
+    touched.copied().collect()
+}
+
+fn window(calendar: Calendar, kind: WindowKind, first: NaiveDate) -> Window {
+    Window { kind, start: calendar.midnight(first), end: calendar.midnight(after(kind, first)) }
 }
 
 #[cfg(test)]
@@ -179,37 +143,56 @@ mod tests {
         windows.iter().filter(|window| window.kind == kind).map(|window| (window.start, window.end)).collect()
     }
 
+    fn utc_covering(earliest: &str, as_of: &str) -> Vec<Window> {
+        covering(utc(earliest), utc(as_of), Tz::UTC)
+    }
+
     #[test]
     fn trailing_window_is_thirty_days_that_end_with_today() {
-        let windows = covering(utc("2024-03-10T08:00:00Z"), utc("2024-03-31T23:59:59Z"));
+        let windows = utc_covering("2024-03-10T08:00:00Z", "2024-03-31T23:59:59Z");
         assert_eq!(of_kind(&windows, WindowKind::Trailing30Days), [(utc("2024-03-02T00:00:00Z"), utc("2024-04-01T00:00:00Z"))]);
         assert!(windows[0].is_partial(utc("2024-03-31T23:59:59Z")));
-        assert_eq!(windows[0].days(utc("2024-03-31T23:59:59Z")), 30);
     }
 
     #[test]
     fn weeks_are_iso_weeks_over_the_turn_of_the_year() {
         // Sunday 3 January 2021 belongs to week 53 of 2020, which began on 28 December
-        let windows = covering(utc("2020-12-30T12:00:00Z"), utc("2021-01-04T00:00:00Z"));
+        let windows = utc_covering("2020-12-30T12:00:00Z", "2021-01-04T00:00:00Z");
         assert_eq!(
             of_kind(&windows, WindowKind::Week),
             [(utc("2020-12-28T00:00:00Z"), utc("2021-01-04T00:00:00Z")), (utc("2021-01-04T00:00:00Z"), utc("2021-01-11T00:00:00Z"))]
+        );
+        assert_eq!(of_kind(&windows, WindowKind::Day).len(), 6);
+        assert_eq!(
+            of_kind(&windows, WindowKind::Quarter),
+            [(utc("2020-10-01T00:00:00Z"), utc("2021-01-01T00:00:00Z")), (utc("2021-01-01T00:00:00Z"), utc("2021-04-01T00:00:00Z"))]
         );
     }
 
     #[test]
     fn february_has_its_leap_day() {
-        let windows = covering(utc("2024-01-31T12:00:00Z"), utc("2024-02-29T12:00:00Z"));
-        let february = Window { kind: WindowKind::Month, start: utc("2024-02-01T00:00:00Z"), end: utc("2024-03-01T00:00:00Z") };
-        assert_eq!(of_kind(&windows, WindowKind::Month), [(utc("2024-01-01T00:00:00Z"), february.start), (february.start, february.end)]);
-        assert_eq!(february.days(utc("2024-05-01T00:00:00Z")), 29);
-        assert_eq!(february.days(utc("2024-02-10T12:00:00Z")), 10, "the tenth has begun");
-        assert_eq!(february.days(utc("2024-02-10T00:00:00Z")), 10, "and at its first instant too");
+        let windows = utc_covering("2024-01-31T12:00:00Z", "2024-02-29T12:00:00Z");
+        let (january, february, march) = (utc("2024-01-01T00:00:00Z"), utc("2024-02-01T00:00:00Z"), utc("2024-03-01T00:00:00Z"));
+        assert_eq!(of_kind(&windows, WindowKind::Month), [(january, february), (february, march)]);
+    }
+
+    #[test]
+    fn windows_begin_where_clocks_show_midnight() {
+        let windows = covering(utc("2024-03-30T12:00:00Z"), utc("2024-04-01T12:00:00Z"), Tz::Europe__Berlin);
+        assert_eq!(
+            of_kind(&windows, WindowKind::Day),
+            [
+                (utc("2024-03-29T23:00:00Z"), utc("2024-03-30T23:00:00Z")),
+                (utc("2024-03-30T23:00:00Z"), utc("2024-03-31T22:00:00Z")),
+                (utc("2024-03-31T22:00:00Z"), utc("2024-04-01T22:00:00Z")),
+            ]
+        );
+        assert_eq!(of_kind(&windows, WindowKind::Month)[0], (utc("2024-02-29T23:00:00Z"), utc("2024-03-31T22:00:00Z")));
     }
 
     #[test]
     fn a_window_that_has_ended_is_not_partial() {
-        let week = covering(utc("2024-03-04T00:00:00Z"), utc("2024-03-11T00:00:00Z"));
+        let week = utc_covering("2024-03-04T00:00:00Z", "2024-03-11T00:00:00Z");
         let weeks: Vec<bool> = week
             .iter()
             .filter(|window| window.kind == WindowKind::Week)
@@ -220,29 +203,18 @@ mod tests {
 
     #[test]
     fn old_windows_are_dropped_and_the_newest_kept() {
-        let as_of = utc("2024-06-15T10:00:00Z");
-        let windows = covering(utc("2010-01-01T00:00:00Z"), as_of);
+        let windows = utc_covering("2010-01-01T00:00:00Z", "2024-06-15T10:00:00Z");
+        for kind in WindowKind::ALL {
+            assert_eq!(of_kind(&windows, kind).len(), kind.kept());
+        }
         let (weeks, months) = (of_kind(&windows, WindowKind::Week), of_kind(&windows, WindowKind::Month));
-        assert_eq!((weeks.len(), months.len()), (MAX_WEEKS, MAX_MONTHS));
         assert_eq!(weeks.last(), Some(&(utc("2024-06-10T00:00:00Z"), utc("2024-06-17T00:00:00Z"))));
         assert_eq!(months.first(), Some(&(utc("2022-07-01T00:00:00Z"), utc("2022-08-01T00:00:00Z"))));
     }
 
     #[test]
     fn facts_of_the_future_leave_the_present_windows() {
-        let windows = covering(utc("2030-01-01T00:00:00Z"), utc("2024-06-15T10:00:00Z"));
-        assert_eq!(windows.len(), 3);
-    }
-
-    #[test]
-    fn an_instant_is_found_in_each_kind_at_most_once() {
-        let set = WindowSet::new(covering(utc("2023-01-01T00:00:00Z"), utc("2024-06-15T10:00:00Z")));
-        for at in
-            ["2024-06-10T00:00:00Z", "2024-06-09T23:59:59.999999Z", "2023-01-01T00:00:00Z", "2022-12-25T23:59:59Z", "2024-07-01T00:00:00Z"]
-        {
-            let at = utc(at);
-            let slow: Vec<usize> = (0..set.as_slice().len()).filter(|index| set.as_slice()[*index].contains(at)).collect();
-            assert_eq!(set.containing(at).collect::<Vec<_>>(), slow, "{at}");
-        }
+        assert_eq!(utc_covering("2030-01-01T00:00:00Z", "2024-06-15T10:00:00Z").len(), WindowKind::ALL.len());
+        assert_eq!(of_day(NaiveDate::default(), Tz::UTC).len(), WindowKind::ALL.len());
     }
 }

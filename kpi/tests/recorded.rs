@@ -6,8 +6,8 @@ use std::{collections::HashMap, path::PathBuf};
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, MetricKey};
 use ovia_kpi::{
-    Facts, KpiSettings, MergeRequestFact, MergeRequestState, ReviewEventFact, ReviewEventKind, Scope, Snapshot, Window, WindowKind,
-    compute_over,
+    Facts, KpiSettings, MergeRequestFact, MergeRequestState, ReviewEventFact, ReviewEventKind, Scope, ScopeFilter, Snapshot, Window,
+    WindowKind, compute_over,
 };
 use serde_json::Value;
 
@@ -78,7 +78,7 @@ fn recorded() -> Option<Facts> {
 
 fn organisation(facts: &Facts, metric: MetricKey, start: &str, end: &str) -> Snapshot {
     let window = Window { kind: WindowKind::Month, start: start.parse().unwrap(), end: end.parse().unwrap() };
-    let mut snapshots = compute_over(facts, &KpiSettings::default(), window.end, vec![window]);
+    let mut snapshots = compute_over(facts, &KpiSettings::default(), window.end, &ScopeFilter::All, vec![window]);
     snapshots.retain(|snapshot| snapshot.metric == metric && snapshot.scope == Scope::Organisation);
     snapshots.remove(0)
 }

@@ -26,7 +26,7 @@ pub use work::{
     WorkItemTransition,
 };
 
-type Time = DateTime<Utc>;
+pub(crate) type Time = DateTime<Utc>;
 
 /// A project, interned by [`Facts::project`]: a repository with its pipelines, or a project of work items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

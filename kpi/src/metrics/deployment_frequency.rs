@@ -1,14 +1,13 @@
 //! How often production is deployed to.
 
-use std::collections::BTreeSet;
-
-use chrono::NaiveDate;
-use ovia_domain::{Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 
 use crate::{
-    DeploymentStatus,
-    grid::{Firsts, Grid, Inputs},
-    registry::MetricEntry,
+    Window,
+    inputs::Inputs,
+    registry::{Measure, MetricEntry},
+    scope::{ScopeIndex, micros},
+    series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
 };
 
@@ -19,8 +18,9 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         unit: "per day",
         direction: Direction::HigherIsBetter,
         formula: "Successful production deployments finished in the window ÷ days of the window; of a window still going on, the days that have \
-                  begun. A deployment whose finish is not known counts when it was last updated, else when it was created.",
-        version: 1,
+                  begun. A deployment whose finish is not known counts when it was last updated, else when it was created. It counts for the \
+                  people (and their teams) whose merge requests it first brought to production, else for the human who started it.",
+        version: 2,
         inputs: &[
             "deployments.status",
             "deployments.environment_tier",
@@ -29,47 +29,45 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
             "deployments.finished_at",
             "environments.tier",
         ],
-        filters: "Only status success and tier production: the environment's own tier, else the one the deployment names. Deployments by bots \
-                  count: they are not people.",
+        filters: "Only status success and a production tier (a setting): the environment's own tier, else the one the deployment names. \
+                  Deployments by bots count: they are not people.",
         no_data: "The scope had no production deployment, in whatever status, before the end of the window.",
+        aggregate: Aggregate::Sum,
         reference: "DORA, Accelerate State of DevOps Report 2023: deployment frequency.",
     },
     row_table: "deployments",
     stats: &[
         ("deployments", "successful production deployments"),
         ("days", "days they are divided by"),
-        ("days_with_deployment", "UTC days with at least one"),
+        ("days_with_deployment", "days with at least one"),
     ],
     coverage: &[],
-    compute,
+    prepare,
 };
 
-#[derive(Default)]
-struct Cell {
-    rows: Vec<i64>,
-    dates: BTreeSet<NaiveDate>,
-}
-
-fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let production = || inputs.facts.deployments.iter().filter(|row| row.is_production(inputs.settings));
-    let mut grid = Grid::<Cell>::new(inputs);
-    for row in production().filter(|row| row.status == DeploymentStatus::Success) {
-        grid.at(row.project, row.at(), |cell| {
-            cell.rows.push(row.id);
-            cell.dates.insert(row.at().date_naive());
-        });
-    }
-    let firsts = Firsts::new(inputs.scopes(), production().map(|row| (row.project, row.created_at.min(row.at()))));
-    grid.figures(|scope, window, cell| {
-        let days = window.days(inputs.as_of);
+fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+    let production = || inputs.facts.deployments.iter().enumerate().filter(|(_, row)| row.is_production(inputs.settings));
+    let delivered = production().filter(|(_, row)| row.is_delivery(inputs.settings)).map(|(index, row)| {
+        let event = Event { at: micros(row.at()), id: row.id, value: 1.0, mark: Mark::counted(false) };
+        (event, inputs.place_of_deployment(index))
+    });
+    let series = Series::new(inputs, delivered.collect());
+    let firsts = Firsts::new(inputs, production().map(|(index, row)| (inputs.place_of_deployment(index), row.created_at.min(row.at()))));
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let days = inputs.calendar.days(window, inputs.as_of);
         if days == 0 || !firsts.before(scope, window.end) {
             return Figure::none();
         }
-        let deployments = cell.rows.len();
-        Figure::of(Some(deployments as f64 / days as f64), cell.rows)
+        let events = || series.between(scope, window.start, window.end);
+        let mut dates: Vec<_> =
+            events().filter_map(|event| chrono::DateTime::from_timestamp_micros(event.at)).map(|at| inputs.calendar.date(at)).collect();
+        dates.dedup();
+        let rows: Vec<(i64, f64)> = events().map(|event| (event.id, 1.0 / days as f64)).collect();
+        let deployments = rows.len();
+        Figure::of(Some(deployments as f64 / days as f64), rows)
             .stat("deployments", deployments)
             .stat("days", days)
-            .stat("days_with_deployment", cell.dates.len())
+            .stat("days_with_deployment", dates.len())
     })
 }
 

@@ -1,10 +1,13 @@
 //! How many merge requests were merged.
 
-use ovia_domain::{Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 
 use crate::{
-    grid::{Grid, Inputs},
-    registry::MetricEntry,
+    Window,
+    inputs::Inputs,
+    registry::{Measure, MetricEntry},
+    scope::{ScopeIndex, micros},
+    series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
 };
 
@@ -19,36 +22,31 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         inputs: &["merge_requests.merged_at", "merge_requests.created_at", "merge_requests.author", "identities.is_bot"],
         filters: "Merge requests by bots are left out.",
         no_data: "No merge request of the scope was created before the end of the window (or now, if that is earlier).",
+        aggregate: Aggregate::Sum,
         reference: "Flow throughput: completed items per unit of time (Kanban Guide, 2020).",
     },
     row_table: "merge_requests",
     stats: &[],
-    coverage: &[("excluded_bots", "merge requests by bots merged in the window")],
-    compute,
+    coverage: &[
+        ("excluded_bots", "merge requests by bots merged in the window"),
+        ("mapped_authors", "share of the counted rows whose author is linked to a person"),
+    ],
+    prepare,
 };
 
-#[derive(Default)]
-struct Cell {
-    rows: Vec<i64>,
-    bots: u64,
-}
-
-fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let mut grid = Grid::<Cell>::new(inputs);
-    for row in &inputs.facts.merge_requests {
-        let Some(merged_at) = row.merged_at else { continue };
-        grid.at(row.project, merged_at, |cell| match row.author_is_bot {
-            true => cell.bots += 1,
-            false => cell.rows.push(row.id),
-        });
-    }
-    let firsts = inputs.first_merge_requests();
-    grid.figures(|scope, window, cell| {
-        let figure = match firsts.before(scope, window.observed_until(inputs.as_of)) {
-            true => Figure::of(Some(cell.rows.len() as f64), cell.rows),
-            false => Figure::none(),
-        };
-        figure.covering("excluded_bots", cell.bots)
+fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+    let merged = inputs.facts.merge_requests.iter().filter_map(|row| {
+        let mark = if inputs.by_bot(row) { Mark::left_out(1) } else { Mark::counted(inputs.is_mapped(row.author)) };
+        Some((Event { at: micros(row.merged_at?), id: row.id, value: 1.0, mark }, inputs.place_of(row)))
+    });
+    let series = Series::new(inputs, merged.collect());
+    let firsts = Firsts::new(inputs, inputs.facts.merge_requests.iter().map(|row| (inputs.place_of(row), row.created_at)));
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let known = firsts.before(scope, window.observed_until(inputs.as_of));
+        series.tally(scope, window).figure(&ENTRY.coverage[..1], |tally| {
+            let figure = if known { Figure::count_of(tally.rows) } else { Figure::none() };
+            figure.share("mapped_authors", tally.mapped)
+        })
     })
 }
 

@@ -1,11 +1,13 @@
 //! Which share of the finished pipelines succeeded.
 
-use ovia_domain::{Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 
 use crate::{
-    PipelineStatus,
-    grid::{Grid, Inputs},
-    registry::MetricEntry,
+    PipelineStatus, Window,
+    inputs::Inputs,
+    registry::{Measure, MetricEntry},
+    scope::{ScopeIndex, micros},
+    series::{Event, Mark, Series},
     snapshot::Figure,
 };
 
@@ -22,43 +24,26 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         filters: "Pipelines in any other status (cancelled, skipped, manual, running …) count for neither. Pipelines started by bots count: \
                   they are not people.",
         no_data: "No pipeline succeeded or failed in the window.",
+        aggregate: Aggregate::Mean,
         reference: "GitLab CI/CD analytics, success rate; cancelled and skipped pipelines left out.",
     },
     row_table: "pipelines",
     stats: &[("numerator", "successful pipelines"), ("denominator", "successful and failed pipelines")],
     coverage: &[("excluded_other_status", "pipelines of the window in any other status")],
-    compute,
+    prepare,
 };
 
-#[derive(Default)]
-struct Cell {
-    rows: Vec<i64>,
-    successes: u64,
-    others: u64,
-}
-
-fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let mut grid = Grid::<Cell>::new(inputs);
-    for row in &inputs.facts.pipelines {
-        let Some(at) = row.at() else { continue };
-        grid.at(row.project, at, |cell| match row.status {
-            PipelineStatus::Other => cell.others += 1,
-            status => {
-                cell.rows.push(row.id);
-                cell.successes += u64::from(status == PipelineStatus::Success);
-            }
-        });
-    }
-    grid.figures(|_, _, cell| {
-        let finished = cell.rows.len();
-        let figure = match finished {
-            0 => Figure::none(),
-            _ => Figure::of(Some(cell.successes as f64 / finished as f64), cell.rows)
-                .stat("numerator", cell.successes)
-                .stat("denominator", finished),
+fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+    let finished = inputs.facts.pipelines.iter().filter_map(|row| {
+        let (value, mark) = match row.status {
+            PipelineStatus::Other => (0.0, Mark::left_out(1)),
+            PipelineStatus::Success => (1.0, Mark::counted(false)),
+            PipelineStatus::Failed => (0.0, Mark::counted(false)),
         };
-        figure.covering("excluded_other_status", cell.others)
-    })
+        Some((Event { at: micros(row.at()?), id: row.id, value, mark }, inputs.place(row.project, row.started_by)))
+    });
+    let series = Series::new(inputs, finished.collect());
+    Box::new(move |scope: ScopeIndex, window: &Window| series.tally(scope, window).figure(ENTRY.coverage, Figure::mean_of))
 }
 
 #[cfg(test)]

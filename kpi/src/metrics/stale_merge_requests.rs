@@ -1,14 +1,16 @@
 //! Open merge requests nobody touches. The state is rebuilt for past moments from dated events, so that history does not depend on when
 //! it is computed.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use ovia_domain::{Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 
 use crate::{
-    grid::{Grid, Inputs},
-    registry::MetricEntry,
+    Window,
+    inputs::Inputs,
+    registry::{Measure, MetricEntry},
+    scope::ScopeIndex,
+    series::{Firsts, Mark, Tally},
     snapshot::Figure,
-    timeline::Timeline,
+    states::{Span, States},
 };
 
 pub(crate) const ENTRY: MetricEntry = MetricEntry {
@@ -18,9 +20,10 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         unit: "count",
         direction: Direction::LowerIsBetter,
         formula: "Number of merge requests that, at the end of the window (or now, if that is earlier), were open and no draft, and had no \
-                  activity for 7 days. Activity: creation, notes (system notes too), approvals, commits, and the last update if it was by then. \
-                  Draft or not: by the last change before the moment, else the opposite of the first change after it, else as it is now.",
-        version: 1,
+                  activity for 7 days (a setting). Activity: creation, notes (system notes too), approvals, commits, and the last update if \
+                  it was by then. Draft or not: by the last change before the moment, else the opposite of the first change after it, else \
+                  as it is now.",
+        version: 2,
         inputs: &[
             "merge_requests.created_at",
             "merge_requests.updated_at",
@@ -35,59 +38,47 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         ],
         filters: "Merge requests by bots are left out. One with neither a merge nor a close time counts only while its state is open.",
         no_data: "No merge request of the scope was created before that moment.",
+        aggregate: Aggregate::Sum,
         reference: "Seven days without activity: Ovia's default.",
     },
     row_table: "merge_requests",
     stats: &[("open", "open merge requests by people that were no drafts")],
-    coverage: &[("excluded_bots", "merge requests by bots that were stale")],
-    compute,
+    coverage: &[
+        ("excluded_bots", "merge requests by bots that were stale"),
+        ("mapped_authors", "share of the counted rows whose author is linked to a person"),
+    ],
+    prepare,
 };
 
-const STALE_AFTER: TimeDelta = TimeDelta::days(7);
+/// Open and no draft, stale or not: not counted, but in the stats.
+const OPEN: u8 = 2;
 
-#[derive(Default)]
-struct Cell {
-    rows: Vec<i64>,
-    open: u64,
-    bots: u64,
-}
-
-fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let mut moments: Vec<(DateTime<Utc>, usize)> =
-        inputs.windows.as_slice().iter().enumerate().map(|(index, window)| (window.observed_until(inputs.as_of), index)).collect();
-    moments.sort_unstable();
-    let mut grid = Grid::<Cell>::new(inputs);
+fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+    let mut rows = Vec::new();
     for timeline in inputs.timelines.each() {
-        for (moment, window) in open_at(&timeline, &moments) {
-            if timeline.was_draft(*moment) {
-                continue;
-            }
-            let stale = timeline.last_activity(*moment) <= *moment - STALE_AFTER;
-            grid.in_window(timeline.row.project, *window, |cell| match (timeline.row.author_is_bot, stale) {
-                (true, stale) => cell.bots += u64::from(stale),
-                (false, stale) => {
-                    cell.open += 1;
-                    cell.rows.extend(stale.then_some(timeline.row.id));
-                }
-            });
+        let row = timeline.row;
+        let (place, by_bot) = (inputs.place_of(row), inputs.by_bot(row));
+        let mut add = |spans: Vec<(i64, i64)>, mark| {
+            rows.extend(spans.into_iter().map(|(from, to)| (Span { from, to, id: row.id, since: from, mark }, place)));
+        };
+        let mark = if by_bot { Mark::left_out(1) } else { Mark::counted(inputs.is_mapped(row.author)) };
+        add(timeline.stale_spans(inputs.settings.stale_after()), mark);
+        if !by_bot {
+            add(timeline.ready_spans(), Mark::left_out(OPEN));
         }
     }
-    let firsts = inputs.first_merge_requests();
-    grid.figures(|scope, window, cell| {
-        let figure = match firsts.before(scope, window.observed_until(inputs.as_of)) {
-            true => Figure::of(Some(cell.rows.len() as f64), cell.rows).stat("open", cell.open),
-            false => Figure::none(),
-        };
-        figure.covering("excluded_bots", cell.bots)
+    let states = States::new(inputs, rows);
+    let firsts = Firsts::new(inputs, inputs.facts.merge_requests.iter().map(|row| (inputs.place_of(row), row.created_at)));
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let moment = window.observed_until(inputs.as_of);
+        let mut tally = Tally::default();
+        states.at(scope, moment).for_each(|span| tally.add(span.id, 1.0, span.mark));
+        let open = tally.by_reason[usize::from(OPEN)];
+        tally.figure(&ENTRY.coverage[..1], |tally| {
+            let figure = if firsts.before(scope, moment) { Figure::count_of(tally.rows).stat("open", open) } else { Figure::none() };
+            figure.share("mapped_authors", tally.mapped)
+        })
     })
-}
-
-/// The part of the ascending `moments` at which it was open.
-fn open_at<'m>(timeline: &Timeline<'_>, moments: &'m [(DateTime<Utc>, usize)]) -> &'m [(DateTime<Utc>, usize)] {
-    let Some(end) = timeline.open_until() else { return &[] };
-    let from = moments.partition_point(|(moment, _)| *moment <= timeline.row.created_at);
-    let to = end.map_or(moments.len(), |end| moments.partition_point(|(moment, _)| *moment <= end));
-    moments.get(from..to).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! How long merge requests wait for the first human look.
 
-use ovia_domain::{Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 
 use crate::{
-    grid::{Grid, Inputs},
-    registry::MetricEntry,
+    Window,
+    inputs::Inputs,
+    registry::{Measure, MetricEntry},
     review::Review,
-    snapshot::{Figure, hours},
+    scope::{ScopeIndex, micros},
+    series::{Event, Mark, Series},
+    snapshot::hours,
 };
 
 pub(crate) const ENTRY: MetricEntry = MetricEntry {
@@ -17,18 +20,21 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         direction: Direction::LowerIsBetter,
         formula: "Median of first review − ready for review over the merge requests first reviewed in the window. Ready: the first time it \
                   was marked ready, else its creation if it is no draft. First review: the earliest note or approval, once it was ready, by a \
-                  human other than the author. An approval without a time counts at the first system note by the same account that tells of it.",
-        version: 1,
+                  human other than the author, whichever of their accounts they use. An approval without a time counts at the first system \
+                  note by the same person that tells of it.",
+        version: 2,
         inputs: &[
             "merge_requests.created_at",
             "merge_requests.draft",
             "merge_request_notes",
             "merge_request_approvals.approved_at",
             "identities.is_bot",
+            "person_identity_links",
         ],
         filters: "Merge requests by bots and reviews by bots are left out; so are system notes, notes by the author, reviews before it was \
                   ready, and reviews dated before the merge request was created.",
         no_data: "No merge request was first reviewed in the window.",
+        aggregate: Aggregate::Median,
         reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
     },
     row_table: "merge_requests",
@@ -37,44 +43,32 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         ("excluded_bots", "merge requests by bots first reviewed in the window"),
         ("excluded_bot_reviews", "notes and approvals by bots in the window, on merge requests by people"),
         ("excluded_before_creation", "reviews dated before their merge request, counted where the merge request was created"),
+        ("mapped_authors", "share of the counted rows whose author is linked to a person"),
     ],
-    compute,
+    prepare,
 };
 
-#[derive(Default)]
-struct Cell {
-    rows: Vec<(i64, f64)>,
-    bots: u64,
-    bot_reviews: u64,
-    before_creation: u64,
-}
-
-fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let mut grid = Grid::<Cell>::new(inputs);
+fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+    let mut rows = Vec::new();
     for timeline in inputs.timelines.each() {
-        let row = timeline.row;
-        let review = Review::of(&timeline);
-        if row.author_is_bot {
-            if let Some(first) = review.first {
-                grid.at(row.project, first, |cell| cell.bots += 1);
-            }
-            continue;
+        let (row, review) = (timeline.row, Review::of(&timeline));
+        let mut add = |at, value, mark| rows.push((Event { at: micros(at), id: row.id, value, mark }, inputs.place_of(row)));
+        let by_bot = inputs.by_bot(row);
+        match (review.ready_at, review.first) {
+            (_, Some(first)) if by_bot => add(first, 0.0, Mark::left_out(1)),
+            (Some(ready_at), Some(first)) => add(first, hours(ready_at, first), Mark::counted(inputs.is_mapped(row.author))),
+            _ => {}
         }
-        if let (Some(ready_at), Some(first)) = (review.ready_at, review.first) {
-            grid.at(row.project, first, |cell| cell.rows.push((row.id, hours(ready_at, first))));
-        }
-        if review.before_creation > 0 {
-            grid.at(row.project, row.created_at, |cell| cell.before_creation += review.before_creation);
-        }
-        for at in review.by_bots {
-            grid.at(row.project, at, |cell| cell.bot_reviews += 1);
+        if !by_bot {
+            review.by_bots.iter().for_each(|at| add(*at, 0.0, Mark::left_out(2)));
+            (0..review.before_creation).for_each(|_| add(row.created_at, 0.0, Mark::left_out(3)));
         }
     }
-    grid.figures(|_, _, cell| {
-        Figure::median_of(&cell.rows)
-            .covering("excluded_bots", cell.bots)
-            .covering("excluded_bot_reviews", cell.bot_reviews)
-            .covering("excluded_before_creation", cell.before_creation)
+    let series = Series::new(inputs, rows);
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let tally = series.tally(scope, window);
+        let mapped = tally.mapped;
+        tally.median(&ENTRY.coverage[..3]).share("mapped_authors", mapped)
     })
 }
 

@@ -1,11 +1,14 @@
 //! How long merge requests take from creation to merge.
 
-use ovia_domain::{Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 
 use crate::{
-    grid::{Grid, Inputs},
-    registry::MetricEntry,
-    snapshot::{Figure, hours},
+    Window,
+    inputs::Inputs,
+    registry::{Measure, MetricEntry},
+    scope::{ScopeIndex, micros},
+    series::{Event, Mark, Series},
+    snapshot::hours,
 };
 
 pub(crate) const ENTRY: MetricEntry = MetricEntry {
@@ -19,6 +22,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         inputs: &["merge_requests.created_at", "merge_requests.merged_at", "merge_requests.author", "identities.is_bot"],
         filters: "Merge requests by bots are left out, and those merged before they were created.",
         no_data: "Nothing is left to take the median of.",
+        aggregate: Aggregate::Median,
         reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
     },
     row_table: "merge_requests",
@@ -26,33 +30,27 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     coverage: &[
         ("excluded_bots", "merge requests by bots merged in the window"),
         ("excluded_negative", "merge requests merged before they were created"),
+        ("mapped_authors", "share of the counted rows whose author is linked to a person"),
     ],
-    compute,
+    prepare,
 };
 
-#[derive(Default)]
-struct Cell {
-    rows: Vec<(i64, f64)>,
-    bots: u64,
-    negative: u64,
-}
-
-fn compute(inputs: &Inputs<'_>) -> Vec<Figure> {
-    let mut grid = Grid::<Cell>::new(inputs);
-    for row in &inputs.facts.merge_requests {
-        let Some(merged_at) = row.merged_at else { continue };
-        grid.at(row.project, merged_at, |cell| {
-            if row.author_is_bot {
-                cell.bots += 1;
-            } else if merged_at < row.created_at {
-                cell.negative += 1;
-            } else {
-                cell.rows.push((row.id, hours(row.created_at, merged_at)));
-            }
-        });
-    }
-    grid.figures(|_, _, cell| {
-        Figure::median_of(&cell.rows).covering("excluded_bots", cell.bots).covering("excluded_negative", cell.negative)
+fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+    let merged = inputs.facts.merge_requests.iter().filter_map(|row| {
+        let merged_at = row.merged_at?;
+        let value = hours(row.created_at, merged_at);
+        let mark = match () {
+            () if inputs.by_bot(row) => Mark::left_out(1),
+            () if value < 0.0 => Mark::left_out(2),
+            () => Mark::counted(inputs.is_mapped(row.author)),
+        };
+        Some((Event { at: micros(merged_at), id: row.id, value, mark }, inputs.place_of(row)))
+    });
+    let series = Series::new(inputs, merged.collect());
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let tally = series.tally(scope, window);
+        let mapped = tally.mapped;
+        tally.median(&ENTRY.coverage[..2]).share("mapped_authors", mapped)
     })
 }
 
