@@ -97,10 +97,13 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
         // a range is asked for on top of figures that are there; without them everything is missing
         (Ok(_), Some((from, to))) => Scope::Range { from, to },
         (Ok((since, previous)), None) => {
-            let ids: Vec<uuid::Uuid> = now.people.iter().map(|row| row.person_id).collect();
-            late = reader.touched(since, as_of, &ids).await?;
-            // windows that went on since then, or ended
+            late = reader.touched(since, as_of, &[]).await?;
             let mut spans = late.clone();
+            if !now.people.is_empty() {
+                let ids: Vec<uuid::Uuid> = now.people.iter().map(|row| row.person_id).collect();
+                spans = reader.touched(since, as_of, &ids).await?;
+            }
+            // windows that went on since then, or ended
             spans.push(TouchedSpan { from: previous, to: as_of });
             Scope::Touched(spans)
         }

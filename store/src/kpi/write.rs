@@ -188,7 +188,7 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
             after: (None, 0),
             causes: write.causes.causes(&row.metric, row.window_start, row.window_end),
         };
-        if row.scope_kind != "person" && !gone.causes.is_empty() {
+        if row.scope_kind != "person" && row.value.is_some() && !gone.causes.is_empty() {
             plan.changes.push(gone);
         }
     }
