@@ -33,6 +33,11 @@ impl Caller {
         }
     }
 
+    /// Whether the token may see figures of single people, where the organisation has them.
+    pub async fn may_see_people(&self, state: &ApiState) -> Result<bool, Problem> {
+        Ok(state.config.store.token_may_see_people(self.0.org_id, self.0.token_id).await?)
+    }
+
     /// As `runs.requested_by` has it: `token:first`.
     pub fn requested_by(&self) -> String {
         format!("token:{}", self.0.name)

@@ -44,6 +44,7 @@ named! {
     Source, "Source";
     ErrorCode, "ErrorCode";
     MetricKey, "Metric";
+    ovia_kpi::WindowKind, "WindowKind";
     LetterStatus, "DeadLetterStatus";
     Overlap, "Overlap";
     AnomalyRule, "AnomalyRule";

@@ -230,6 +230,11 @@ impl Problem {
         Self { status: Some(StatusCode::METHOD_NOT_ALLOWED), ..problem }
     }
 
+    /// The caller is known, and may not.
+    pub fn forbidden(detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Forbidden, detail, hint)
+    }
+
     pub fn conflict(detail: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(ErrorCode::Conflict, detail, hint)
     }

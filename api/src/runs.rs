@@ -57,8 +57,16 @@ impl RunsApi {
         let run_id = match body.0.kind.0 {
             kind if kind != RunKind::Report && body.0.period.is_some() => return Err(Problem::field("period", "only a report takes it")),
             RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "matching does not take it")),
+            kind if kind != RunKind::KpiRollup && body.0.from.or(body.0.to).is_some() => {
+                return Err(Problem::field("from", "only a kpi_rollup takes it"));
+            }
+            _ if body.0.to.is_some() && body.0.from.is_none() => return Err(Problem::field("to", "it needs `from`")),
+            _ if body.0.from.zip(body.0.to).is_some_and(|(from, to)| from.0 >= to.0) => {
+                return Err(Problem::field("to", "it is not later than `from`"));
+            }
+            _ if body.0.from.is_some_and(|from| from.0 > Utc::now()) => return Err(Problem::field("from", "it is in the future")),
             _ if body.0.as_of.is_some_and(|as_of| as_of.0 > Utc::now()) => return Err(Problem::field("as_of", "it is in the future")),
-            kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
+            kind @ (RunKind::Matching | RunKind::KpiRollup) => run_start_for_org(&self.0, &caller, kind, params(&body.0)).await?,
             RunKind::Sync => return Err(Problem::field("kind", "syncs are started with POST /connections/{id}/sync")),
             RunKind::Backfill => return Err(Problem::field("kind", "backfills are started with POST /connections/{id}/backfill")),
             RunKind::Census => return Err(Problem::field("kind", "a census is started with POST /connections/{id}/census")),
@@ -127,8 +135,9 @@ impl RunsApi {
     }
 }
 
-fn params(as_of: Option<Time>) -> Value {
-    as_of.map_or_else(|| json!({}), |time| json!({"as_of": time.0}))
+fn params(asked: &RunIn) -> Value {
+    let times = [("as_of", asked.as_of), ("from", asked.from), ("to", asked.to)];
+    times.into_iter().filter_map(|(name, time)| Some((name.to_owned(), json!(time?.0)))).collect::<serde_json::Map<_, _>>().into()
 }
 
 fn report_params(body: &RunIn) -> Value {

@@ -1,8 +1,12 @@
 //! `/team/kpi`: the numbers and their history. What needs attention is in `team_risks`.
 
 use ovia_domain::MetricKey;
-use ovia_store::kpi_read::KpiFilter;
-use poem_openapi::{OpenApi, param::Query, payload::Json};
+use ovia_kpi::WindowKind;
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
 
 use crate::{
     auth::Caller,
@@ -14,9 +18,18 @@ use crate::{
     time::Time,
 };
 
+mod ask;
+pub(crate) mod changes;
+mod definition;
+pub(crate) mod incidents;
+pub(crate) mod rows;
+pub(crate) mod settings;
 mod types;
 
-use types::{KpiOut, Scope, Window};
+use ask::{Asked, Figures};
+use definition::DefinitionOut;
+use types::{KpiOut, Scope};
+
 
 pub(crate) struct TeamKpiApi(pub ApiState);
 
@@ -24,43 +37,63 @@ pub(crate) struct TeamKpiApi(pub ApiState);
 impl TeamKpiApi {
     /// The newest value of each metric
     ///
-    /// A null `value` means there is no data, which is not 0. `rows_path` lists the rows that were counted.
+    /// Every metric of every scope that is asked for, also where there is no data: `value` is null then, which is not 0. `rows_path` lists
+    /// the rows that were counted.
     #[oai(path = "/team/kpi", method = "get", operation_id = "kpi_list")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn latest(
         &self,
         caller: Caller,
         metric: Query<Option<Name<MetricKey>>>,
-        /// The organisation (default) or every project.
+        /// The organisation (default), or every project, team or person.
         scope: Query<Option<Scope>>,
         /// One project: its full path or its id in the source.
         project: Query<Option<String>>,
+        /// One team: its name or id.
+        team: Query<Option<String>>,
+        /// One person's id. Only where the organisation has figures of single people, and for tokens that may see them.
+        person: Query<Option<String>>,
         /// Default `trailing_30_days`.
-        window: Query<Option<Window>>,
+        window: Query<Option<Name<WindowKind>>>,
+        /// The window that this moment lies in; the newest one if it is not given.
+        at: Query<Option<Time>>,
         /// Items on the page; 50 if not given.
         #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
         limit: Query<Option<u32>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<ListOf<KpiOut>>, Problem> {
-        let filter = filter(metric.0, scope.0, project.0, window.0.unwrap_or(Window::Trailing30Days))?;
-        let rows = self.0.config.store.kpi_latest(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
-        Ok(list(rows, KpiOut::from))
+        let kind = window.0.map_or(WindowKind::Trailing30Days, |name| name.0);
+        let asked = Asked { metric: metric.0.map(|name| name.0), scope: scope.0, project: project.0, team: team.0, person: person.0, kind };
+        let figures = Figures::begin(&self.0, &caller, &asked).await?;
+        let Some(window) = figures.window(&self.0, at.0.map(|time| time.0)).await? else {
+            return Ok(Json(ListOf { items: Vec::new(), next_cursor: None }));
+        };
+        let store = &self.0.config.store;
+        let rows = store.kpi_latest(caller.org_id(), &figures.filter, window, &page(limit.0, cursor.0)).await?;
+        Ok(list(rows, |row| figures.out(row)))
     }
 
     /// Metrics over time, newest window first
+    ///
+    /// With the value of the window before, what changed between them, and the band the value falls into. Windows without data are listed
+    /// with `value` null.
     #[oai(path = "/team/kpi/history", method = "get", operation_id = "kpi_history")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn history(
         &self,
         caller: Caller,
         metric: Query<Option<Name<MetricKey>>>,
-        /// The organisation (default) or every project.
+        /// The organisation (default), or every project, team or person.
         scope: Query<Option<Scope>>,
         /// One project: its full path or its id in the source.
         project: Query<Option<String>>,
+        /// One team: its name or id.
+        team: Query<Option<String>>,
+        /// One person's id. Only where the organisation has figures of single people, and for tokens that may see them.
+        person: Query<Option<String>>,
         /// Default `week`.
-        window: Query<Option<Window>>,
+        window: Query<Option<Name<WindowKind>>>,
         /// Windows that start at or after this time.
         since: Query<Option<Time>>,
         /// Windows that start before this time.
@@ -71,23 +104,22 @@ impl TeamKpiApi {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<ListOf<KpiOut>>, Problem> {
-        let filter = filter(metric.0, scope.0, project.0, window.0.unwrap_or(Window::Week))?;
-        let filter = KpiFilter { since: since.0.map(|time| time.0), until: until.0.map(|time| time.0), ..filter };
-        let rows = self.0.config.store.kpi_history(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
-        Ok(list(rows, KpiOut::from))
+        let kind = window.0.map_or(WindowKind::Week, |name| name.0);
+        let asked = Asked { metric: metric.0.map(|name| name.0), scope: scope.0, project: project.0, team: team.0, person: person.0, kind };
+        let figures = Figures::begin(&self.0, &caller, &asked).await?;
+        let windows = figures.windows(&self.0, since.0.map(|time| time.0), until.0.map(|time| time.0)).await?;
+        let store = &self.0.config.store;
+        let rows = store.kpi_history(caller.org_id(), &figures.filter, &windows, &page(limit.0, cursor.0)).await?;
+        Ok(list(rows, |row| figures.out(row)))
     }
-}
 
-fn filter(metric: Option<Name<MetricKey>>, scope: Option<Scope>, project: Option<String>, window: Window) -> Result<KpiFilter, Problem> {
-    if project.is_some() && matches!(scope, Some(Scope::Organisation)) {
-        return Err(Problem::parameter("project", "it cannot be given together with scope=organisation"));
+    /// What a metric means
+    ///
+    /// Its entry in the registry, word for word, and the bands that hold for the organisation.
+    #[oai(path = "/team/kpi/:metric/definition", method = "get", operation_id = "kpi_definition")]
+    async fn definition(&self, caller: Caller, metric: Path<String>) -> Result<Json<DefinitionOut>, Problem> {
+        let metric = ask::metric(&metric.0)?;
+        let settings = ask::settings(&self.0, &caller).await?;
+        Ok(Json(DefinitionOut::new(metric, &settings.settings)))
     }
-    Ok(KpiFilter {
-        metric: metric.map(|metric| metric.0),
-        every_project: matches!(scope, Some(Scope::Project)),
-        project,
-        window_kind: window.as_str().into(),
-        since: None,
-        until: None,
-    })
 }

@@ -22,7 +22,10 @@ where d.org_id = $1 and d.deleted_at is null
     and ($9::timestamptz is null or d.created_at < $9)
     and (
         $10::bigint is null
-        or d.id in (select unnest(k.row_ids) from kpi_snapshots k where k.id = $10 and k.org_id = $1 and k.row_table = 'deployments')
+        or d.id in (
+            select r.row_id from kpi_snapshots k cross join lateral kpi_rows(k.org_id, k.id) r
+            where k.id = $10 and k.org_id = $1 and k.row_table = 'deployments'
+        )
     )
     and ($11::timestamptz is null or (d.created_at, d.id) < ($11, $12::bigint))
 order by d.created_at desc, d.id desc

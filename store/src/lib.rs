@@ -22,7 +22,6 @@ pub mod ingest;
 pub mod integrity;
 pub mod kill_switch;
 pub mod kpi;
-pub mod kpi_read;
 pub mod leases;
 pub mod letter_drop;
 pub mod links;

@@ -25,7 +25,10 @@ where m.org_id = $1 and m.deleted_at is null
     and ($13::timestamptz is null or m.merged_at < $13)
     and (
         $14::bigint is null
-        or m.id in (select unnest(k.row_ids) from kpi_snapshots k where k.id = $14 and k.org_id = $1 and k.row_table = 'merge_requests')
+        or m.id in (
+            select r.row_id from kpi_snapshots k cross join lateral kpi_rows(k.org_id, k.id) r
+            where k.id = $14 and k.org_id = $1 and k.row_table = 'merge_requests'
+        )
     )
     and ($15::timestamptz is null or (m.created_at, m.id) < ($15, $16::bigint))
 order by m.created_at desc, m.id desc

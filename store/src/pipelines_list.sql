@@ -20,7 +20,10 @@ where t.org_id = $1 and t.deleted_at is null
     and ($8::timestamptz is null or t.created_at < $8)
     and (
         $9::bigint is null
-        or t.id in (select unnest(k.row_ids) from kpi_snapshots k where k.id = $9 and k.org_id = $1 and k.row_table = 'pipelines')
+        or t.id in (
+            select r.row_id from kpi_snapshots k cross join lateral kpi_rows(k.org_id, k.id) r
+            where k.id = $9 and k.org_id = $1 and k.row_table = 'pipelines'
+        )
     )
     and (
         $11::bigint is null

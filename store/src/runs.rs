@@ -241,11 +241,10 @@ impl Store {
         Ok((ended, next))
     }
 
-    /// `as_of` of a rollup's parameters: the moment its figures are computed for.
-    pub async fn run_as_of(&self, org: OrgId, run: RunId) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let row = sqlx::query!("select params from runs where org_id = $1 and id = $2", org.0, run.0).fetch_optional(&self.pool).await?;
-        let as_of = row.and_then(|row| row.params.get("as_of").cloned()).filter(|value| !value.is_null());
-        Ok(as_of.map(serde_json::from_value).transpose()?)
+    /// A run's parameters and when it began.
+    pub async fn run_params(&self, org: OrgId, run: RunId) -> Result<Option<(Value, Option<DateTime<Utc>>)>, StoreError> {
+        let row = sqlx::query_as("select params, started_at from runs where org_id = $1 and id = $2").bind(org.0).bind(run.0);
+        Ok(row.fetch_optional(&self.pool).await?)
     }
 
     /// Adds an event to the run's log.

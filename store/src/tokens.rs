@@ -76,6 +76,18 @@ impl Store {
         Ok(good.fetch_one(&self.pool).await?)
     }
 
+    /// Whether the token may see figures of single people, where its organisation has them.
+    pub async fn token_may_see_people(&self, org_id: OrgId, token_id: Uuid) -> Result<bool, StoreError> {
+        let may = sqlx::query_scalar("select may_see_people from api_tokens where org_id = $1 and id = $2 and revoked_at is null");
+        Ok(may.bind(org_id.0).bind(token_id).fetch_optional(&self.pool).await?.unwrap_or(false))
+    }
+
+    /// Lets tokens of a name see figures of single people, or not. How many there are.
+    pub async fn token_people_set(&self, org_id: OrgId, name: &str, may: bool) -> Result<u64, StoreError> {
+        let set = sqlx::query("update api_tokens set may_see_people = $3 where org_id = $1 and name = $2 and revoked_at is null");
+        Ok(set.bind(org_id.0).bind(name).bind(may).execute(&self.pool).await?.rows_affected())
+    }
+
     /// Whose token this is; `None` if it is malformed, unknown or revoked. Notes the use at most once a minute.
     pub async fn token_authenticate(&self, token: &str) -> Result<Option<Caller>, StoreError> {
         if token.strip_prefix(PREFIX).is_none_or(|rest| rest.len() != SECRET_CHARS) {

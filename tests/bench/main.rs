@@ -5,6 +5,7 @@
 mod backfill;
 mod fleet;
 mod matching;
+mod kpi;
 mod noop;
 mod ovia;
 mod plain;
@@ -18,7 +19,7 @@ mod system;
 use anyhow::Context;
 use report::Report;
 
-const PARTS: [&str; 8] = ["lists", "details", "noop", "release", "fleet", "sse", "backfill", "matching"];
+const PARTS: [&str; 9] = ["lists", "details", "noop", "release", "fleet", "sse", "backfill", "matching", "kpi"];
 
 /// What was asked for.
 struct Asked {
@@ -44,6 +45,7 @@ async fn main() -> anyhow::Result<()> {
             "fleet" => fleet::measure(&mut report, rows(200)).await,
             "sse" => sse::measure(&mut report, rows(1_000)).await,
             "matching" => matching::measure(&mut report, asked.scale),
+            "kpi" => kpi::measure(&mut report, rows(1_000_000)).await,
             _ => backfill::measure(&mut report, rows(500_000)).await,
         };
         // what the other parts measure is worth having all the same

@@ -77,7 +77,8 @@ async fn what_was_deleted_is_no_longer_listed_or_counted() {
         let counted = format!(
             "select count(*) from (select distinct on (metric, scope_id, window_kind) * from kpi_snapshots where row_table = '{table}'
                 order by metric, scope_id, window_kind, window_start desc, computed_at desc) k
-             join {table} t on t.id = any(k.row_ids) where t.deleted_at is not null and k.window_kind = 'trailing_30_days'"
+             cross join lateral kpi_rows(k.org_id, k.id) r
+             join {table} t on t.id = r.row_id where t.deleted_at is not null and k.window_kind = 'trailing_30_days'"
         );
         assert_eq!(count(&app, &counted).await, 0, "{table} that are gone are counted");
     }

@@ -23,6 +23,12 @@ pub(crate) struct RunIn {
     /// Of `report`: only this one. If not given, both that are due.
     #[serde(default)]
     pub period: Option<Name<ReportKind>>,
+    /// Of `kpi_rollup`: compute the windows that this time touches again, from here (to `to`), whatever has changed.
+    #[serde(default)]
+    pub from: Option<Time>,
+    /// Of `kpi_rollup`, with `from`: to here, not included. Now, if not given.
+    #[serde(default)]
+    pub to: Option<Time>,
 }
 
 /// What a retry does otherwise than the run it repeats.

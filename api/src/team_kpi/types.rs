@@ -1,36 +1,42 @@
 //! KPIs on the wire.
 
-use ovia_store::kpi_read::KpiRow;
+use ovia_domain::MetricKey;
+use ovia_kpi::{KpiSettings, WindowKind, band, metric};
+use ovia_store::kpi::read::KpiRow;
 use poem_openapi::{Enum, Object};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::time::Time;
 
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[oai(rename = "KpiScope", rename_all = "snake_case")]
 pub(crate) enum Scope {
     Organisation,
+    Team,
+    /// A repository with its pipelines, or a project of work items.
     Project,
+    /// The same as `project`: a code host's project is one repository.
+    Repository,
+    Person,
 }
 
-#[derive(Clone, Copy, Debug, Enum)]
-#[oai(rename = "WindowKind")]
-pub(crate) enum Window {
-    #[oai(rename = "trailing_30_days")]
-    Trailing30Days,
-    #[oai(rename = "week")]
-    Week,
-    #[oai(rename = "month")]
-    Month,
-}
-
-impl Window {
+impl Scope {
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Trailing30Days => "trailing_30_days",
-            Self::Week => "week",
-            Self::Month => "month",
+            Self::Organisation => "organisation",
+            Self::Team => "team",
+            Self::Project => "project",
+            Self::Repository => "repository",
+            Self::Person => "person",
+        }
+    }
+
+    /// As snapshots have it.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Repository => "project",
+            scope => scope.as_str(),
         }
     }
 }
@@ -39,67 +45,94 @@ impl Window {
 #[derive(Object)]
 #[oai(rename = "Kpi")]
 pub(crate) struct KpiOut {
-    /// The snapshot, as `kpi_snapshot_id` of the lists.
-    id: i64,
-    metric: String,
+    /// The snapshot, as `kpi_snapshot_id` of the lists; null where there is no data.
+    id: Option<i64>,
+    pub metric: String,
+    /// What people call the metric.
+    name: String,
     /// Null: no data. Never 0 for that.
-    value: Option<f64>,
-    /// `count`, `hours`, `ratio`, `per day`.
-    unit: String,
+    pub value: Option<f64>,
+    /// `count`, `hours`, `ratio`, `per day` …
+    pub unit: String,
+    /// `higher_is_better`, `lower_is_better`, `neutral`.
+    direction: String,
+    /// What the value is called in the metric's bands, where it has some.
+    band: Option<String>,
+    /// Of the window before; null without data there, and in what is not a history.
+    previous: Option<f64>,
+    /// `value` − `previous`; null where one of them is.
+    change: Option<f64>,
     /// Further figures, as `p75`, `p90`, `numerator`, `denominator`.
     stats: Value,
     /// What was counted and what was left out.
     coverage: Value,
-    /// `organisation` or `project`.
-    scope: String,
+    /// `organisation`, `team`, `project` or `person`.
+    pub scope: String,
     /// The project's full path, for project scopes.
     project: Option<String>,
-    /// `{connection id}:{project's external id}`, for project scopes.
-    scope_id: Option<String>,
-    window: WindowOut,
+    /// `{connection id}:{project's external id}` of a project, the id of a team or person.
+    pub scope_id: Option<String>,
+    /// A project's full path, a team's or person's name.
+    pub scope_name: Option<String>,
+    pub window: WindowOut,
     /// Version of the metric's definition.
-    definition_version: i32,
+    pub definition_version: i32,
     /// Rises whenever it changed who is who.
-    identity_epoch: i64,
-    computed_at: Time,
+    identity_epoch: Option<i64>,
+    computed_at: Option<Time>,
+    /// The oldest last successful sync among the connections it was computed from; null: one was never synced.
+    inputs_at: Option<Time>,
+    /// It is built on rows that are older than a day.
+    pub stale: bool,
     /// The rollup that computed it.
-    run_id: Uuid,
+    run_id: Option<Uuid>,
     /// How many rows were counted.
-    row_count: i32,
-    /// Where those rows are listed, on this API.
-    rows_path: String,
+    pub row_count: i32,
+    /// Where those rows are listed, on this API; null where there is no data.
+    rows_path: Option<String>,
 }
 
-/// Half-open, UTC.
+/// Half-open; begins and ends at midnight in the organisation's time zone.
 #[derive(Object)]
 #[oai(rename = "Window")]
-struct WindowOut {
-    /// `trailing_30_days`, `week`, `month`.
-    kind: String,
-    start: Time,
-    end: Time,
+pub(crate) struct WindowOut {
+    /// `trailing_30_days`, `day`, `week`, `month`, `quarter`.
+    pub kind: String,
+    pub start: Time,
+    pub end: Time,
 }
 
-impl From<KpiRow> for KpiOut {
-    fn from(row: KpiRow) -> Self {
-        let table = row.row_table.replace('_', "-");
+impl KpiOut {
+    pub(super) fn new(row: KpiRow, kind: WindowKind, settings: &KpiSettings, stale: bool) -> Self {
+        let key = MetricKey::parse(&row.metric);
+        let definition = key.map(|key| &metric(key).definition);
+        let band = key.zip(row.value).and_then(|(key, value)| band(settings, key, value));
+        let direction = definition.and_then(|definition| serde_json::to_value(definition.direction).ok());
         Self {
-            rows_path: format!("/{table}?kpi_snapshot_id={}", row.id),
+            rows_path: row.id.map(|id| format!("/team/kpi/{}/rows?kpi_snapshot_id={id}", row.metric)),
             id: row.id,
-            metric: row.metric,
+            name: definition.map_or_else(|| row.metric.clone(), |definition| definition.name.to_owned()),
+            unit: definition.map_or_else(String::new, |definition| definition.unit.to_owned()),
+            direction: direction.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default(),
+            band: band.map(|band| band.label.clone()),
+            change: row.value.zip(row.previous).map(|(value, previous)| value - previous),
+            previous: row.previous,
             value: row.value,
-            unit: row.unit,
-            stats: row.stats,
-            coverage: row.coverage,
+            stats: row.stats.unwrap_or_else(|| json!({})),
+            coverage: row.coverage.unwrap_or_else(|| json!({})),
+            project: row.scope_name.clone().filter(|_| row.scope_kind == "project"),
             scope: row.scope_kind,
-            project: row.project,
             scope_id: Some(row.scope_id).filter(|id| !id.is_empty()),
-            window: WindowOut { kind: row.window_kind, start: row.window_start.into(), end: row.window_end.into() },
-            definition_version: row.definition_version,
+            scope_name: row.scope_name,
+            window: WindowOut { kind: kind.as_str().to_owned(), start: row.window_start.into(), end: row.window_end.into() },
+            definition_version: row.definition_version.or(definition.map(|definition| definition.version)).unwrap_or_default(),
             identity_epoch: row.identity_epoch,
-            computed_at: row.computed_at.into(),
+            computed_at: row.computed_at.map(Time),
+            inputs_at: row.inputs_at.map(Time),
+            stale,
             run_id: row.run_id,
-            row_count: row.row_count,
+            row_count: row.row_count.unwrap_or_default(),
+            metric: row.metric,
         }
     }
 }

@@ -88,7 +88,12 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::POST, "/team/identity-mappings/undo"),
     (Method::POST, "/team/import"),
     (Method::GET, "/team/kpi"),
+    (Method::GET, "/team/kpi/changes"),
+    (Method::GET, "/team/kpi/export.csv"),
     (Method::GET, "/team/kpi/history"),
+    (Method::GET, "/team/kpi/incidents"),
+    (Method::PUT, "/team/kpi/incidents/01890000-0000-7000-8000-000000000001/override"),
+    (Method::DELETE, "/team/kpi/incidents/01890000-0000-7000-8000-000000000001/override"),
     (Method::GET, "/team/kpi/risks"),
     (Method::POST, "/team/kpi/risks/01890000-0000-7000-8000-000000000001/mute"),
     (Method::POST, "/team/kpi/risks/01890000-0000-7000-8000-000000000001/unmute"),
@@ -97,6 +102,10 @@ const PROTECTED: &[(Method, &str)] = &[
     (Method::GET, "/team/matching-config"),
     (Method::PUT, "/team/matching-config"),
     (Method::GET, "/team/matching-config/versions"),
+    (Method::GET, "/team/kpi/settings"),
+    (Method::PUT, "/team/kpi/settings"),
+    (Method::GET, "/team/kpi/cycle_time/definition"),
+    (Method::GET, "/team/kpi/cycle_time/rows"),
     (Method::GET, "/team/people"),
     (Method::GET, "/team/people/01890000-0000-7000-8000-000000000001"),
     (Method::GET, "/team/teams"),
@@ -135,6 +144,7 @@ fn every_documented_operation_is_covered() {
                 path.replace("01890000-0000-7000-8000-000000000001", "{id}")
                     .replace("/schedules/matching", "/schedules/{kind}")
                     .replace("/quality/freshness", "/quality/{check}")
+                    .replace("cycle_time", "{metric}")
                     .replace("WEB-1", "{key}")
                     .replace("/members/7", "/members/{membership}")
             )

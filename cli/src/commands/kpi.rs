@@ -1,4 +1,4 @@
-//! `ovia kpi`: the numbers.
+//! `ovia kpi`: the numbers, what is behind them, and what changed them.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -6,10 +6,16 @@ use serde_json::Value;
 use super::listing::{Listing, Paging, filters};
 use crate::{
     app::Global,
-    client::target,
+    client::{ApiClient, target},
     exit::CliResult,
-    output::{Column, number, text},
+    output::{Column, number, print, short_time, text},
 };
+
+mod explain;
+mod settings;
+mod spark;
+
+use settings::{PeopleAccessArgs, SettingsCommand};
 
 #[derive(Debug, Subcommand)]
 pub enum KpiCommand {
@@ -17,6 +23,17 @@ pub enum KpiCommand {
     Show(ShowArgs),
     /// A metric's values over time.
     History(HistoryArgs),
+    /// What a metric means, and what its newest value is made of.
+    Explain(ExplainArgs),
+    /// The rows behind a number.
+    Rows(RowsArgs),
+    /// Numbers that changed after they were told, and why.
+    Changes(ChangesArgs),
+    /// Time zone, incidents, bands and figures of single people.
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Let a token see figures of single people, or not. On the server: it needs OVIA_DATABASE_URL.
+    PeopleAccess(PeopleAccessArgs),
 }
 
 /// Which numbers.
@@ -25,9 +42,35 @@ struct Scope {
     /// One project: its full path or its id in the source [default: the whole organisation].
     #[arg(long)]
     project: Option<String>,
-    /// Every project, one row each.
+    /// One team: its name or id.
     #[arg(long, conflicts_with = "project")]
+    team: Option<String>,
+    /// One person's id.
+    #[arg(long, conflicts_with_all = ["project", "team"])]
+    person: Option<String>,
+    /// Every project, one row each.
+    #[arg(long, conflicts_with_all = ["project", "team", "person"])]
     projects: bool,
+    /// Every team, one row each.
+    #[arg(long, conflicts_with_all = ["project", "team", "person", "projects"])]
+    teams: bool,
+}
+
+impl Scope {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = filters(&[("project", &self.project), ("team", &self.team), ("person", &self.person)]);
+        if self.projects {
+            query.push(("scope", "project".to_owned()));
+        }
+        if self.teams {
+            query.push(("scope", "team".to_owned()));
+        }
+        query
+    }
+
+    fn is_one(&self) -> bool {
+        !self.projects && !self.teams
+    }
 }
 
 #[derive(Debug, Args)]
@@ -36,9 +79,12 @@ pub struct ShowArgs {
     metric: Option<String>,
     #[command(flatten)]
     scope: Scope,
-    /// trailing_30_days, week or month [default: trailing_30_days].
+    /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
     #[arg(long)]
     window: Option<String>,
+    /// The window that this moment lies in [default: the newest].
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
@@ -49,7 +95,7 @@ pub struct HistoryArgs {
     metric: String,
     #[command(flatten)]
     scope: Scope,
-    /// week or month [default: week].
+    /// day, week, month, quarter or trailing_30_days [default: week].
     #[arg(long)]
     window: Option<String>,
     /// Windows that start at this time or later, as 2026-03-01T00:00:00Z.
@@ -62,43 +108,175 @@ pub struct HistoryArgs {
     paging: Paging,
 }
 
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The metric, as time_to_merge.
+    metric: String,
+    #[command(flatten)]
+    scope: Scope,
+    /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
+    #[arg(long)]
+    window: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RowsArgs {
+    /// The metric, as time_to_merge.
+    metric: String,
+    #[command(flatten)]
+    scope: Scope,
+    /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
+    #[arg(long)]
+    window: Option<String>,
+    /// The window that this moment lies in [default: the newest].
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+#[derive(Debug, Args)]
+pub struct ChangesArgs {
+    /// One metric [default: all].
+    metric: Option<String>,
+    #[command(flatten)]
+    scope: Scope,
+    /// day, week, month, quarter or trailing_30_days [default: all].
+    #[arg(long)]
+    window: Option<String>,
+    /// settings, definition, decision or late_row [default: all].
+    #[arg(long)]
+    cause: Option<String>,
+    /// What one decision did.
+    #[arg(long, value_name = "ID")]
+    decision: Option<String>,
+    /// Found at this time or later.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
+}
+
 pub const COLUMNS: &[Column] = &[
     Column { title: "METRIC", cell: |row| text(row, "/metric") },
-    Column { title: "PROJECT", cell: |row| text(row, "/project") },
+    Column { title: "OF", cell: |row| text(row, "/scope_name") },
     Column { title: "VALUE", cell: value },
     Column { title: "UNIT", cell: |row| text(row, "/unit") },
+    Column { title: "BAND", cell: |row| text(row, "/band") },
     Column { title: "P75", cell: |row| number(row, "/stats/p75") },
     Column { title: "P90", cell: |row| number(row, "/stats/p90") },
     Column { title: "FROM", cell: |row| date(row, "/window/start") },
     Column { title: "TO", cell: |row| date(row, "/window/end") },
     Column { title: "ROWS", cell: |row| number(row, "/row_count") },
+    Column { title: "STALE", cell: |row| crate::output::flag(row, "/stale") },
+];
+
+const HISTORY: &[Column] = &[
+    Column { title: "FROM", cell: |row| date(row, "/window/start") },
+    Column { title: "TO", cell: |row| date(row, "/window/end") },
+    Column { title: "OF", cell: |row| text(row, "/scope_name") },
+    Column { title: "VALUE", cell: value },
+    Column { title: "UNIT", cell: |row| text(row, "/unit") },
+    Column { title: "CHANGE", cell: |row| signed(row, "/change") },
+    Column { title: "BAND", cell: |row| text(row, "/band") },
+    Column { title: "ROWS", cell: |row| number(row, "/row_count") },
+];
+
+const ROWS: &[Column] = &[
+    Column { title: "ROW", cell: |row| text(row, "/reference") },
+    Column { title: "PROJECT", cell: |row| text(row, "/project") },
+    Column { title: "VALUE", cell: |row| number(row, "/value") },
+    Column { title: "COUNTED ON", cell: |row| date(row, "/counted_on") },
+    Column { title: "TITLE", cell: |row| text(row, "/title") },
+    Column { title: "URL", cell: |row| text(row, "/url") },
+];
+
+const CHANGES: &[Column] = &[
+    Column { title: "AT", cell: |row| short_time(row, "/at") },
+    Column { title: "METRIC", cell: |row| text(row, "/metric") },
+    Column { title: "OF", cell: |row| text(row, "/scope_name") },
+    Column { title: "WINDOW", cell: |row| text(row, "/window/kind") },
+    Column { title: "FROM", cell: |row| date(row, "/window/start") },
+    Column { title: "BEFORE", cell: |row| or_no_data(row, "/before") },
+    Column { title: "AFTER", cell: |row| or_no_data(row, "/after") },
+    Column { title: "CAUSE", cell: |row| text(row, "/cause") },
+    Column { title: "DECISION", cell: |row| number(row, "/decision_id") },
 ];
 
 pub const WHEN_EMPTY: &str = "No KPIs yet: they come from a KPI rollup, which follows every sync.";
 
 pub async fn run(global: &Global, command: &KpiCommand) -> CliResult {
-    let client = target(global)?;
-    let (path, mut query, scope, paging) = match command {
-        KpiCommand::Show(args) => ("team/kpi", filters(&[("metric", &args.metric), ("window", &args.window)]), &args.scope, &args.paging),
-        KpiCommand::History(args) => {
-            let mut query = filters(&[("window", &args.window), ("since", &args.since), ("until", &args.until)]);
-            query.push(("metric", args.metric.clone()));
-            ("team/kpi/history", query, &args.scope, &args.paging)
-        }
-    };
-    query.extend(filters(&[("project", &scope.project)]));
-    if scope.projects {
-        query.push(("scope", "project".to_owned()));
+    if let KpiCommand::PeopleAccess(args) = command {
+        return settings::people_access(global, args).await;
     }
-    Listing { path, query, columns: COLUMNS, when_empty: WHEN_EMPTY }.show(&client, paging, global.json).await
+    let client = target(global)?;
+    match command {
+        KpiCommand::Show(args) => {
+            let mut query = filters(&[("metric", &args.metric), ("window", &args.window), ("at", &args.at)]);
+            query.extend(args.scope.query());
+            Listing { path: "team/kpi", query, columns: COLUMNS, when_empty: WHEN_EMPTY }.show(&client, &args.paging, global.json).await
+        }
+        KpiCommand::History(args) => history(&client, args, global.json).await,
+        KpiCommand::Explain(args) => explain::run(&client, &args.metric, &args.window, args.scope.query(), global.json).await,
+        KpiCommand::Rows(args) => {
+            let path = metric_path(&args.metric, "rows");
+            let mut query = filters(&[("window", &args.window), ("at", &args.at)]);
+            query.extend(args.scope.query());
+            let listing = Listing { path: &path, query, columns: ROWS, when_empty: "No rows: there is no data in this window." };
+            listing.show(&client, &args.paging, global.json).await
+        }
+        KpiCommand::Changes(args) => {
+            let mut query = filters(&[
+                ("metric", &args.metric),
+                ("window", &args.window),
+                ("cause", &args.cause),
+                ("decision", &args.decision),
+                ("since", &args.since),
+            ]);
+            query.extend(args.scope.query());
+            let when_empty = "No number changed after it was told.";
+            Listing { path: "team/kpi/changes", query, columns: CHANGES, when_empty }.show(&client, &args.paging, global.json).await
+        }
+        KpiCommand::Settings(command) => settings::run(&client, command, global.json).await,
+        KpiCommand::PeopleAccess(_) => Ok(()),
+    }
+}
+
+/// Values over time; of one scope with a line that shows their course, oldest first.
+async fn history(client: &ApiClient, args: &HistoryArgs, json: bool) -> CliResult {
+    let mut query = filters(&[("window", &args.window), ("since", &args.since), ("until", &args.until)]);
+    query.push(("metric", args.metric.clone()));
+    query.extend(args.scope.query());
+    let listing = Listing { path: "team/kpi/history", query, columns: HISTORY, when_empty: WHEN_EMPTY };
+    let (items, next_cursor) = listing.fetch(client, &args.paging).await?;
+    if !json && args.scope.is_one() && items.len() > 1 && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        let course: Vec<Option<f64>> = items.iter().rev().map(|item| item["value"].as_f64()).collect();
+        print(&format!("{}  {}\n", args.metric, spark::line(&course)))?;
+    }
+    listing.print(&items, next_cursor, json)
+}
+
+/// `team/kpi/{metric}/{what}`; a metric's name has nothing in it that a path would take for its own.
+fn metric_path(metric: &str, what: &str) -> String {
+    let name: String = metric.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    format!("team/kpi/{name}/{what}")
 }
 
 /// No data is not zero.
 fn value(row: &Value) -> String {
-    if row["value"].is_null() { "no data".into() } else { number(row, "/value") }
+    or_no_data(row, "/value")
 }
 
-/// Windows begin and end at midnight UTC.
+fn or_no_data(row: &Value, pointer: &str) -> String {
+    if row.pointer(pointer).is_none_or(Value::is_null) { "no data".into() } else { number(row, pointer) }
+}
+
+fn signed(row: &Value, pointer: &str) -> String {
+    let sign = if row.pointer(pointer).and_then(Value::as_f64).is_some_and(|number| number > 0.0) { "+" } else { "" };
+    format!("{sign}{}", number(row, pointer))
+}
+
+/// The day of a moment, in UTC.
 fn date(row: &Value, pointer: &str) -> String {
     text(row, pointer).chars().take(10).collect()
 }

@@ -46,8 +46,13 @@ pub struct Listing<'a> {
 impl Listing<'_> {
     /// Fetches and prints one page, or all of them.
     pub async fn show(&self, client: &ApiClient, paging: &Paging, json: bool) -> CliResult {
-        let (items, next_cursor) = paging.fetch(client, self.path, &self.query).await?;
+        let (items, next_cursor) = self.fetch(client, paging).await?;
         self.print(&items, next_cursor, json)
+    }
+
+    /// Fetches one page, or all of them.
+    pub async fn fetch(&self, client: &ApiClient, paging: &Paging) -> CliResult<(Vec<Value>, Option<String>)> {
+        paging.fetch(client, self.path, &self.query).await
     }
 
     /// Prints rows that are here already.

@@ -1,0 +1,196 @@
+//! Which windows a rollup computes, and in which slices.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use ovia_kpi::{KpiSettings, REGISTRY, Window, WindowKind, windows};
+use ovia_store::kpi::{changes::CauseBook, state::RollupState, touched::{ChangedPersonRow, TouchedSpan}};
+use serde_json::{Value, json};
+
+type Time = DateTime<Utc>;
+
+/// Why a rollup looks at what it looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Nothing is stored yet, or something changed that may change everything.
+    Everything { why: &'static str },
+    /// What somebody asked for, `[from, to)`.
+    Range { from: Time, to: Time },
+    /// What was touched since the last rollup.
+    Touched(Vec<TouchedSpan>),
+}
+
+/// What a rollup begins with.
+pub(super) struct Basis {
+    pub(super) as_of: Time,
+    pub(super) settings_version: i32,
+    pub(super) basis: String,
+    pub(super) people: Vec<ChangedPersonRow>,
+}
+
+/// Versions of the definitions in force, as `kpi_rollup_state.definitions` has them.
+pub(super) fn definitions() -> Value {
+    let versions: BTreeMap<&str, i32> = REGISTRY.iter().map(|entry| (entry.definition.key.as_str(), entry.definition.version)).collect();
+    json!(versions)
+}
+
+/// Whether only touched windows need to be computed; else why not.
+pub(super) fn incremental(state: &RollupState, now: &Basis) -> Result<(Time, Time), &'static str> {
+    let (Some(watermark), Some(previous)) = (state.watermark, state.as_of) else { return Err("first") };
+    match () {
+        () if now.as_of < previous => Err("earlier_moment"),
+        () if state.settings_version != now.settings_version => Err("settings"),
+        () if state.definitions != definitions() => Err("definitions"),
+        () if state.basis != now.basis => Err("teams_projects_or_connections"),
+        () => Ok((watermark, previous)),
+    }
+}
+
+/// What may have changed numbers that were told already.
+pub(super) fn causes(state: &RollupState, now: &Basis, late: &[TouchedSpan]) -> CauseBook {
+    let before: BTreeMap<String, i32> = serde_json::from_value(state.definitions.clone()).unwrap_or_default();
+    let raised = |entry: &ovia_kpi::MetricEntry| {
+        let (key, version) = (entry.definition.key.as_str(), entry.definition.version);
+        let from = before.get(key).copied()?;
+        (from != version).then(|| (key.to_owned(), (from, version)))
+    };
+    let mut settings = Vec::new();
+    if state.settings_version != now.settings_version {
+        settings.push(("kpi_settings", i64::from(state.settings_version), i64::from(now.settings_version)));
+    }
+    if !state.basis.is_empty() && state.basis != now.basis {
+        settings.push(("teams_projects_or_connections", 0, 0));
+    }
+    let decisions: BTreeSet<(Option<i64>, String)> = now.people.iter().map(|row| (row.decision_id, row.reason.clone())).collect();
+    CauseBook {
+        previous_as_of: state.watermark.and(state.as_of),
+        settings,
+        definitions: REGISTRY.iter().filter_map(raised).collect(),
+        decisions: decisions.into_iter().collect(),
+        late: late.iter().map(|span| (span.from, span.to)).collect(),
+    }
+}
+
+/// The windows to compute. `earliest` is the first row's time; `stored` are trailing windows of earlier days that are kept.
+pub(super) fn windows_of(scope: &Scope, settings: &KpiSettings, earliest: Time, as_of: Time, stored: &[Window]) -> Vec<Window> {
+    let mut all = windows::covering(earliest, as_of, settings.tz());
+    all.extend(stored.iter().filter(|window| window.end > earliest && window.start <= as_of));
+    all.sort_unstable();
+    all.dedup();
+    match scope {
+        Scope::Everything { .. } => all,
+        Scope::Range { from, to } => windows::affected(&all, *from, *to),
+        Scope::Touched(spans) => {
+            let touched: BTreeSet<Window> = spans.iter().flat_map(|span| windows::affected(&all, span.from, span.to)).collect();
+            touched.into_iter().collect()
+        }
+    }
+}
+
+/// Where the days' own windows begin: before that, windows keep their rows themselves.
+pub(super) fn days_from(settings: &KpiSettings, earliest: Time, as_of: Time) -> Time {
+    let all = windows::covering(earliest, as_of, settings.tz());
+    all.iter().filter(|window| window.kind == WindowKind::Day).map(|window| window.start).min().unwrap_or(as_of)
+}
+
+/// Row counts of all windows of a slice together, at most; a window that has more is a slice of its own.
+const SLICE_ROWS: f64 = 400_000.0;
+/// Windows of a slice, at most.
+const SLICE_WINDOWS: usize = 130;
+
+/// Windows in slices that fit into memory, in a fixed order. `rows` is how many rows there are from `earliest` to `as_of`.
+pub(super) fn slices(windows: Vec<Window>, rows: usize, earliest: Time, as_of: Time) -> Vec<Vec<Window>> {
+    let all_seconds = ((as_of - earliest).num_seconds().max(86_400)) as f64;
+    let weight = |window: &Window| rows as f64 * ((window.end - window.start).num_seconds() as f64 / all_seconds).min(1.0);
+    let mut slices: Vec<Vec<Window>> = Vec::new();
+    let mut filled = 0.0;
+    for window in windows {
+        match slices.last_mut() {
+            Some(slice) if filled + weight(&window) <= SLICE_ROWS && slice.len() < SLICE_WINDOWS => slice.push(window),
+            _ => {
+                filled = 0.0;
+                slices.push(vec![window]);
+            }
+        }
+        filled += weight(&window);
+    }
+    slices
+}
+
+/// What a slice is called: its first and last window.
+pub(super) fn slice_name(slice: &[Window]) -> String {
+    let name = |window: &Window| format!("{}/{}", window.kind, window.start.format("%Y-%m-%dT%H:%MZ"));
+    match (slice.first(), slice.last()) {
+        (Some(first), Some(last)) => format!("{}..{} ({})", name(first), name(last), slice.len()),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    fn at(text: &str) -> Time {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_touched_day_computes_the_windows_that_hold_it_and_no_earlier_one() {
+        let (settings, earliest, as_of) = (KpiSettings::default(), at("2025-06-01T00:00:00Z"), at("2026-03-01T10:00:00Z"));
+        let span = TouchedSpan { from: at("2026-02-10T10:00:00Z"), to: at("2026-02-10T11:00:00Z") };
+        let touched = windows_of(&Scope::Touched(vec![span]), &settings, earliest, as_of, &[]);
+        let holding = |kind| touched.iter().filter(|window| window.kind == kind && window.contains(span.from)).count();
+        for kind in [WindowKind::Day, WindowKind::Week, WindowKind::Month, WindowKind::Quarter, WindowKind::Trailing30Days] {
+            assert_eq!(holding(kind), 1, "{kind}");
+        }
+        assert!(touched.iter().all(|window| window.end >= span.from), "what was over before is left alone");
+        let everything = windows_of(&Scope::Everything { why: "first" }, &settings, earliest, as_of, &[]);
+        assert!(touched.len() < 15 && everything.len() > 300, "{} of {}", touched.len(), everything.len());
+    }
+
+    #[test]
+    fn slices_hold_every_window_once_and_are_bounded() {
+        let (settings, earliest, as_of) = (KpiSettings::default(), at("2025-03-01T00:00:00Z"), at("2026-03-01T10:00:00Z"));
+        let all = windows_of(&Scope::Everything { why: "first" }, &settings, earliest, as_of, &[]);
+        for rows in [10, 1_000_000] {
+            let slices = slices(all.clone(), rows, earliest, as_of);
+            assert_eq!(slices.concat(), all);
+            assert!(slices.iter().all(|slice| slice.len() <= SLICE_WINDOWS));
+            let names: BTreeSet<String> = slices.iter().map(|slice| slice_name(slice)).collect();
+            assert_eq!(names.len(), slices.len());
+        }
+    }
+
+    #[test]
+    fn whatever_may_change_everything_does() {
+        let state = RollupState {
+            watermark: Some(at("2026-03-01T00:00:00Z")),
+            as_of: Some(at("2026-03-01T00:00:00Z")),
+            definitions: definitions(),
+            basis: "a".into(),
+            ..RollupState::default()
+        };
+        let now = |as_of: &str, settings_version, basis: &str| Basis { as_of: at(as_of), settings_version, basis: basis.into(), people: Vec::new() };
+        assert!(incremental(&state, &now("2026-03-02T00:00:00Z", 0, "a")).is_ok());
+        assert_eq!(incremental(&state, &now("2026-02-28T00:00:00Z", 0, "a")), Err("earlier_moment"));
+        assert_eq!(incremental(&state, &now("2026-03-02T00:00:00Z", 1, "a")), Err("settings"));
+        assert_eq!(incremental(&state, &now("2026-03-02T00:00:00Z", 0, "b")), Err("teams_projects_or_connections"));
+        let raised = RollupState { definitions: json!({"merge_throughput": 0}), ..state.clone() };
+        let later = now("2026-03-02T00:00:00Z", 1, "a");
+        assert_eq!(incremental(&raised, &now("2026-03-02T00:00:00Z", 0, "a")), Err("definitions"));
+        assert_eq!(incremental(&RollupState::default(), &later), Err("first"));
+        let book = causes(&raised, &later, &[]);
+        let (start, end) = (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
+        let kinds = |metric| book.causes(metric, start, end).iter().map(|cause| cause["kind"].clone()).collect::<Vec<_>>();
+        assert_eq!(kinds("merge_throughput"), ["settings", "definition"]);
+        assert_eq!(kinds("time_to_merge"), ["settings"]);
+        let ahead = as_of_after(&book);
+        assert!(book.causes("time_to_merge", ahead, ahead + TimeDelta::days(1)).is_empty(), "what was not told yet cannot change");
+    }
+
+    fn as_of_after(book: &CauseBook) -> Time {
+        book.previous_as_of.unwrap_or_default() + TimeDelta::days(1)
+    }
+}

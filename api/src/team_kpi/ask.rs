@@ -1,0 +1,157 @@
+//! From parameters to what is read: scopes and who may see them, windows, and the settings they depend on.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ovia_domain::MetricKey;
+use ovia_kpi::{Calendar, KpiSettings, Window, WindowKind, windows};
+use ovia_store::kpi::{
+    read::{KpiFilter, KpiRow, ScopeFilter, WindowAsked},
+    state::RollupState,
+};
+
+use super::types::{KpiOut, Scope};
+use crate::{auth::Caller, problem::Problem, state::ApiState};
+
+/// Figures that were computed from rows older than this say that they are stale.
+const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
+
+/// The parameters that say which figures are wanted.
+pub(super) struct Asked {
+    pub metric: Option<MetricKey>,
+    pub scope: Option<Scope>,
+    pub project: Option<String>,
+    pub team: Option<String>,
+    pub person: Option<String>,
+    pub kind: WindowKind,
+}
+
+/// The organisation's settings.
+pub(super) struct Settings {
+    pub settings: KpiSettings,
+    pub person_level: bool,
+}
+
+/// What figures are read with.
+pub(super) struct Figures {
+    pub filter: KpiFilter,
+    pub settings: Settings,
+    state: RollupState,
+    kind: WindowKind,
+    org_id: ovia_domain::OrgId,
+    now: DateTime<Utc>,
+}
+
+/// The metric called `text`.
+pub(super) fn metric(text: &str) -> Result<MetricKey, Problem> {
+    MetricKey::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = MetricKey::ALL.iter().map(|key| key.as_str()).collect();
+        Problem::parameter("metric", &format!("`{text}` is not one of {}", known.join(", ")))
+    })
+}
+
+pub(super) async fn settings(state: &ApiState, caller: &Caller) -> Result<Settings, Problem> {
+    let row = state.config.store.kpi_settings(caller.org_id()).await?;
+    // what a later version does not take any more is as shipped
+    let settings = serde_json::from_value(row.settings).unwrap_or_default();
+    Ok(Settings { settings, person_level: row.person_level })
+}
+
+impl Asked {
+    /// Which scopes; a refusal where they contradict each other or must not be seen.
+    pub(super) async fn scope(&self, state: &ApiState, caller: &Caller, settings: &Settings) -> Result<ScopeFilter, Problem> {
+        let named = [
+            ("project", Scope::Project, &self.project),
+            ("team", Scope::Team, &self.team),
+            ("person", Scope::Person, &self.person),
+        ];
+        let mut given = named.iter().filter(|(.., one)| one.is_some());
+        let one = given.next();
+        if let Some((name, ..)) = given.next() {
+            return Err(Problem::parameter(name, "only one of `project`, `team` and `person` can be given"));
+        }
+        let filter = match (one, self.scope) {
+            (Some((name, kind, _)), Some(scope)) if scope.kind() != kind.kind() => {
+                return Err(Problem::parameter(name, &format!("it cannot be given together with scope={}", scope.as_str())));
+            }
+            (Some((_, kind, one)), _) => ScopeFilter { kind: kind.kind(), one: (*one).clone() },
+            (None, scope) => ScopeFilter { kind: scope.unwrap_or(Scope::Organisation).kind(), one: None },
+        };
+        if filter.kind == "person" {
+            may_see_people(state, caller, settings).await?;
+        }
+        Ok(filter)
+    }
+}
+
+/// Refuses figures of single people where the organisation has none, or the token may not see them.
+pub(super) async fn may_see_people(state: &ApiState, caller: &Caller, settings: &Settings) -> Result<(), Problem> {
+    if !settings.person_level {
+        return Err(Problem::forbidden(
+            "The organisation has no figures of single people.",
+            "They are off unless somebody turns them on: PUT /team/kpi/settings with `person_level` true.",
+        ));
+    }
+    if !caller.may_see_people(state).await? {
+        return Err(Problem::forbidden(
+            "This token may not see figures of single people.",
+            "The operator allows it on the server with `ovia kpi people-access <token name> --allow`.",
+        ));
+    }
+    Ok(())
+}
+
+impl Figures {
+    pub(super) async fn begin(state: &ApiState, caller: &Caller, asked: &Asked) -> Result<Self, Problem> {
+        let settings = settings(state, caller).await?;
+        let scope = asked.scope(state, caller, &settings).await?;
+        let metrics = asked.metric.map_or_else(|| MetricKey::ALL.to_vec(), |metric| vec![metric]);
+        let rollup = state.config.store.kpi_rollup_state(caller.org_id()).await?;
+        Ok(Self {
+            filter: KpiFilter { scope, window_kind: asked.kind.as_str(), metrics },
+            settings,
+            state: rollup,
+            kind: asked.kind,
+            org_id: caller.org_id(),
+            now: Utc::now(),
+        })
+    }
+
+    /// The window that `at` lies in, or the one of the moment the figures are for; `None` where there are no figures.
+    pub(super) async fn window(&self, state: &ApiState, at: Option<DateTime<Utc>>) -> Result<Option<WindowAsked>, Problem> {
+        let tz = self.settings.settings.tz();
+        if let Some(at) = at.or(self.state.as_of) {
+            let day = Calendar::new(tz).date(at);
+            let holding = windows::of_day(day, tz).into_iter().find(|window| window.kind == self.kind);
+            return Ok(holding.map(|window| WindowAsked { start: window.start, end: window.end, previous_start: None }));
+        }
+        let newest = state.config.store.kpi_windows(self.org_id, self.kind.as_str(), None, None, 1).await?;
+        Ok(newest.first().map(|(start, end)| WindowAsked { start: *start, end: *end, previous_start: None }))
+    }
+
+    /// Windows from the first figure to the newest, newest first.
+    pub(super) async fn windows(
+        &self,
+        state: &ApiState,
+        since: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<Vec<WindowAsked>, Problem> {
+        let calendar = Calendar::new(self.settings.settings.tz());
+        let asked = |window: Window| {
+            let previous = calendar.previous(&window, window.end);
+            WindowAsked { start: window.start, end: window.end, previous_start: Some(previous.start) }
+        };
+        let within = |start: DateTime<Utc>| since.is_none_or(|since| start >= since) && until.is_none_or(|until| start < until);
+        if let (Some(as_of), Some(first), false) = (self.state.as_of, self.state.first_day, self.kind == WindowKind::Trailing30Days) {
+            let mut all = windows::covering(calendar.midnight(first), as_of, self.settings.settings.tz());
+            all.retain(|window| window.kind == self.kind && within(window.start));
+            return Ok(all.into_iter().rev().map(asked).collect());
+        }
+        // trailing windows end with the days on which there was a rollup
+        let stored = state.config.store.kpi_windows(self.org_id, self.kind.as_str(), since, until, 1_000).await?;
+        Ok(stored.into_iter().map(|(start, end)| asked(Window { kind: self.kind, start, end })).collect())
+    }
+
+    pub(super) fn out(&self, row: KpiRow) -> KpiOut {
+        let stale = row.value.is_some() && row.inputs_at.is_none_or(|at| self.now - at > STALE_AFTER);
+        KpiOut::new(row, self.kind, &self.settings.settings, stale)
+    }
+}

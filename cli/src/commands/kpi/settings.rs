@@ -1,0 +1,115 @@
+//! `ovia kpi settings`: what an organisation has set for its KPIs; `ovia kpi people-access`: who may see figures of single people.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::{
+    app::Global,
+    client::ApiClient,
+    config::{Needs, Settings},
+    exit::{CliError, CliResult, Exit},
+    output::{pairs, print, print_json, short_time, text},
+    services,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum SettingsCommand {
+    /// What is in force.
+    Show,
+    /// Change fields, as stale_after_days=10; the others stay as they are.
+    Set(SetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// `field=value`; a value that is JSON is read as such: incident_types='["Incident"]'.
+    #[arg(value_name = "FIELD=VALUE")]
+    fields: Vec<String>,
+    /// Figures of single people.
+    #[arg(long, value_name = "on|off", value_parser = ["on", "off"])]
+    person_level: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PeopleAccessArgs {
+    /// The token's name.
+    token: String,
+    /// It may see them.
+    #[arg(long, conflicts_with = "deny", required_unless_present = "deny")]
+    allow: bool,
+    /// It may not.
+    #[arg(long)]
+    deny: bool,
+}
+
+pub async fn run(client: &ApiClient, command: &SettingsCommand, json: bool) -> CliResult {
+    let current: Value = client.get("team/kpi/settings", &[]).await?;
+    let shown = match command {
+        SettingsCommand::Show => current,
+        SettingsCommand::Set(args) => {
+            let mut settings = current["settings"].clone();
+            for field in &args.fields {
+                let (name, value) = parse(field)?;
+                settings[name] = value;
+            }
+            let person_level = match args.person_level.as_deref() {
+                Some(word) => json!(word == "on"),
+                None => current["person_level"].clone(),
+            };
+            let body = json!({"settings": settings, "person_level": person_level, "expected_version": current["version"]});
+            client.put("team/kpi/settings", &body).await?
+        }
+    };
+    if json {
+        return print_json(&shown);
+    }
+    let mut lines: Vec<(&str, String)> = vec![("version", text(&shown, "/version")), ("person level", text(&shown, "/person_level"))];
+    if let Some(settings) = shown["settings"].as_object() {
+        lines.extend(settings.iter().map(|(name, value)| (name.as_str(), text(&json!({"v": value}), "/v"))));
+    }
+    lines.push(("set by", text(&shown, "/created_by")));
+    lines.push(("set at", short_time(&shown, "/created_at")));
+    lines.push(("rollup", text(&shown, "/run_id")));
+    print(&pairs(&lines))
+}
+
+/// Name and value of `field=value`.
+fn parse(field: &str) -> CliResult<(&str, Value)> {
+    let (name, value) = field
+        .split_once('=')
+        .ok_or_else(|| CliError::usage(format!("`{field}` is not field=value")).hint("As in: ovia kpi settings set time_zone=Europe/Berlin"))?;
+    Ok((name, serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
+}
+
+pub async fn people_access(global: &Global, args: &PeopleAccessArgs) -> CliResult {
+    let settings = Settings::load(Needs::Database)?;
+    let store = services::store_connect(&settings).await?;
+    let org = store.organisation_oldest().await.map_err(services::store_error)?;
+    let org = org.ok_or_else(|| CliError::new(Exit::NotFound, "there is no organisation yet").hint("Start the server once."))?;
+    let tokens = store.token_people_set(org, &args.token, args.allow).await.map_err(services::store_error)?;
+    if tokens == 0 {
+        return Err(CliError::new(Exit::NotFound, format!("there is no token `{}`", args.token)));
+    }
+    let by = "operator";
+    let change = json!({"token": args.token, "may_see_people": args.allow});
+    store.audit(org, by, "token.people_access", ("token", &args.token), change.clone()).await.map_err(services::store_error)?;
+    if global.json {
+        return print_json(&change);
+    }
+    let may = if args.allow { "may" } else { "may not" };
+    print(&format!("The token `{}` {may} see figures of single people{}.", args.token, if args.allow && !args.deny { ", where the organisation has them" } else { "" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_json_where_they_can_be() {
+        let read = |field| parse(field).map(|(name, value)| (name.to_owned(), value)).unwrap_or_default();
+        assert_eq!(read("stale_after_days=10"), ("stale_after_days".into(), json!(10)));
+        assert_eq!(read("time_zone=Europe/Berlin"), ("time_zone".into(), json!("Europe/Berlin")));
+        assert_eq!(read("incident_types=[\"Outage\"]"), ("incident_types".into(), json!(["Outage"])));
+        assert!(parse("time_zone").is_err());
+    }
+}

@@ -1,0 +1,170 @@
+//! Numbers that were told and are others now, and why.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use chrono::{DateTime, Utc};
+use ovia_domain::{MetricKey, OrgId, RunId};
+use serde_json::{Value, json};
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::write::{NewSnapshot, escaped, time};
+use crate::{PageOf, PageToken, Store, StoreError};
+
+type Time = DateTime<Utc>;
+
+const CHANGES_LIST: &str = "kpi_changes";
+
+/// What happened since the figures were made that a rollup compares with.
+#[derive(Clone, Debug, Default)]
+pub struct CauseBook {
+    /// The moment those figures were for; `None`: there were none, and nothing can have changed.
+    pub previous_as_of: Option<Time>,
+    /// Settings, teams or connections that were changed, as (what, before, after).
+    pub settings: Vec<(&'static str, i64, i64)>,
+    /// Versions of definitions that were raised.
+    pub definitions: BTreeMap<String, (i32, i32)>,
+    /// Decisions (and matching runs, without an id) about accounts.
+    pub decisions: Vec<(Option<i64>, String)>,
+    /// Half-open spans in which rows came, changed or went.
+    pub late: Vec<(Time, Time)>,
+}
+
+impl CauseBook {
+    /// What may have changed a figure of the window, strongest first; empty where nothing did that is worth telling, as when a window
+    /// grows while it goes on.
+    pub fn causes(&self, metric: &str, start: Time, end: Time) -> Vec<Value> {
+        let Some(previous) = self.previous_as_of else { return Vec::new() };
+        if start >= previous {
+            return Vec::new();
+        }
+        let settings = self.settings.iter().map(|(what, from, to)| json!({"kind": "settings", "what": what, "from_version": from, "to_version": to}));
+        let definition = self.definitions.get(metric).map(|(from, to)| json!({"kind": "definition", "from_version": from, "to_version": to}));
+        let decisions = self.decisions.iter().map(|(id, reason)| json!({"kind": "decision", "decision_id": id, "reason": reason}));
+        let late = end <= previous && self.late.iter().any(|(from, to)| *from < end && start < *to);
+        settings.chain(definition).chain(decisions).chain(late.then(|| json!({"kind": "late_row"}))).collect()
+    }
+}
+
+/// A change to note.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    pub metric: &'a str,
+    pub scope: (&'a str, &'a str),
+    pub window: (&'a str, Time, Time),
+    pub definition_version: i32,
+    pub unit: &'a str,
+    /// Value and number of rows.
+    pub before: (Option<f64>, i32),
+    pub after: (Option<f64>, i32),
+    pub causes: Vec<Value>,
+}
+
+impl<'a> Change<'a> {
+    /// `None` where there is nothing to tell.
+    pub(super) fn of(book: &CauseBook, new: &'a NewSnapshot, before: (Option<f64>, i32)) -> Option<Self> {
+        let causes = book.causes(new.metric, new.window_start, new.window_end);
+        (!causes.is_empty() && before.0 != new.value).then(|| Self {
+            metric: new.metric,
+            scope: (new.scope_kind, &new.scope_id),
+            window: (new.window_kind, new.window_start, new.window_end),
+            definition_version: new.definition_version,
+            unit: new.unit,
+            before,
+            after: (new.value, new.row_count),
+            causes,
+        })
+    }
+}
+
+pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, changes: &[Change<'_>]) -> Result<(), StoreError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let mut copy = tx
+        .copy_in_raw(
+            "copy kpi_changes (org_id, run_id, metric, scope_kind, scope_id, window_kind, window_start, window_end, definition_version, unit,
+                before, after, rows_before, rows_after, cause, decision_id, causes) from stdin",
+        )
+        .await?;
+    let number = |value: Option<f64>| value.map_or_else(|| "\\N".to_owned(), |value| format!("{value:?}"));
+    let mut text = String::new();
+    for change in changes {
+        let _ = write!(text, "{}\t{}\t{}\t{}\t", org.0, run.0, change.metric, change.scope.0);
+        escaped(&mut text, change.scope.1);
+        let (kind, start, end) = change.window;
+        let _ = write!(text, "\t{kind}\t{}\t{}\t{}\t{}\t", time(start), time(end), change.definition_version, change.unit);
+        let _ = write!(text, "{}\t{}\t{}\t{}\t", number(change.before.0), number(change.after.0), change.before.1, change.after.1);
+        let cause = change.causes.first().and_then(|cause| cause["kind"].as_str()).unwrap_or("late_row");
+        let decision = change.causes.iter().find_map(|cause| cause["decision_id"].as_i64());
+        let _ = write!(text, "{cause}\t{}\t", decision.map_or_else(|| "\\N".to_owned(), |id| id.to_string()));
+        escaped(&mut text, &Value::Array(change.causes.clone()).to_string());
+        text.push('\n');
+    }
+    copy.send(text.as_bytes()).await?;
+    copy.finish().await?;
+    Ok(())
+}
+
+/// A change as it is listed. Columns are documented in the migration.
+#[derive(Clone, Debug, FromRow)]
+pub struct KpiChangeRow {
+    pub id: i64,
+    pub at: Time,
+    pub run_id: Uuid,
+    pub metric: String,
+    pub scope_kind: String,
+    pub scope_id: String,
+    /// Full path of a project, name of a team or person.
+    pub scope_name: Option<String>,
+    pub window_kind: String,
+    pub window_start: Time,
+    pub window_end: Time,
+    pub definition_version: i32,
+    pub unit: String,
+    pub before: Option<f64>,
+    pub after: Option<f64>,
+    pub rows_before: i32,
+    pub rows_after: i32,
+    pub cause: String,
+    pub decision_id: Option<i64>,
+    pub causes: Value,
+}
+
+/// Which changes to list.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeFilter {
+    pub metric: Option<MetricKey>,
+    pub scope_kind: Option<&'static str>,
+    pub scope_id: Option<String>,
+    pub window_kind: Option<&'static str>,
+    /// `settings`, `definition`, `decision`, `late_row`.
+    pub cause: Option<&'static str>,
+    pub decision_id: Option<i64>,
+    pub run_id: Option<Uuid>,
+    /// Noted at or after this time.
+    pub since: Option<Time>,
+    /// Whether figures of single people are listed too.
+    pub people: bool,
+}
+
+impl Store {
+    /// Changes, newest first.
+    pub async fn kpi_changes(&self, org: OrgId, filter: &ChangeFilter, page: &PageToken) -> Result<PageOf<KpiChangeRow>, StoreError> {
+        let before: Option<i64> = page.key(CHANGES_LIST)?;
+        let rows = sqlx::query_as(include_str!("changes_list.sql"))
+            .bind(org.0)
+            .bind(filter.metric.map(MetricKey::as_str))
+            .bind(filter.scope_kind)
+            .bind(&filter.scope_id)
+            .bind(filter.window_kind)
+            .bind(filter.cause)
+            .bind(filter.decision_id)
+            .bind(filter.run_id)
+            .bind(filter.since)
+            .bind(filter.people)
+            .bind(before)
+            .bind(page.fetch());
+        page.page(CHANGES_LIST, rows.fetch_all(&self.pool).await?, |row: &KpiChangeRow| row.id)
+    }
+}

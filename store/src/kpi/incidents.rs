@@ -1,0 +1,175 @@
+//! Which deployment an incident is held to come from, by rule or by a person's word.
+
+use chrono::{DateTime, Utc};
+use ovia_domain::OrgId;
+use serde_json::json;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::state::fence_check;
+use crate::{PageOf, PageToken, Store, StoreError};
+
+type Time = DateTime<Utc>;
+
+const INCIDENTS_LIST: &str = "kpi_incidents";
+
+/// An attribution to store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewAttribution {
+    /// `work_items` or `issues`.
+    pub incident_table: &'static str,
+    pub incident_id: i64,
+    /// `None`: it is not held to come from any.
+    pub deployment_id: Option<i64>,
+    pub rule: String,
+    /// 0 to 1.
+    pub confidence: f64,
+}
+
+/// An incident with its attribution.
+#[derive(Clone, Debug, FromRow)]
+pub struct IncidentRow {
+    /// `work_items` or `issues`.
+    pub incident_table: String,
+    pub incident_id: i64,
+    pub connection_id: Option<Uuid>,
+    pub reference: Option<String>,
+    pub title: Option<String>,
+    pub project: Option<String>,
+    pub url: Option<String>,
+    pub created_at: Option<Time>,
+    pub resolved_at: Option<Time>,
+    pub deployment_id: Option<i64>,
+    pub deployment_project: Option<String>,
+    pub deployment_url: Option<String>,
+    pub deployment_finished_at: Option<Time>,
+    pub rule: String,
+    pub confidence: f64,
+    /// A person's word that is in force, and whose.
+    pub overridden_by: Option<String>,
+    pub override_reason: Option<String>,
+    pub overridden_at: Option<Time>,
+}
+
+impl Store {
+    /// Replaces the organisation's attributions, under an attempt's fence. Answers the deployments that an incident was taken from or put
+    /// down to.
+    pub async fn kpi_attributions_set(&self, org: OrgId, fence: i64, attributions: &[NewAttribution]) -> Result<Vec<i64>, StoreError> {
+        let tables: Vec<&str> = attributions.iter().map(|one| one.incident_table).collect();
+        let ids: Vec<i64> = attributions.iter().map(|one| one.incident_id).collect();
+        let deployments: Vec<Option<i64>> = attributions.iter().map(|one| one.deployment_id).collect();
+        let rules: Vec<&str> = attributions.iter().map(|one| one.rule.as_str()).collect();
+        let confidences: Vec<f64> = attributions.iter().map(|one| one.confidence).collect();
+        let mut tx = self.pool.begin().await?;
+        fence_check(&mut tx, org, fence).await?;
+        let moved: Vec<i64> = sqlx::query_scalar(
+            "with n as (select * from unnest($2::text[], $3::bigint[], $4::bigint[]) n (t, id, deployment_id)),
+                  o as (select incident_table, incident_id, deployment_id from kpi_incident_attributions where org_id = $1)
+             select distinct d.id
+             from o full join n on n.t = o.incident_table and n.id = o.incident_id
+             cross join lateral (values (o.deployment_id), (n.deployment_id)) d (id)
+             where o.deployment_id is distinct from n.deployment_id and d.id is not null
+             order by 1",
+        )
+        .bind(org.0)
+        .bind(&tables)
+        .bind(&ids)
+        .bind(&deployments)
+        .fetch_all(&mut *tx)
+        .await?;
+        sqlx::query(
+            "delete from kpi_incident_attributions a where org_id = $1
+             and not exists (select from unnest($2::text[], $3::bigint[]) n (t, id) where n.t = a.incident_table and n.id = a.incident_id)",
+        )
+        .bind(org.0)
+        .bind(&tables)
+        .bind(&ids)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "insert into kpi_incident_attributions as a (org_id, incident_table, incident_id, deployment_id, rule, confidence)
+             select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::double precision[])
+             on conflict (org_id, incident_table, incident_id) do update
+             set deployment_id = excluded.deployment_id, rule = excluded.rule, confidence = excluded.confidence, computed_at = now()
+             where (a.deployment_id, a.rule, a.confidence) is distinct from (excluded.deployment_id, excluded.rule, excluded.confidence)",
+        )
+        .bind(org.0)
+        .bind(&tables)
+        .bind(&ids)
+        .bind(&deployments)
+        .bind(&rules)
+        .bind(&confidences)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(moved)
+    }
+
+    /// Incidents with their attributions, newest row first. `deployment` asks for those of one deployment.
+    pub async fn kpi_incidents(&self, org: OrgId, deployment: Option<i64>, page: &PageToken) -> Result<PageOf<IncidentRow>, StoreError> {
+        let key: Option<(String, i64)> = page.key(INCIDENTS_LIST)?;
+        let (table, id) = key.unzip();
+        let rows = sqlx::query_as(include_str!("incidents_list.sql")).bind(org.0).bind(deployment).bind(table).bind(id).bind(page.fetch());
+        page.page(INCIDENTS_LIST, rows.fetch_all(&self.pool).await?, |row: &IncidentRow| (row.incident_table.clone(), row.incident_id))
+    }
+
+    /// A person's word on an incident. `false`: there is no such incident or deployment in the organisation.
+    pub async fn kpi_incident_override(
+        &self,
+        org: OrgId,
+        incident: (&str, i64),
+        deployment: Option<i64>,
+        reason: Option<&str>,
+        by: &str,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let known: bool = sqlx::query_scalar(
+            "select exists (select from kpi_incident_attributions where org_id = $1 and incident_table = $2 and incident_id = $3)
+                and ($4::bigint is null or exists (select from deployments where org_id = $1 and id = $4 and deleted_at is null))",
+        )
+        .bind(org.0)
+        .bind(incident.0)
+        .bind(incident.1)
+        .bind(deployment)
+        .fetch_one(&mut *tx)
+        .await?;
+        if !known {
+            return Ok(false);
+        }
+        override_end(&mut tx, org, incident).await?;
+        sqlx::query(
+            "insert into kpi_incident_overrides (org_id, incident_table, incident_id, deployment_id, reason, created_by)
+             values ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(org.0)
+        .bind(incident.0)
+        .bind(incident.1)
+        .bind(deployment)
+        .bind(reason)
+        .bind(by)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let what = json!({"deployment_id": deployment, "reason": reason});
+        self.audit(org, by, "kpi_incident.override", ("incident", &format!("{}:{}", incident.0, incident.1)), what).await?;
+        Ok(true)
+    }
+
+    /// Takes a person's word on an incident back: rules count again. `false`: there was none.
+    pub async fn kpi_incident_override_end(&self, org: OrgId, incident: (&str, i64), by: &str) -> Result<bool, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let ended = override_end(&mut tx, org, incident).await?;
+        tx.commit().await?;
+        if ended {
+            let id = format!("{}:{}", incident.0, incident.1);
+            self.audit(org, by, "kpi_incident.override_end", ("incident", &id), json!({})).await?;
+        }
+        Ok(ended)
+    }
+}
+
+async fn override_end(tx: &mut sqlx::PgConnection, org: OrgId, incident: (&str, i64)) -> Result<bool, StoreError> {
+    let sql = "update kpi_incident_overrides set ended_at = now()
+        where org_id = $1 and incident_table = $2 and incident_id = $3 and ended_at is null";
+    Ok(sqlx::query(sql).bind(org.0).bind(incident.0).bind(incident.1).execute(tx).await?.rows_affected() > 0)
+}

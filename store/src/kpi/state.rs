@@ -1,0 +1,143 @@
+//! How far an organisation's figures are, and who may write them: one attempt at a time, and never one that was overtaken.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use ovia_domain::{OrgId, RunId};
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection, Postgres, Transaction};
+use tokio::task::JoinHandle;
+
+use crate::{Store, StoreError};
+
+/// The lock's connection says this often that its process is alive. One that is frozen loses the lock a few of these later.
+const PING: Duration = Duration::from_secs(3);
+
+/// What the figures that are stored were made from. Columns are documented in the migration.
+#[derive(Clone, Debug, Default, FromRow)]
+pub struct RollupState {
+    pub fence: i64,
+    pub watermark: Option<DateTime<Utc>>,
+    pub as_of: Option<DateTime<Utc>>,
+    pub changed_people_id: i64,
+    pub identity_epoch: i64,
+    pub settings_version: i32,
+    pub definitions: Value,
+    pub basis: String,
+    pub first_day: Option<NaiveDate>,
+}
+
+/// A slice that is stored. Columns are documented in the migration.
+#[derive(Clone, Debug, FromRow)]
+pub struct SliceDone {
+    pub slice: String,
+    pub snapshots: i64,
+    pub written: i64,
+    pub changes: i64,
+    pub watermark: DateTime<Utc>,
+    pub changed_people_id: i64,
+}
+
+/// The organisation's rollup lock. Let go of when dropped, and by Postgres when the process freezes.
+pub struct RollupLock {
+    holder: JoinHandle<()>,
+    /// Of the attempt; what is stored with an older one is refused.
+    pub fence: i64,
+    /// The state the attempt begins with.
+    pub state: RollupState,
+}
+
+impl Drop for RollupLock {
+    fn drop(&mut self) {
+        self.holder.abort();
+    }
+}
+
+impl Store {
+    /// Takes the lock and raises the fence; `None` while another attempt has the lock.
+    pub async fn kpi_rollup_lock(&self, org: OrgId) -> Result<Option<RollupLock>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("set local idle_in_transaction_session_timeout = '15s'").execute(&mut *tx).await?;
+        let locked: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtextextended('kpi_rollup:' || $1::text, 0))")
+            .bind(org.to_string())
+            .fetch_one(&mut *tx)
+            .await?;
+        if !locked {
+            return Ok(None);
+        }
+        // by itself, so that it is seen at once and the row is not locked for as long as the rollup takes
+        let state: RollupState = sqlx::query_as(
+            "insert into kpi_rollup_state (org_id, fence) values ($1, 1)
+             on conflict (org_id) do update set fence = kpi_rollup_state.fence + 1
+             returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day",
+        )
+        .bind(org.0)
+        .fetch_one(&self.pool)
+        .await?;
+        let fence = state.fence;
+        Ok(Some(RollupLock { holder: tokio::spawn(hold(tx)), fence, state }))
+    }
+
+    /// How far the figures are; the default where there are none.
+    pub async fn kpi_rollup_state(&self, org: OrgId) -> Result<RollupState, StoreError> {
+        let sql = "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day
+            from kpi_rollup_state where org_id = $1";
+        Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
+    }
+
+    /// Says that the figures are `state` now, under the attempt's fence.
+    pub async fn kpi_rollup_finish(&self, org: OrgId, run: RunId, fence: i64, state: &RollupState) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        fence_check(&mut tx, org, fence).await?;
+        sqlx::query(
+            "update kpi_rollup_state set watermark = $2, as_of = $3, changed_people_id = $4, identity_epoch = $5, settings_version = $6,
+                definitions = $7, basis = $8, first_day = $9, run_id = $10, finished_at = now()
+             where org_id = $1",
+        )
+        .bind(org.0)
+        .bind(state.watermark)
+        .bind(state.as_of)
+        .bind(state.changed_people_id)
+        .bind(state.identity_epoch)
+        .bind(state.settings_version)
+        .bind(&state.definitions)
+        .bind(&state.basis)
+        .bind(state.first_day)
+        .bind(run.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// A moment before which nothing is still to be committed: rows of transactions that commit later have a later `changed_at`.
+    /// Taken before the rows are read.
+    pub async fn kpi_watermark(&self) -> Result<DateTime<Utc>, StoreError> {
+        let sql = "select coalesce(min(xact_start), now()) from pg_stat_activity
+            where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// Slices of the run that are stored already.
+    pub async fn kpi_slices_done(&self, org: OrgId, run: RunId) -> Result<Vec<SliceDone>, StoreError> {
+        let sql = "select slice, snapshots, written, changes, watermark, changed_people_id from kpi_rollup_slices
+            where org_id = $1 and run_id = $2";
+        Ok(sqlx::query_as(sql).bind(org.0).bind(run.0).fetch_all(&self.pool).await?)
+    }
+}
+
+/// Refuses an attempt that was overtaken. Whoever passes keeps others waiting until the transaction ends.
+pub(super) async fn fence_check(tx: &mut PgConnection, org: OrgId, fence: i64) -> Result<(), StoreError> {
+    let current: Option<i64> =
+        sqlx::query_scalar("select fence from kpi_rollup_state where org_id = $1 for update").bind(org.0).fetch_optional(tx).await?;
+    if current == Some(fence) { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+async fn hold(mut tx: Transaction<'static, Postgres>) {
+    loop {
+        tokio::time::sleep(PING).await;
+        if sqlx::query("select 1").execute(&mut *tx).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Storing snapshots: what differs is written, in bulk, with a note of every number that was another before.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use ovia_domain::{OrgId, RunId};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use sqlx::{FromRow, PgConnection};
+
+use super::{
+    changes::{CauseBook, Change, changes_copy},
+    state::fence_check,
+};
+use crate::{Store, StoreError};
+
+type Time = DateTime<Utc>;
+
+/// A snapshot to store.
+#[derive(Clone, Debug)]
+pub struct NewSnapshot {
+    pub metric: &'static str,
+    pub definition_version: i32,
+    pub scope_kind: &'static str,
+    pub scope_id: String,
+    pub window_kind: &'static str,
+    pub window_start: Time,
+    pub window_end: Time,
+    pub value: Option<f64>,
+    pub unit: &'static str,
+    pub stats: Map<String, Value>,
+    pub coverage: Map<String, Value>,
+    pub row_table: &'static str,
+    pub row_count: i32,
+    /// `None`: the rows are those of the scope's days within the window.
+    pub row_ids: Option<Vec<i64>>,
+    /// Parallel to `row_ids`.
+    pub row_values: Option<Vec<f64>>,
+}
+
+/// A window that was computed, for every scope and metric: what is stored of it and was not computed again is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct ComputedWindow {
+    pub kind: &'static str,
+    pub start: Time,
+}
+
+/// What one slice of a rollup stores.
+#[derive(Debug)]
+pub struct SliceWrite<'a> {
+    pub org: OrgId,
+    pub run: RunId,
+    pub fence: i64,
+    /// What the slice is called within the run.
+    pub slice: &'a str,
+    /// What the attempt has read.
+    pub watermark: Time,
+    pub changed_people_id: i64,
+    pub identity_epoch: i64,
+    pub inputs_at: Option<Time>,
+    pub windows: &'a [ComputedWindow],
+    pub snapshots: &'a [NewSnapshot],
+    pub causes: &'a CauseBook,
+}
+
+/// What storing came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SliceWritten {
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+    pub changes: u64,
+}
+
+impl SliceWritten {
+    pub fn written(self) -> u64 {
+        self.inserted + self.updated + self.deleted
+    }
+}
+
+#[derive(Debug, FromRow)]
+struct Stored {
+    id: i64,
+    metric: String,
+    scope_kind: String,
+    scope_id: String,
+    window_kind: String,
+    window_start: Time,
+    window_end: Time,
+    definition_version: i32,
+    unit: String,
+    value: Option<f64>,
+    row_count: i32,
+    content_hash: i64,
+}
+
+type Key<'a> = (&'a str, &'a str, &'a str, &'a str, Time);
+
+impl Store {
+    /// Stores a slice, all of it or nothing. `StoreError::Fenced` if another attempt began since.
+    pub async fn kpi_slice_write(&self, write: &SliceWrite<'_>) -> Result<SliceWritten, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        fence_check(&mut tx, write.org, write.fence).await?;
+        let stored = stored(&mut tx, write).await?;
+        let plan = plan(write, &stored);
+        let mut written = SliceWritten { changes: plan.changes.len() as u64, ..SliceWritten::default() };
+        if !plan.delete.is_empty() {
+            let sql = "delete from kpi_snapshots where org_id = $1 and id = any($2)";
+            written.deleted = sqlx::query(sql).bind(write.org.0).bind(&plan.delete).execute(&mut *tx).await?.rows_affected();
+        }
+        written.updated = update(&mut tx, write, &plan.update).await?;
+        written.inserted = insert(&mut tx, write, &plan.insert).await?;
+        changes_copy(&mut tx, write.org, write.run, &plan.changes).await?;
+        sqlx::query(
+            "insert into kpi_rollup_slices (run_id, org_id, slice, windows, snapshots, written, changes, watermark, changed_people_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             on conflict (run_id, slice) do update
+             set written = excluded.written, watermark = excluded.watermark, changed_people_id = excluded.changed_people_id, at = now()",
+        )
+        .bind(write.run.0)
+        .bind(write.org.0)
+        .bind(write.slice)
+        .bind(i32::try_from(write.windows.len()).unwrap_or(i32::MAX))
+        .bind(i64::try_from(write.snapshots.len()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(written.written()).unwrap_or(i64::MAX))
+        .bind(i64::try_from(written.changes).unwrap_or(i64::MAX))
+        .bind(write.watermark)
+        .bind(write.changed_people_id)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(written)
+    }
+}
+
+async fn stored(tx: &mut PgConnection, write: &SliceWrite<'_>) -> Result<Vec<Stored>, StoreError> {
+    let (kinds, starts): (Vec<&str>, Vec<Time>) = write.windows.iter().map(|window| (window.kind, window.start)).unzip();
+    let sql = "select k.id, k.metric, k.scope_kind, k.scope_id, k.window_kind, k.window_start, k.window_end, k.definition_version, k.unit,
+                      k.value, k.row_count, k.content_hash
+               from unnest($2::text[], $3::timestamptz[]) w (kind, start)
+               join kpi_snapshots k on k.org_id = $1 and k.window_kind = w.kind and k.window_start = w.start";
+    Ok(sqlx::query_as(sql).bind(write.org.0).bind(kinds).bind(starts).fetch_all(tx).await?)
+}
+
+#[derive(Default)]
+struct Plan<'a> {
+    insert: Vec<(&'a NewSnapshot, i64)>,
+    update: Vec<(i64, &'a NewSnapshot, i64)>,
+    delete: Vec<i64>,
+    changes: Vec<Change<'a>>,
+}
+
+/// What has to be done to make `stored` what was computed.
+fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
+    // of each figure the newest definition's
+    let mut newest: HashMap<Key<'_>, &Stored> = HashMap::with_capacity(stored.len());
+    for row in stored {
+        let known = newest.entry((&row.metric, &row.scope_kind, &row.scope_id, &row.window_kind, row.window_start)).or_insert(row);
+        if known.definition_version < row.definition_version {
+            *known = row;
+        }
+    }
+    let mut plan = Plan::default();
+    for new in write.snapshots {
+        let key: Key<'_> = (new.metric, new.scope_kind, &new.scope_id, new.window_kind, new.window_start);
+        let hash = content_hash(new);
+        let before = newest.remove(&key);
+        match before {
+            Some(row) if row.definition_version == new.definition_version && row.content_hash == hash => continue,
+            Some(row) if row.definition_version == new.definition_version => plan.update.push((row.id, new, hash)),
+            // the former definition's figure stays beside it
+            _ => plan.insert.push((new, hash)),
+        }
+        let (value, rows) = before.map_or((None, 0), |row| (row.value, row.row_count));
+        if before.is_none() || value != new.value {
+            plan.changes.extend(Change::of(write.causes, new, (value, rows)));
+        }
+    }
+    for (_, row) in newest {
+        plan.delete.push(row.id);
+        let gone = Change {
+            metric: &row.metric,
+            scope: (&row.scope_kind, &row.scope_id),
+            window: (&row.window_kind, row.window_start, row.window_end),
+            definition_version: row.definition_version,
+            unit: &row.unit,
+            before: (row.value, row.row_count),
+            after: (None, 0),
+            causes: write.causes.causes(&row.metric, row.window_start, row.window_end),
+        };
+        if row.scope_kind != "person" && row.value.is_some() && !gone.causes.is_empty() {
+            plan.changes.push(gone);
+        }
+    }
+    plan
+}
+
+/// Of everything a reader is shown.
+fn content_hash(new: &NewSnapshot) -> i64 {
+    let mut hash = Sha256::new();
+    hash.update(new.window_end.timestamp_micros().to_le_bytes());
+    hash.update(new.value.map_or([0xff; 8], f64::to_le_bytes));
+    hash.update(new.unit);
+    hash.update(Value::Object(new.stats.clone()).to_string());
+    hash.update(Value::Object(new.coverage.clone()).to_string());
+    hash.update(new.row_table);
+    hash.update(new.row_count.to_le_bytes());
+    for id in new.row_ids.iter().flatten() {
+        hash.update(id.to_le_bytes());
+    }
+    hash.update([u8::from(new.row_ids.is_some())]);
+    for value in new.row_values.iter().flatten() {
+        hash.update(value.to_le_bytes());
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    i64::from_le_bytes(bytes)
+}
+
+/// Snapshots in one statement.
+const CHUNK: usize = 1_000;
+
+async fn update(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(i64, &NewSnapshot, i64)]) -> Result<u64, StoreError> {
+    let mut updated = 0;
+    for chunk in rows.chunks(CHUNK) {
+        let rows: Vec<Value> = chunk
+            .iter()
+            .map(|(id, new, hash)| {
+                serde_json::json!({
+                    "id": id, "window_end": new.window_end, "value": new.value, "unit": new.unit, "stats": new.stats,
+                    "coverage": new.coverage, "row_table": new.row_table, "row_count": new.row_count, "row_ids": new.row_ids,
+                    "row_values": new.row_values, "content_hash": hash,
+                })
+            })
+            .collect();
+        updated += sqlx::query(
+            "update kpi_snapshots k
+             set run_id = $2, identity_epoch = $3, inputs_at = $4, window_end = r.window_end, value = r.value, unit = r.unit, stats = r.stats,
+                 coverage = r.coverage, row_table = r.row_table, row_count = r.row_count, row_ids = r.row_ids, row_values = r.row_values,
+                 content_hash = r.content_hash, computed_at = now()
+             from jsonb_to_recordset($5) as r (id bigint, window_end timestamptz, value double precision, unit text, stats jsonb,
+                 coverage jsonb, row_table text, row_count int, row_ids bigint[], row_values double precision[], content_hash bigint)
+             where k.org_id = $1 and k.id = r.id",
+        )
+        .bind(write.org.0)
+        .bind(write.run.0)
+        .bind(write.identity_epoch)
+        .bind(write.inputs_at)
+        .bind(Value::Array(rows))
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+    }
+    Ok(updated)
+}
+
+/// Bytes of COPY data that are sent at once.
+const COPY_BYTES: usize = 1 << 20;
+
+async fn insert(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(&NewSnapshot, i64)]) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let mut copy = tx
+        .copy_in_raw(
+            "copy kpi_snapshots (org_id, run_id, identity_epoch, inputs_at, metric, definition_version, scope_kind, scope_id, window_kind,
+                window_start, window_end, value, unit, stats, coverage, row_table, row_count, row_ids, row_values, content_hash) from stdin",
+        )
+        .await?;
+    let head = format!(
+        "{}\t{}\t{}\t{}\t",
+        write.org.0,
+        write.run.0,
+        write.identity_epoch,
+        write.inputs_at.map_or_else(|| "\\N".to_owned(), time)
+    );
+    let mut text = String::with_capacity(COPY_BYTES + (COPY_BYTES >> 3));
+    for (new, hash) in rows {
+        text.push_str(&head);
+        let _ = write!(text, "{}\t{}\t{}\t", new.metric, new.definition_version, new.scope_kind);
+        escaped(&mut text, &new.scope_id);
+        let _ = write!(text, "\t{}\t{}\t{}\t", new.window_kind, time(new.window_start), time(new.window_end));
+        match new.value {
+            Some(value) => drop(write!(text, "{value:?}\t")),
+            None => text.push_str("\\N\t"),
+        }
+        let _ = write!(text, "{}\t", new.unit);
+        escaped(&mut text, &Value::Object(new.stats.clone()).to_string());
+        text.push('\t');
+        escaped(&mut text, &Value::Object(new.coverage.clone()).to_string());
+        let _ = write!(text, "\t{}\t{}\t", new.row_table, new.row_count);
+        array(&mut text, new.row_ids.as_deref());
+        text.push('\t');
+        array(&mut text, new.row_values.as_deref());
+        let _ = writeln!(text, "\t{hash}");
+        if text.len() >= COPY_BYTES {
+            copy.send(text.as_bytes()).await?;
+            text.clear();
+        }
+    }
+    copy.send(text.as_bytes()).await?;
+    Ok(copy.finish().await?)
+}
+
+pub(super) fn time(at: Time) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Text as COPY has it.
+pub(super) fn escaped(out: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            c => out.push(c),
+        }
+    }
+}
+
+fn array<T: std::fmt::Debug>(out: &mut String, items: Option<&[T]>) {
+    let Some(items) = items else { return out.push_str("\\N") };
+    out.push('{');
+    for (index, item) in items.iter().enumerate() {
+        let _ = if index == 0 { write!(out, "{item:?}") } else { write!(out, ",{item:?}") };
+    }
+    out.push('}');
+}
