@@ -2,7 +2,6 @@
 //! `ovia match-eval` is the verb for results.
 //!
 //! `cargo run --release --example labelled -p ovia-matching -- FILE.jsonl…`
-#![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::collections::BTreeMap;
 

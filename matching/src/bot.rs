@@ -19,11 +19,12 @@ pub(crate) fn sign(identity: &IdentityIn, more_words: &[String]) -> Option<Strin
     if username.is_none() {
         // a commit's author has no user name; the name and the address stand for it
         let name = known(&identity.display_name).unwrap_or_default();
-        let mut words = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-        if let Some(word) = words.clone().find(|word| more_words.iter().any(|more| more == word)).or_else(|| words.rfind(|_| true)) {
-            if NAME_WORDS.contains(&word) || more_words.iter().any(|more| more == word) {
-                return Some(format!("`{word}` in the name"));
-            }
+        let words = || name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        let is_more = |word: &&str| more_words.iter().any(|more| more == word);
+        // of the known words only at the end: people are called "Bot Something"
+        let last = || words().next_back().filter(|word| NAME_WORDS.contains(word));
+        if let Some(word) = words().find(is_more).or_else(last) {
+            return Some(format!("`{word}` in the name"));
         }
         let local = email::local(identity.email.as_deref()).unwrap_or_default();
         if let Some(word) = bot_word(&local, more_words) {

@@ -228,7 +228,7 @@ fn from_name(handle: &Handle, to: Side<'_>) -> Option<f64> {
     let name = to.features.name.as_ref()?;
     let mut seen = name.words.iter().zip(&to.context.words).filter(|(word, _)| !word.is_initial).map(|(_, seen)| *seen);
     let first = seen.next().unwrap_or_default();
-    let last = seen.last().unwrap_or(first);
+    let last = seen.next_back().unwrap_or(first);
     let shape = |key: u64| to.features.shapes.binary_search_by_key(&key, |(key, _)| *key).ok().map(|place| to.features.shapes[place].1);
     if let Some(shape) = shape(handle.key) {
         return Some(table::login_from_name(shape, first, last));

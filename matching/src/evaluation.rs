@@ -196,7 +196,8 @@ pub fn scored_pairs(rows: &[LabelledRow], output: &MatchOutput) -> Vec<ScoredPai
 /// Pairs of one person that share neither e-mail nor display name, and those of them that are in one cluster.
 fn hard(rows: &[LabelledRow], cluster_of: &HashMap<IdentityId, usize>) -> (u64, u64) {
     let text = |text: &Option<String>| known(text.as_deref()).map(fold);
-    let mut people: HashMap<&str, Vec<(IdentityId, Option<String>, Option<String>)>> = HashMap::new();
+    type Account = (IdentityId, Option<String>, Option<String>);
+    let mut people: HashMap<&str, Vec<Account>> = HashMap::new();
     for row in rows {
         people.entry(&row.truth_person).or_default().push((identity_id(&row.id), text(&row.email), text(&row.display_name)));
     }

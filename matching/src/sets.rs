@@ -106,10 +106,9 @@ fn sure_pairs(matcher: &Matcher, identities: &[IdentityIn], order: &[u32]) -> Ve
     let mut list_of: FxHashMap<usize, usize> = FxHashMap::default();
     for place in order {
         let known = &matcher.places[*place as usize];
-        if let Some(person) = identities[known.input as usize].confirmed_person {
-            if let Some(before) = persons.insert(person, *place) {
-                sure.push((before, *place, EdgeKind::Confirmed));
-            }
+        let person = identities[known.input as usize].confirmed_person;
+        if let Some(before) = person.and_then(|person| persons.insert(person, *place)) {
+            sure.push((before, *place, EdgeKind::Confirmed));
         }
         let Some(account) = known.features.as_ref().map(|features| features.account as usize) else { continue };
         if first_of[account] == u32::MAX {

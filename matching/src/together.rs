@@ -18,11 +18,10 @@ pub(crate) struct TogetherIndex {
 pub(crate) fn index(seen: &[CoOccurrence], places: &FxHashMap<IdentityId, u32>) -> TogetherIndex {
     let mut kinds: FxHashMap<((u32, u32), CoOccurrenceKind), u32> = FxHashMap::default();
     for one in seen {
-        if let (Some(a), Some(b)) = (places.get(&one.a), places.get(&one.b)) {
-            if a != b && one.count > 0 {
-                let count = kinds.entry(((*a.min(b), *a.max(b)), one.kind)).or_default();
-                *count = count.saturating_add(one.count);
-            }
+        let (Some(a), Some(b)) = (places.get(&one.a), places.get(&one.b)) else { continue };
+        if a != b && one.count > 0 {
+            let count = kinds.entry(((*a.min(b), *a.max(b)), one.kind)).or_default();
+            *count = count.saturating_add(one.count);
         }
     }
     let mut pairs: FxHashMap<(u32, u32), Together> = FxHashMap::default();
