@@ -6,7 +6,7 @@ mod types;
 use chrono::{NaiveDate, Utc};
 use ovia_domain::PersonId;
 use ovia_store::{
-    team_memberships::{MembershipOutcome, NewTeamMembership, TeamMembershipFilter},
+    team_memberships::{MembershipOutcome, NewTeamMembership, TeamMembershipFilter, TeamMembershipRow},
     teams::TeamPatch,
 };
 use poem_openapi::{
@@ -168,7 +168,10 @@ impl TeamsApi {
         body: Body<MembershipPatch>,
     ) -> Result<Json<MembershipOut>, Problem> {
         let until = body.0.until.map(|until| day_field("until", until)).transpose()?;
-        self.membership(&caller, id.0, membership.0).await?;
+        let row = self.membership(&caller, id.0, membership.0).await?;
+        if until.is_some_and(|until| until <= row.from_date) {
+            return Err(Problem::field("until", format!("it is not after {}, from which on they are in the team", row.from_date)));
+        }
         let store = &self.0.config.store;
         let outcome = store.team_membership_end(caller.org_id(), membership.0, until, &caller.requested_by()).await?;
         let outcome = outcome.ok_or_else(|| no_membership(id.0, membership.0))?;
@@ -185,10 +188,10 @@ impl TeamsApi {
 }
 
 impl TeamsApi {
-    /// Fails unless the membership is one of this team.
-    async fn membership(&self, caller: &Caller, team: Uuid, membership: i64) -> Result<(), Problem> {
+    /// The membership, if it is one of this team.
+    async fn membership(&self, caller: &Caller, team: Uuid, membership: i64) -> Result<TeamMembershipRow, Problem> {
         let found = self.0.config.store.team_membership_fetch(caller.org_id(), membership).await?;
-        found.filter(|row| row.team_id == team).map(|_| ()).ok_or_else(|| no_membership(team, membership))
+        found.filter(|row| row.team_id == team).ok_or_else(|| no_membership(team, membership))
     }
 }
 

@@ -51,7 +51,8 @@ pub async fn seed(api: &TestApi) -> Company {
     let (org, c) = (api.org, &company);
     api.db
         .sql(&format!(
-            "insert into connections (id, org_id, source, name, base_url, settings) values ('{}', '{org}', 'jira', 'tracker', 'https://jira.example.com', '{{}}')",
+            "insert into connections (id, org_id, source, name, base_url, settings, credentials_sealed, credentials_key_id)
+                values ('{}', '{org}', 'jira', 'tracker', 'https://jira.example.com', '{{}}', '\\x00', 'k1')",
             c.jira
         ))
         .await;

@@ -49,7 +49,7 @@ async fn a_team_last_march_is_not_todays() {
     assert_eq!((&ended["until"], &ended["from"]), (&json!("2026-06-01"), &json!("2026-04-01")));
     assert_eq!(api.send(Method::PATCH, &membership, &json!({"until": null})).await.json()["until"], Value::Null);
     api.send(Method::PATCH, &membership, &json!({})).await.names_field("until");
-    api.send(Method::PATCH, &membership, &json!({"until": "2026-01-01"})).await.problem(409, "CONFLICT");
+    api.send(Method::PATCH, &membership, &json!({"until": "2026-04-01"})).await.names_field("until");
     let shown = api.get(&format!("/team/people/{}", c.bo)).await.json();
     assert_eq!(shown["teams"][0]["team_name"], "Platform");
     assert_eq!(api.send(Method::DELETE, &membership, &json!({})).await.status, 204);
@@ -88,7 +88,7 @@ async fn people_and_teams_are_imported_all_or_none() {
     );
     let plan = send(&api, "/team/import", &file).await.json();
     let made = ["people_created", "people_updated", "teams_created", "memberships_created"].map(|field| plan[field].as_i64().unwrap());
-    assert_eq!(made, [1, 1, 1, 2], "{plan}");
+    assert_eq!(made, [1, 2, 1, 2], "one got an address and one a name: {plan}");
     assert!(api.get("/team/teams").await.items().is_empty(), "nothing was done");
     let done = send(&api, "/team/import?dry_run=false", &file).await.json();
     assert_eq!((&done["memberships_created"], &done["errors"]), (&json!(2), &json!([])), "{done}");
