@@ -28,14 +28,14 @@ fn the_environment_wins() {
         ("OVIA_ALLOW_PRIVATE_ADDRESSES", "yes"),
         ("OVIA_METRICS_LISTEN", ""),
         ("OVIA_LOG_FORMAT", "json"),
-        ("OVIA_SMTP_URL", "smtps://ovia:secret@mail.example"),
+        ("OVIA_SMTP_URL", "smtps://ovia:hunter2@mail.example"),
         ("OVIA_SMTP_FROM", "Ovia <ovia@acme.example>"),
     ]);
     let settings = load(&pairs, Needs::Everything).unwrap();
     assert_eq!(settings.api_listen.to_string(), "0.0.0.0:9000");
     assert!(settings.allow_private_addresses && settings.metrics_listen.is_none() && settings.sealer.is_some());
     assert_eq!(settings.log_format, LogFormat::Json);
-    assert!(settings.mailer.is_some() && !format!("{settings:?}").contains("secret"));
+    assert!(settings.mailer.is_some() && !format!("{settings:?}").contains("hunter2"));
 }
 
 #[test]
