@@ -75,7 +75,7 @@ impl RunsApi {
             }
             kind @ RunKind::Retention => run_start_for_org(&self.0, &caller, kind, json!({})).await?,
             kind @ RunKind::Report => run_start_for_org(&self.0, &caller, kind, report_params(&body.0)).await?,
-            kind @ RunKind::Quality => run_start_for_org(&self.0, &caller, kind, params(body.0.as_of)).await?,
+            kind @ RunKind::Quality => run_start_for_org(&self.0, &caller, kind, params(&body.0)).await?,
         };
         self.accepted(&caller, run_id).await
     }
@@ -141,7 +141,7 @@ fn params(asked: &RunIn) -> Value {
 }
 
 fn report_params(body: &RunIn) -> Value {
-    let mut params = params(body.as_of);
+    let mut params = params(body);
     if let Some(period) = body.period {
         params["period"] = json!(period.0);
     }

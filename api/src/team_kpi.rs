@@ -30,7 +30,6 @@ use ask::{Asked, Figures};
 use definition::DefinitionOut;
 use types::{KpiOut, Scope};
 
-
 pub(crate) struct TeamKpiApi(pub ApiState);
 
 #[OpenApi(tag = "Tag::Team")]

@@ -247,6 +247,13 @@ impl Store {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
+    /// `as_of` of a run's parameters: the moment it looks at. `None`: now.
+    pub async fn run_as_of(&self, org: OrgId, run: RunId) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let params = self.run_params(org, run).await?.map(|(params, _)| params);
+        let as_of = params.and_then(|params| params.get("as_of").cloned()).filter(|value| !value.is_null());
+        Ok(as_of.map(serde_json::from_value).transpose()?)
+    }
+
     /// Adds an event to the run's log.
     pub async fn run_event(&self, org: OrgId, run: RunId, kind: &str, data: Value) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;

@@ -4,8 +4,8 @@
 
 mod backfill;
 mod fleet;
-mod matching;
 mod kpi;
+mod matching;
 mod noop;
 mod ovia;
 mod plain;
