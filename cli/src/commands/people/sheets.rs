@@ -1,6 +1,9 @@
 //! `ovia people export` and `import`: which account is whose as CSV, and the decisions that were entered in it.
 
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use reqwest::Method;
@@ -63,7 +66,7 @@ pub async fn import(client: &ApiClient, args: &ImportArgs, json: bool) -> CliRes
 }
 
 /// A CSV file, or stdin.
-pub fn read_file(path: &PathBuf) -> CliResult<Vec<u8>> {
+pub fn read_file(path: &Path) -> CliResult<Vec<u8>> {
     let failed = |error: std::io::Error| CliError::usage(format!("failed to read {}: {error}", path.display()));
     if path.as_os_str() != "-" {
         return std::fs::read(path).map_err(failed);
