@@ -221,7 +221,11 @@ impl Attempt<'_> {
         // in another time zone days begin elsewhere
         let calendar = ovia_kpi::Calendar::new(self.settings.tz());
         let begins = |at: DateTime<Utc>| calendar.midnight(calendar.date(at)) == at;
-        Ok(stored.into_iter().filter(|(start, end)| begins(*start) && begins(*end)).map(|(start, end)| Window { kind, start, end }).collect())
+        Ok(stored
+            .into_iter()
+            .filter(|(start, end)| begins(*start) && begins(*end))
+            .map(|(start, end)| Window { kind, start, end })
+            .collect())
     }
 
     /// Off the async threads: seconds of arithmetic must not stop heartbeats.

@@ -55,7 +55,9 @@ impl RunsApi {
     #[oai(path = "/runs", method = "post", operation_id = "run_create")]
     async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
         let run_id = match body.0.kind.0 {
-            kind if kind != RunKind::KpiRollup && body.0.as_of.is_some() => return Err(Problem::field("as_of", "only a kpi_rollup takes it")),
+            kind if kind != RunKind::KpiRollup && body.0.as_of.is_some() => {
+                return Err(Problem::field("as_of", "only a kpi_rollup takes it"));
+            }
             kind if kind != RunKind::KpiRollup && body.0.from.or(body.0.to).is_some() => {
                 return Err(Problem::field("from", "only a kpi_rollup takes it"));
             }

@@ -39,7 +39,9 @@ async fn company() -> TestApp {
 
 /// As if there had never been a rollup.
 async fn forget(app: &TestApp) {
-    app.database.sql("delete from kpi_snapshots; delete from kpi_changes; delete from kpi_rollup_state; delete from kpi_incident_attributions").await;
+    app.database
+        .sql("delete from kpi_snapshots; delete from kpi_changes; delete from kpi_rollup_state; delete from kpi_incident_attributions")
+        .await;
 }
 
 async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
@@ -138,7 +140,10 @@ async fn decisions_recompute_what_they_touch_and_are_named_by_the_changes() {
     let got = figures(&app).await;
     let changes = app.http.get_all("/team/kpi/changes?cause=decision&scope=team").await;
     assert!(!changes.is_empty(), "an account that changed its team changed the teams' figures");
-    assert!(changes.iter().all(|change| change["before"] != change["after"] && change["causes"][0]["reason"] == "decision:remap"), "{changes:?}");
+    assert!(
+        changes.iter().all(|change| change["before"] != change["after"] && change["causes"][0]["reason"] == "decision:remap"),
+        "{changes:?}"
+    );
 
     forget(&app).await;
     rollup(&app, demo::as_of()).await;
@@ -177,7 +182,10 @@ async fn a_late_row_corrects_its_days_and_nothing_else() {
     // asked for again, a range finds nothing to write
     let (_, run) = app
         .http
-        .post("/runs", json!({"kind": "kpi_rollup", "as_of": demo::as_of(), "from": demo::as_of() - TimeDelta::days(365), "to": demo::as_of()}))
+        .post(
+            "/runs",
+            json!({"kind": "kpi_rollup", "as_of": demo::as_of(), "from": demo::as_of() - TimeDelta::days(365), "to": demo::as_of()}),
+        )
         .await;
     let run = app.run_end(run["id"].as_str().unwrap(), 60).await;
     assert_eq!((&run["result"]["mode"], &run["result"]["written"]), (&json!("range"), &json!(0)), "{run}");
@@ -203,7 +211,8 @@ async fn an_attempt_that_was_overtaken_stores_nothing() {
     drop(first);
     let second = ovia_tests::eventually("the lock to be free", 10, async || app.store.kpi_rollup_lock(org).await.unwrap()).await;
     assert!(second.fence > fence);
-    let run: uuid::Uuid = sqlx::query_scalar("select id from runs where kind = 'kpi_rollup' limit 1").fetch_one(app.store.pool()).await.unwrap();
+    let run: uuid::Uuid =
+        sqlx::query_scalar("select id from runs where kind = 'kpi_rollup' limit 1").fetch_one(app.store.pool()).await.unwrap();
     let run = ovia_domain::RunId(run);
     let causes = ovia_store::kpi::changes::CauseBook::default();
     let write = |fence| ovia_store::kpi::write::SliceWrite {

@@ -11,15 +11,11 @@ use ovia_kpi::{
 };
 use ovia_store::{
     StoreError,
-    kpi::facts::{KpiReader, MergeRequestFactRow, ReviewEventRow, RevertCandidateRow, VersionItemRow, WorkItemFactRow},
+    kpi::facts::{KpiReader, MergeRequestFactRow, RevertCandidateRow, ReviewEventRow, VersionItemRow, WorkItemFactRow},
 };
 
 /// Reads everything that figures from `since` on may need; all there is without `since`.
-pub(super) async fn facts_load(
-    reader: &mut KpiReader,
-    settings: &KpiSettings,
-    since: Option<DateTime<Utc>>,
-) -> Result<Facts, StoreError> {
+pub(super) async fn facts_load(reader: &mut KpiReader, settings: &KpiSettings, since: Option<DateTime<Utc>>) -> Result<Facts, StoreError> {
     let mut facts = Facts::default();
     let mut paths: HashMap<String, Vec<ProjectKey>> = HashMap::new();
     for row in reader.projects().await? {

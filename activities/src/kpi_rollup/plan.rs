@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use ovia_kpi::{KpiSettings, REGISTRY, Window, WindowKind, windows};
-use ovia_store::kpi::{changes::CauseBook, state::RollupState, touched::{ChangedPersonRow, TouchedSpan}};
+use ovia_store::kpi::{
+    changes::CauseBook,
+    state::RollupState,
+    touched::{ChangedPersonRow, TouchedSpan},
+};
 use serde_json::{Value, json};
 
 type Time = DateTime<Utc>;
@@ -172,7 +176,12 @@ mod tests {
             basis: "a".into(),
             ..RollupState::default()
         };
-        let now = |as_of: &str, settings_version, basis: &str| Basis { as_of: at(as_of), settings_version, basis: basis.into(), people: Vec::new() };
+        let now = |as_of: &str, settings_version, basis: &str| Basis {
+            as_of: at(as_of),
+            settings_version,
+            basis: basis.into(),
+            people: Vec::new(),
+        };
         assert!(incremental(&state, &now("2026-03-02T00:00:00Z", 0, "a")).is_ok());
         assert_eq!(incremental(&state, &now("2026-02-28T00:00:00Z", 0, "a")), Err("earlier_moment"));
         assert_eq!(incremental(&state, &now("2026-03-02T00:00:00Z", 1, "a")), Err("settings"));

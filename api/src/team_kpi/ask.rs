@@ -58,11 +58,8 @@ pub(super) async fn settings(state: &ApiState, caller: &Caller) -> Result<Settin
 impl Asked {
     /// Which scopes; a refusal where they contradict each other or must not be seen.
     pub(super) async fn scope(&self, state: &ApiState, caller: &Caller, settings: &Settings) -> Result<ScopeFilter, Problem> {
-        let named = [
-            ("project", Scope::Project, &self.project),
-            ("team", Scope::Team, &self.team),
-            ("person", Scope::Person, &self.person),
-        ];
+        let named =
+            [("project", Scope::Project, &self.project), ("team", Scope::Team, &self.team), ("person", Scope::Person, &self.person)];
         let mut given = named.iter().filter(|(.., one)| one.is_some());
         let one = given.next();
         if let Some((name, ..)) = given.next() {

@@ -115,14 +115,7 @@ impl KpiChangesApi {
         let store = &self.0.config.store;
         let set = settings(&self.0, &caller).await?;
         let named = project.0.is_some() || team.0.is_some() || person.0.is_some();
-        let asked = Asked {
-            metric: None,
-            scope: scope.0,
-            project: project.0,
-            team: team.0,
-            person: person.0,
-            kind: WindowKind::Week,
-        };
+        let asked = Asked { metric: None, scope: scope.0, project: project.0, team: team.0, person: person.0, kind: WindowKind::Week };
         let wanted = asked.scope(&self.0, &caller, &set).await?;
         let scope_id = match &wanted.one {
             Some(one) => match store.kpi_scope(caller.org_id(), wanted.kind, one).await? {

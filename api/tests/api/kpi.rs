@@ -147,11 +147,15 @@ async fn a_window_without_rows_of_its_own_has_those_of_its_days() {
         let rows = format!("(select array_agg(id) from merge_requests where number = {number})");
         let end = format!("{day}T23:59:59Z");
         let window = ("day", day, end.as_str());
-        insert(&api, Snapshot { metric: "throughput", version: 1, scope: "", window, value: "1", table: "merge_requests", rows: &rows }).await;
+        insert(&api, Snapshot { metric: "throughput", version: 1, scope: "", window, value: "1", table: "merge_requests", rows: &rows })
+            .await;
     }
     let week = ("week", "2026-01-05Z", "2026-01-12Z");
-    insert(&api, Snapshot { metric: "throughput", version: 1, scope: "", window: week, value: "2", table: "merge_requests", rows: "null::bigint[]" })
-        .await;
+    insert(
+        &api,
+        Snapshot { metric: "throughput", version: 1, scope: "", window: week, value: "2", table: "merge_requests", rows: "null::bigint[]" },
+    )
+    .await;
     let rows = api.get("/team/kpi/throughput/rows?window=week&at=2026-01-07").await.json();
     let numbers: Vec<_> = rows["items"].as_array().unwrap().iter().map(|row| row["reference"].as_str().unwrap()).collect();
     assert_eq!((numbers, &rows["value"]), (vec!["!2", "!4"], &json!(2.0)), "{rows}");
@@ -169,11 +173,7 @@ async fn history() {
             .collect();
         assert_eq!(
             points,
-            [
-                ("2026-01-19T00:00:00Z", 3.0, Some(-17.0)),
-                ("2026-01-12T00:00:00Z", 20.0, Some(19.0)),
-                ("2026-01-05T00:00:00Z", 1.0, None)
-            ],
+            [("2026-01-19T00:00:00Z", 3.0, Some(-17.0)), ("2026-01-12T00:00:00Z", 20.0, Some(19.0)), ("2026-01-05T00:00:00Z", 1.0, None)],
             "of each window the newest definition, compared with the window before"
         );
     }
@@ -227,7 +227,10 @@ async fn the_definition_is_the_registrys() {
 async fn settings_are_checked_and_versioned() {
     let api = TestApi::start().await;
     let shipped = api.get("/team/kpi/settings").await.json();
-    assert_eq!((&shipped["version"], &shipped["settings"]["time_zone"], &shipped["person_level"]), (&json!(0), &json!("UTC"), &json!(false)));
+    assert_eq!(
+        (&shipped["version"], &shipped["settings"]["time_zone"], &shipped["person_level"]),
+        (&json!(0), &json!("UTC"), &json!(false))
+    );
     let put = async |body: Value| api.send(Method::PUT, "/team/kpi/settings", &body).await;
     for (settings, field) in [
         (json!({"time_zone": "Middle/Earth"}), "settings.time_zone"),
@@ -241,7 +244,10 @@ async fn settings_are_checked_and_versioned() {
         assert!(problem["errors"][0]["field"].as_str().unwrap().starts_with(field.rsplit_once('.').unwrap().0), "{problem}");
     }
     let set = put(json!({"settings": {"time_zone": "Europe/Berlin", "stale_after_days": 10}, "expected_version": 0})).await.json();
-    assert_eq!((&set["version"], &set["settings"]["time_zone"], &set["settings"]["ageing_after_days"]), (&json!(1), &json!("Europe/Berlin"), &json!(14)));
+    assert_eq!(
+        (&set["version"], &set["settings"]["time_zone"], &set["settings"]["ageing_after_days"]),
+        (&json!(1), &json!("Europe/Berlin"), &json!(14))
+    );
     assert!(set["run_id"].is_string(), "figures are computed again: {set}");
     put(json!({"settings": {}, "expected_version": 0})).await.problem(409, "CONFLICT");
     let again = put(json!({"settings": {"time_zone": "Europe/Berlin", "stale_after_days": 10}})).await.json();
@@ -341,7 +347,9 @@ async fn a_person_may_overrule_what_an_incident_is_put_down_to() {
     assert_eq!((&after["overridden_by"], &after["override_reason"]), (&json!("token:first"), &json!("a cable")));
     api.send(Method::PUT, &path, &json!({"deployment_id": 999_999})).await.problem(404, "NOT_FOUND");
     api.as_other(Method::PUT, &path, Some(&json!({"deployment_id": null}))).await.problem(404, "NOT_FOUND");
-    api.send(Method::PUT, "/team/kpi/incidents/projects:1/override", &json!({"deployment_id": null})).await.problem(400, "VALIDATION_ERROR");
+    api.send(Method::PUT, "/team/kpi/incidents/projects:1/override", &json!({"deployment_id": null}))
+        .await
+        .problem(400, "VALIDATION_ERROR");
     assert_eq!(Answer::of(api.request(Method::DELETE, &path)).await.status, 204);
     Answer::of(api.request(Method::DELETE, &path)).await.problem(404, "NOT_FOUND");
 }

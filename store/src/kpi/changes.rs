@@ -38,8 +38,10 @@ impl CauseBook {
         if start >= previous {
             return Vec::new();
         }
-        let settings = self.settings.iter().map(|(what, from, to)| json!({"kind": "settings", "what": what, "from_version": from, "to_version": to}));
-        let definition = self.definitions.get(metric).map(|(from, to)| json!({"kind": "definition", "from_version": from, "to_version": to}));
+        let settings =
+            self.settings.iter().map(|(what, from, to)| json!({"kind": "settings", "what": what, "from_version": from, "to_version": to}));
+        let definition =
+            self.definitions.get(metric).map(|(from, to)| json!({"kind": "definition", "from_version": from, "to_version": to}));
         let decisions = self.decisions.iter().map(|(id, reason)| json!({"kind": "decision", "decision_id": id, "reason": reason}));
         let late = end <= previous && self.late.iter().any(|(from, to)| *from < end && start < *to);
         settings.chain(definition).chain(decisions).chain(late.then(|| json!({"kind": "late_row"}))).collect()

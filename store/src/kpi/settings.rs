@@ -52,8 +52,7 @@ impl Store {
             .bind(org.to_string())
             .execute(&mut *tx)
             .await?;
-        let current: KpiSettingsRow =
-            sqlx::query_as(IN_FORCE).bind(org.0).fetch_optional(&mut *tx).await?.unwrap_or_else(as_shipped);
+        let current: KpiSettingsRow = sqlx::query_as(IN_FORCE).bind(org.0).fetch_optional(&mut *tx).await?.unwrap_or_else(as_shipped);
         if expected_version.is_some_and(|expected| expected != current.version) {
             return Ok(KpiSettingsSet::Stale { current: current.version });
         }

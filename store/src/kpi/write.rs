@@ -268,13 +268,8 @@ async fn insert(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(&NewSnap
                 window_start, window_end, value, unit, stats, coverage, row_table, row_count, row_ids, row_values, content_hash) from stdin",
         )
         .await?;
-    let head = format!(
-        "{}\t{}\t{}\t{}\t",
-        write.org.0,
-        write.run.0,
-        write.identity_epoch,
-        write.inputs_at.map_or_else(|| "\\N".to_owned(), time)
-    );
+    let head =
+        format!("{}\t{}\t{}\t{}\t", write.org.0, write.run.0, write.identity_epoch, write.inputs_at.map_or_else(|| "\\N".to_owned(), time));
     let mut text = String::with_capacity(COPY_BYTES + (COPY_BYTES >> 3));
     for (new, hash) in rows {
         text.push_str(&head);

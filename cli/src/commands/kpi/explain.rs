@@ -9,13 +9,7 @@ use crate::{
     output::{number, pairs, print, print_json, short_time, text},
 };
 
-pub async fn run(
-    client: &ApiClient,
-    metric: &str,
-    window: &Option<String>,
-    scope: Vec<(&'static str, String)>,
-    json: bool,
-) -> CliResult {
+pub async fn run(client: &ApiClient, metric: &str, window: &Option<String>, scope: Vec<(&'static str, String)>, json: bool) -> CliResult {
     let definition: Value = client.get(&metric_path(metric, "definition"), &[]).await?;
     let mut query = scope;
     query.push(("metric", metric.to_owned()));

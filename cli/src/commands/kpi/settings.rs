@@ -75,9 +75,9 @@ pub async fn run(client: &ApiClient, command: &SettingsCommand, json: bool) -> C
 
 /// Name and value of `field=value`.
 fn parse(field: &str) -> CliResult<(&str, Value)> {
-    let (name, value) = field
-        .split_once('=')
-        .ok_or_else(|| CliError::usage(format!("`{field}` is not field=value")).hint("As in: ovia kpi settings set time_zone=Europe/Berlin"))?;
+    let (name, value) = field.split_once('=').ok_or_else(|| {
+        CliError::usage(format!("`{field}` is not field=value")).hint("As in: ovia kpi settings set time_zone=Europe/Berlin")
+    })?;
     Ok((name, serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
 }
 
@@ -97,7 +97,11 @@ pub async fn people_access(global: &Global, args: &PeopleAccessArgs) -> CliResul
         return print_json(&change);
     }
     let may = if args.allow { "may" } else { "may not" };
-    print(&format!("The token `{}` {may} see figures of single people{}.", args.token, if args.allow && !args.deny { ", where the organisation has them" } else { "" }))
+    print(&format!(
+        "The token `{}` {may} see figures of single people{}.",
+        args.token,
+        if args.allow && !args.deny { ", where the organisation has them" } else { "" }
+    ))
 }
 
 #[cfg(test)]
