@@ -18,7 +18,7 @@ pub(crate) struct Edge {
     pub(crate) kind: EdgeKind,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum EdgeKind {
     /// Confirmed to one person. Constraints don't count.
     Confirmed,

@@ -1,7 +1,7 @@
 //! Connected sets of accounts: which they are, and clustering those in which something changed.
 
 use ovia_domain::IdentityId;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     bodies,
@@ -14,9 +14,12 @@ use crate::{
     union::Union,
 };
 
-/// Clusters as written last, by the place of the first member.
+/// What the last run left.
 #[derive(Default)]
 pub(crate) struct Cache {
+    /// Pairs that are together without being weighed.
+    sure: Vec<(u32, u32, EdgeKind)>,
+    /// Clusters as written last, by the place of the first member.
     pub(crate) clusters: FxHashMap<u32, std::sync::Arc<Cluster>>,
 }
 
@@ -48,12 +51,21 @@ struct Draft {
 pub(crate) fn cluster(matcher: &mut Matcher, identities: &[IdentityIn], order: &[u32], decisions: &PlacedDecisions, touched: &[bool]) {
     let mut sure: Vec<(u32, u32, EdgeKind)> = sure_pairs(matcher, identities, order);
     sure.extend(decisions.together.iter().map(|(a, b)| (*a, *b, EdgeKind::Decided)));
+    // a pair that is gone leaves two accounts behind that nothing else may connect
+    let mut touched = touched.to_vec();
+    if sure != matcher.cache.sure {
+        let (before, now): (FxHashSet<_>, FxHashSet<_>) = (matcher.cache.sure.iter().collect(), sure.iter().collect());
+        for (a, b, _) in before.symmetric_difference(&now) {
+            touched[*a as usize] = true;
+            touched[*b as usize] = true;
+        }
+    }
     let mut union = Union::new(matcher.places.len());
     matcher.pairs.iter().for_each(|pair| union.join(pair.a, pair.b));
     sure.iter().for_each(|(a, b, _)| union.join(*a, *b));
     let roots: Vec<u32> = (0..touched.len()).map(|place| union.find(u32::try_from(place).unwrap_or(u32::MAX))).collect();
     let mut is_touched = vec![false; roots.len()];
-    for (root, _) in roots.iter().zip(touched).filter(|(_, touched)| **touched) {
+    for (root, _) in roots.iter().zip(&touched).filter(|(_, touched)| **touched) {
         is_touched[*root as usize] = true;
     }
 
@@ -95,6 +107,7 @@ pub(crate) fn cluster(matcher: &mut Matcher, identities: &[IdentityIn], order: &
     for draft in drafts {
         settle(matcher, identities, draft);
     }
+    matcher.cache.sure = sure;
 }
 
 /// Accounts confirmed to one person, and accounts of one id: each with the next one.

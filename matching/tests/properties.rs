@@ -189,6 +189,18 @@ proptest! {
     }
 
     #[test]
+    fn accounts_that_come_and_go_leave_nothing_behind((accounts, decisions) in decided(), co_occurrences in seen(), steps in prop::collection::vec(any::<u16>(), 2..8)) {
+        let mut matcher = Matcher::new(MatchConfig::default());
+        let inputs = Inputs { decisions, co_occurrences };
+        for keep in steps {
+            let here = |index: &usize| keep >> (index % 16) & 1 == 1;
+            let accounts: Vec<IdentityIn> =
+                accounts.iter().enumerate().filter(|(index, _)| here(index)).map(|(_, account)| account.clone()).collect();
+            prop_assert_eq!(matcher.run(&accounts, &inputs), match_identities(&accounts, &inputs, &MatchConfig::default()));
+        }
+    }
+
+    #[test]
     fn a_few_more_of_many_answer_as_a_full_run(seed in 0..50u64, more in 1..40usize) {
         let organisation = ovia_matching::generated::organisation(400, seed);
         let mut matcher = Matcher::new(MatchConfig::default());
