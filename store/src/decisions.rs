@@ -5,6 +5,7 @@
 //! what undo puts back. Rules never change what was decided: every run gets the decisions as constraints.
 
 mod account;
+mod before;
 mod bulk;
 mod confirm;
 mod error;

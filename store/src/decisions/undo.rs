@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::{
     DecisionError,
-    plan::{Before, Deciding, LinkBefore, PersonBefore, before_in_txn, never_insert_in_txn},
+    before::{Before, LinkBefore, MembershipBefore, PersonBefore, before_in_txn},
+    plan::{Deciding, never_insert_in_txn},
     read::{DecisionBrief, decisions_built_on_in_txn},
 };
 use crate::StoreError;
@@ -73,7 +74,7 @@ pub(super) async fn undo(deciding: &mut Deciding<'_>, id: i64) -> Result<(), Dec
     .await?;
     let moved: Vec<i64> = restore.team_memberships.iter().map(|membership| membership.id).collect();
     before.team_memberships = sqlx::query_as!(
-        super::plan::MembershipBefore,
+        MembershipBefore,
         "select id, person_id as person from team_memberships where org_id = $1 and id = any($2) order by id",
         org.0,
         &moved
