@@ -249,7 +249,7 @@ fn recipients(given: Vec<String>) -> Result<Vec<String>, Problem> {
         let plain = text.chars().all(|c| c.is_ascii_graphic() && !"<>,;:\"()[]\\".contains(c)) && text.len() <= TEXT_MAX;
         match parts {
             Some(_) if plain => Ok(text),
-            _ => Err(Problem::field(&format!("recipients[{index}]"), "it is not an address as ada@example.com")),
+            _ => Err(Problem::field(format!("recipients[{index}]"), "it is not an address as ada@example.com")),
         }
     };
     given.into_iter().enumerate().map(address).collect()

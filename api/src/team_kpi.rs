@@ -65,9 +65,7 @@ impl TeamKpiApi {
         let kind = window.0.map_or(WindowKind::Trailing30Days, |name| name.0);
         let asked = Asked { metric: metric.0.map(|name| name.0), scope: scope.0, project: project.0, team: team.0, person: person.0, kind };
         let figures = Figures::begin(&self.0, &caller, &asked).await?;
-        let Some(window) = figures.window(&self.0, at.0.map(|time| time.0)).await? else {
-            return Ok(Json(ListOf { items: Vec::new(), next_cursor: None }));
-        };
+        let window = figures.window(&self.0, at.0.map(|time| time.0)).await?;
         let store = &self.0.config.store;
         let rows = store.kpi_latest(caller.org_id(), &figures.filter, window, &page(limit.0, cursor.0)).await?;
         Ok(list(rows, |row| figures.out(row)))

@@ -306,7 +306,10 @@ mod tests {
         Utc.with_ymd_and_hms(2026, 3, day, 9, 0, 0).single().unwrap_or_default()
     }
 
-    fn stays(rows: &[(Option<u32>, bool)]) -> Vec<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+    /// When it was added, and when removed.
+    type Stay = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+    fn stays(rows: &[(Option<u32>, bool)]) -> Vec<Stay> {
         let mut stays = Stays::default();
         for (day, added) in rows {
             stays.add(&VersionItemRow { version_id: 1, work_item_id: 2, at: day.map(at), added: *added });

@@ -48,6 +48,16 @@ pub(super) fn metric(text: &str) -> Result<MetricKey, Problem> {
     })
 }
 
+/// A project, team or person that is not there.
+pub(super) fn no_scope(kind: &str, asked: &str) -> Problem {
+    let hint = match kind {
+        "team" => "GET /team/teams lists teams.",
+        "person" => "GET /team/people lists people.",
+        _ => "GET /team/kpi?scope=project lists the projects there are figures of.",
+    };
+    Problem::missing(format!("There is no {kind} {asked}."), hint)
+}
+
 pub(super) async fn settings(state: &ApiState, caller: &Caller) -> Result<Settings, Problem> {
     let row = state.config.store.kpi_settings(caller.org_id()).await?;
     // what a later version does not take any more is as shipped

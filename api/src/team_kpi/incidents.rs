@@ -101,7 +101,10 @@ impl KpiIncidentsApi {
         let by = caller.requested_by();
         match store.kpi_incident_override(caller.org_id(), incident, body.0.deployment_id, reason, &by).await? {
             true => Ok(Done::Done),
-            false => Err(Problem::not_found("incident or deployment", &id.0)),
+            false => Err(Problem::missing(
+                format!("There is no incident {}, or no such deployment.", id.0),
+                "GET /team/kpi/incidents lists incidents, GET /deployments what they may be put down to.",
+            )),
         }
     }
 
@@ -111,7 +114,10 @@ impl KpiIncidentsApi {
         let incident = incident(&id.0)?;
         match self.0.config.store.kpi_incident_override_end(caller.org_id(), incident, &caller.requested_by()).await? {
             true => Ok(Done::Done),
-            false => Err(Problem::not_found("override of incident", &id.0)),
+            false => Err(Problem::missing(
+                format!("Nobody has overruled what incident {} is put down to.", id.0),
+                "GET /team/kpi/incidents lists incidents, and who overruled which.",
+            )),
         }
     }
 }

@@ -117,7 +117,12 @@ impl KpiRowsApi {
         let kind = window.0.map_or(WindowKind::Trailing30Days, |name| name.0);
         let head = if let Some(id) = kpi_snapshot_id.0 {
             let head = store.kpi_snapshot(org, id).await?.filter(|head| head.metric == key.as_str());
-            let head = head.ok_or_else(|| Problem::not_found("KPI snapshot", id))?;
+            let head = head.ok_or_else(|| {
+                Problem::missing(
+                    format!("There is no such figure {id} of {key}."),
+                    "GET /team/kpi lists the figures, each with the path of its rows.",
+                )
+            })?;
             if head.scope_kind == "person" {
                 may_see_people(&self.0, &caller, &settings(&self.0, &caller).await?).await?;
             }
@@ -127,11 +132,16 @@ impl KpiRowsApi {
             let figures = Figures::begin(&self.0, &caller, &asked).await?;
             let scope = &figures.filter.scope;
             let scope_id = match &scope.one {
-                Some(one) => store.kpi_scope(org, scope.kind, one).await?.ok_or_else(|| Problem::not_found(scope.kind, one))?,
+                Some(one) => store.kpi_scope(org, scope.kind, one).await?.ok_or_else(|| ask::no_scope(scope.kind, one))?,
                 None => String::new(),
             };
             let window = figures.window(&self.0, at.0.map(|time| time.0)).await?;
-            let window = window.ok_or_else(|| Problem::not_found("KPI snapshot", "yet"))?;
+            let window = window.ok_or_else(|| {
+                Problem::missing(
+                    "No figures have been computed yet.",
+                    "POST /runs with {\"kind\": \"kpi_rollup\"} computes them; syncs do so at their end.",
+                )
+            })?;
             let asked =
                 SnapshotAsked { metric: key, scope_kind: scope.kind, scope_id, window_kind: kind.as_str(), window_start: window.start };
             match store.kpi_snapshot_of(org, &asked).await? {

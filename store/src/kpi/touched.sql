@@ -9,37 +9,38 @@ with accounts as materialized (
     where i.org_id = $1 and i.changed_at >= $2 and (i.is_bot or i.ingested_at < $2)
 ),
 merge_request_ids as materialized (
-    select m.id from merge_requests m where m.org_id = $1 and m.changed_at >= $2
+    select m.id, false as moved from merge_requests m where m.org_id = $1 and m.changed_at >= $2
     union
-    select m.id from merge_request_notes n
+    select m.id, false as moved from merge_request_notes n
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1 and n.changed_at >= $2
     union
-    select m.id from merge_request_approvals n
+    select m.id, false as moved from merge_request_approvals n
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1 and n.changed_at >= $2
     union
-    select m.id from merge_request_commits n
+    select m.id, false as moved from merge_request_commits n
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1 and n.changed_at >= $2
     union
-    select m.id from accounts a join merge_requests m on m.connection_id = a.connection_id and m.author_external_id = a.external_id
+    select m.id, true from accounts a join merge_requests m on m.connection_id = a.connection_id and m.author_external_id = a.external_id
     where m.org_id = $1
     union
-    select m.id from accounts a
+    select m.id, false from accounts a
     join merge_request_notes n on n.connection_id = a.connection_id and n.author_external_id = a.external_id
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1
     union
-    select m.id from accounts a
+    select m.id, false from accounts a
     join merge_request_approvals n on n.connection_id = a.connection_id and n.identity_external_id = a.external_id
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1
 ),
 spans as (
-    -- a row that was there before may have been open until now, as far as the figures knew
+    -- a row that was there before may have been open until now, as far as the figures knew; and what goes to another person or team may be
+    -- their first, or have been: from then on they have 0 where they had no data
     select m.created_at as "from",
-           greatest(case when m.changed_at >= $2 and m.ingested_at < $2 then $3 else coalesce(least(m.merged_at, m.closed_at), $3) end,
+           greatest(case when c.moved or m.changed_at >= $2 and m.ingested_at < $2 then $3 else coalesce(least(m.merged_at, m.closed_at), $3) end,
                     m.merged_at, e.at) as "to"
     from merge_request_ids c
     join merge_requests m on m.id = c.id
@@ -71,12 +72,12 @@ spans as (
     -- what it contains, those after it do not
     select d.created_at, $3 from deployments d where d.org_id = $1 and d.changed_at >= $2
     union all
-    select coalesce(d.finished_at, d.updated_at, d.created_at), coalesce(d.finished_at, d.updated_at, d.created_at)
+    select coalesce(d.finished_at, d.updated_at, d.created_at), $3
     from accounts a join deployments d on d.connection_id = a.connection_id and d.identity_external_id = a.external_id
     where d.org_id = $1
     union all
     select w.created_at,
-           case when w.changed_at >= $2 and w.ingested_at < $2 or w.status_category is distinct from 'done' then $3
+           case when w.changed_at >= $2 and w.ingested_at < $2 or w.status_category is distinct from 'done' or w.changed_at < $2 then $3
                 else greatest(w.resolved_at, w.updated_at, w.created_at) end
     from work_items w
     where w.org_id = $1 and (
