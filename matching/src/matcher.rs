@@ -22,8 +22,8 @@ use crate::{
 /// Matches again and again: what did not change since the last run is not computed again. The answer is the same as that of
 /// [`match_identities`].
 ///
-/// Each account has a place. What is known about the account by itself ([`Features`]) stays until the account changes; what the crowd
-/// says about it ([`Context`]) stays until a count it depends on changes class. A pair is compared again when either changed, and a
+/// Each account has a place. What is known about the account by itself (`Features`) stays until the account changes; what the crowd
+/// says about it (`Context`) stays until a count it depends on changes class. A pair is compared again when either changed, and a
 /// connected set of accounts is clustered again when a pair in it, or a decision about it, did.
 pub struct Matcher {
     config: MatchConfig,

@@ -66,7 +66,7 @@ impl<'a> Change<'a> {
     /// `None` where there is nothing to tell.
     pub(super) fn of(book: &CauseBook, new: &'a NewSnapshot, before: (Option<f64>, i32)) -> Option<Self> {
         let causes = book.causes(new.metric, new.window_start, new.window_end);
-        (!causes.is_empty() && before.0 != new.value).then(|| Self {
+        (!causes.is_empty() && differ(before.0, new.value)).then(|| Self {
             metric: new.metric,
             scope: (new.scope_kind, &new.scope_id),
             window: (new.window_kind, new.window_start, new.window_end),
@@ -76,6 +76,14 @@ impl<'a> Change<'a> {
             after: (new.value, new.row_count),
             causes,
         })
+    }
+}
+
+/// Whether two values are not the same number: what the order of a sum does to the last digits of a mean is no change.
+fn differ(before: Option<f64>, after: Option<f64>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => (before - after).abs() > 1e-9 * before.abs().max(after.abs()).max(1.0),
+        _ => before != after,
     }
 }
 
@@ -168,5 +176,19 @@ impl Store {
             .bind(before)
             .bind(page.fetch());
         page.page(CHANGES_LIST, rows.fetch_all(&self.pool).await?, |row: &KpiChangeRow| row.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differ;
+
+    #[test]
+    fn the_last_digits_of_a_mean_are_no_change() {
+        assert!(!differ(Some(100.0), Some(99.999_999_999_999_99)));
+        assert!(!differ(Some(0.0), Some(-0.0)));
+        assert!(!differ(None, None));
+        assert!(differ(Some(1.0), Some(1.001)));
+        assert!(differ(None, Some(0.0)), "no data is not 0");
     }
 }
