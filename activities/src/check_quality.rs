@@ -1,14 +1,14 @@
 //! `ovia.check_quality`. Reads, grades, stores the run's results in one transaction; a second time replaces those of the first.
 
 use chrono::{DateTime, Utc};
-use croner::parser::CronParser;
 use ovia_domain::{
     OrgId, RunId,
-    quality::{EXPECTED_SECONDS, QUALITY_DAYS, QualityCheck, QualityStatus, drop_ratio, table_of_stream},
+    quality::{QUALITY_DAYS, QualityCheck, QualityStatus, StreamFact, drop_ratio, table_of_stream},
 };
+use ovia_kpi::syncs_due;
 use ovia_store::{
     Store, StoreError,
-    quality::{NewQualityResult, ShareRow, StreamFreshness, WeeksRow},
+    quality::{NewQualityResult, ShareRow, WeeksRow},
     runs::RunBegun,
 };
 use ovia_workflows::types::{OrgRun, StepOutcome};
@@ -17,9 +17,6 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use uuid::Uuid;
 
 use crate::{Activities, failure, pulse};
-
-/// Longest gap between two starts of a cron that is looked for.
-const CRON_STARTS: usize = 8;
 
 pub async fn check_quality(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
     let store = &activities.store;
@@ -63,27 +60,17 @@ fn graded(check: QualityCheck, connection_id: Uuid, (scope, table): (String, Str
     }
 }
 
-/// In intervals of the schedule: how long ago the stream was last read to its end, or since when it was not.
-fn freshness(stream: &StreamFreshness, as_of: DateTime<Utc>) -> NewQualityResult {
-    let expected = stream.interval_seconds.or_else(|| stream.cron.as_deref().and_then(|cron| cron_seconds(cron, as_of)));
-    // a sync takes a while itself: intervals of seconds are no promise
-    let expected = expected.unwrap_or(EXPECTED_SECONDS).max(300);
+/// How many syncs of the schedule have been due since the stream was last read to its end, or since its connection is there.
+fn freshness(stream: &StreamFact, as_of: DateTime<Utc>) -> NewQualityResult {
     let since = stream.last_success_at.unwrap_or(stream.created_at);
-    let seconds = (as_of - since).num_seconds().max(0);
-    let hours = seconds as f64 / 3600.0;
+    let hours = (as_of - since).num_seconds().max(0) as f64 / 3600.0;
+    let name = stream.stream.clone().unwrap_or_default();
     let detail = match stream.last_success_at {
-        Some(_) => format!("{} of {} was last read to its end {hours:.1} hours ago.", stream.stream, stream.connection_name),
-        None => format!("{} of {} was never read to its end.", stream.stream, stream.connection_name),
+        Some(_) => format!("{name} of {} was last read to its end {hours:.1} hours ago.", stream.connection_name),
+        None => format!("{name} of {} was never read to its end.", stream.connection_name),
     };
-    let of = (stream.stream.clone(), table_of_stream(&stream.source, &stream.stream));
-    graded(QualityCheck::Freshness, stream.connection_id, of, seconds as f64 / expected as f64, detail)
-}
-
-/// The longest gap among the next starts of a cron, in seconds: nights and weekends are no lateness.
-fn cron_seconds(cron: &str, from: DateTime<Utc>) -> Option<i64> {
-    let cron = CronParser::new().parse(cron).ok()?;
-    let starts: Vec<DateTime<Utc>> = cron.iter_from(from, croner::Direction::Forward).take(CRON_STARTS).collect();
-    starts.windows(2).map(|pair| (pair[1] - pair[0]).num_seconds()).max()
+    let table = table_of_stream(&stream.source, &name);
+    graded(QualityCheck::Freshness, stream.connection.0, (name, table), syncs_due(stream, since, as_of), detail)
 }
 
 fn share(row: ShareRow) -> Option<NewQualityResult> {
@@ -122,16 +109,17 @@ mod tests {
         text.parse().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn stream(last: Option<&str>, interval: Option<i64>, cron: Option<&str>) -> StreamFreshness {
-        StreamFreshness {
-            connection_id: Uuid::nil(),
+    fn stream(last: Option<&str>, interval: Option<i64>, cron: Option<&str>) -> StreamFact {
+        StreamFact {
+            connection: ovia_domain::ConnectionId(Uuid::nil()),
             connection_name: "acme".into(),
             source: "jira".into(),
-            stream: "issues".into(),
+            stream: Some("issues".into()),
             last_success_at: last.map(at),
             created_at: at("2026-01-01T00:00:00Z"),
             interval_seconds: interval,
             cron: cron.map(str::to_owned),
+            time_zone: None,
         }
     }
 
@@ -150,13 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn a_cron_s_longest_gap_is_its_interval() {
-        let friday = at("2026-01-09T12:00:00Z");
-        assert_eq!(cron_seconds("0 6 * * 1-5", friday), Some(3 * 86_400), "over the weekend");
-        assert_eq!(cron_seconds("*/15 * * * *", friday), Some(900));
-        assert_eq!(cron_seconds("nonsense", friday), None);
-        let weekend = freshness(&stream(Some("2026-01-09T06:00:00Z"), None, Some("0 6 * * 1-5")), at("2026-01-12T06:00:00Z"));
-        assert_eq!(weekend.status, "pass");
+    fn nights_and_weekends_of_a_cron_are_no_lateness() {
+        let of = |cron: &str, now: &str| freshness(&stream(Some("2026-01-09T17:45:00Z"), None, Some(cron)), at(now));
+        let monday = of("*/15 8-17 * * 1-5", "2026-01-12T08:20:00Z");
+        assert_eq!((monday.value, monday.status), (2.0, "pass"));
+        assert_eq!(of("*/15 8-17 * * 1-5", "2026-01-12T08:30:00Z").status, "warn");
     }
 
     #[test]

@@ -1,7 +1,8 @@
-//! `ovia.detect_risks`. Reads everything, stores in one transaction; twice opens and resolves nothing the second time.
+//! `ovia.detect_risks`. Reads everything, stores in one transaction; twice opens and resolves nothing the second time. After a rollup as of an
+//! earlier time it does nothing: what needs attention needs it now.
 
 use chrono::Utc;
-use ovia_domain::{OrgId, RunId};
+use ovia_domain::{OrgId, RunId, RunKind};
 use ovia_store::{Store, StoreError, runs::RunBegun};
 use ovia_workflows::types::{OrgRun, StepOutcome};
 use serde_json::json;
@@ -22,7 +23,12 @@ pub async fn detect_risks(activities: &Activities, ctx: &ActivityContext, input:
 }
 
 async fn detect(store: &Store, org: OrgId, run: RunId) -> Result<(), StoreError> {
-    let as_of = store.run_as_of(org, run).await?.unwrap_or_else(Utc::now);
+    let asked = store.run_as_of(org, run).await?;
+    let kind = store.run_fetch(org, run).await?.map(|row| row.kind);
+    if asked.is_some() && kind.as_deref() == Some(RunKind::KpiRollup.as_str()) {
+        return Ok(());
+    }
+    let as_of = asked.unwrap_or_else(Utc::now);
     let found = store.risks_detect(org, as_of).await?;
     let applied = store.risks_apply(org, run, &found).await?;
     store.run_result_merge(org, run, &json!({"risks": applied})).await

@@ -50,7 +50,7 @@ fn new_run(schedule: &Schedule, source: Option<Source>, workflow_run_id: &str) -
         connection_id: schedule.connection_id,
         source,
         requested_by: requested_by(schedule.id),
-        params: json!({}),
+        params: schedule.period.map_or_else(|| json!({}), |period| json!({"period": period})),
         parent_run_id: None,
         retry_of: None,
         workflow_id: workflow_id(schedule.kind, schedule.org_id, schedule.connection_id, run_id),

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
+use crate::ConnectionId;
+
 /// Rows of so many days are looked at for shares.
 pub const QUALITY_DAYS: i32 = 90;
 /// A drop is looked for where there were so many rows in a usual week.
@@ -73,11 +77,7 @@ impl QualityCheck {
         match self {
             Self::Freshness => CheckDefinition {
                 unit: "intervals",
-                ..share(
-                    "time since a stream was last read to its end, in intervals of its connection's schedule (a day without one)",
-                    2.0,
-                    4.0,
-                )
+                ..share("syncs of its connection's schedule (days without one) since a stream was last read to its end", 2.0, 4.0)
             },
             Self::MergedBeforeCreated => share("share of merge requests that were merged or closed before they were created", 0.0, 0.01),
             Self::PipelineFinishedBeforeStarted => share("share of pipelines that finished before they started or were created", 0.0, 0.01),
@@ -136,12 +136,69 @@ impl QualityStatus {
     }
 }
 
+/// A stream of a connection: when it was last read to its end, and how often it should be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamFact {
+    pub connection: ConnectionId,
+    pub connection_name: String,
+    /// As `gitlab`.
+    pub source: String,
+    /// `None`: nothing of the connection was asked for yet.
+    pub stream: Option<String>,
+    /// `None`: never.
+    pub last_success_at: Option<DateTime<Utc>>,
+    /// Of the connection.
+    pub created_at: DateTime<Utc>,
+    /// Of the connection's schedule of syncs, one of the two; both `None` without a schedule.
+    pub interval_seconds: Option<i64>,
+    pub cron: Option<String>,
+    /// The cron is read in it, an IANA name.
+    pub time_zone: Option<String>,
+}
+
+/// A check that did not pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckFact {
+    pub connection: ConnectionId,
+    pub connection_name: String,
+    pub check: QualityCheck,
+    pub status: QualityStatus,
+    /// The table whose rows it is about.
+    pub table: String,
+    /// What was found, as a sentence.
+    pub detail: String,
+    /// Since when it has not passed.
+    pub since: Option<DateTime<Utc>>,
+    pub checked_at: DateTime<Utc>,
+}
+
+/// What is known of the data behind an organisation's figures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InputFacts {
+    pub streams: Vec<StreamFact>,
+    /// Of the newest `quality` run.
+    pub checks: Vec<CheckFact>,
+}
+
 /// The table that a stream's rows go to.
 pub fn table_of_stream(source: &str, stream: &str) -> String {
     match (source, stream) {
         ("jira", "issues") => "work_items".to_owned(),
+        ("jira", "changelogs") => "work_item_changes".to_owned(),
+        ("jira", "statuses") => "work_item_statuses".to_owned(),
+        ("gitlab", "merge_request_diffs") => "merge_requests".to_owned(),
+        ("gitlab", "pipeline_details") => "pipelines".to_owned(),
         (_, "pages" | "blog_posts") => "documents".to_owned(),
         _ => stream.to_owned(),
+    }
+}
+
+/// The tables of figures that a source fills, for a connection of which nothing was read yet.
+pub fn tables_of_source(source: &str) -> &'static [&'static str] {
+    match source {
+        "gitlab" => &["merge_requests", "pipelines", "deployments", "issues"],
+        "jira" => &["work_items", "versions"],
+        _ => &[],
     }
 }
 

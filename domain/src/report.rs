@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
+use chrono::{Datelike, Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 /// A delivery that failed so often is given up.
@@ -32,15 +32,13 @@ impl ReportKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// The last day or ISO week that was over at `now`, in UTC; half-open.
-    pub fn last_complete(self, now: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
-        let today = now.date_naive();
+    /// The last day or ISO week that was over when `today` began: its first day, and the day after its last.
+    pub fn last_complete(self, today: NaiveDate) -> (NaiveDate, NaiveDate) {
         let (end, days) = match self {
             Self::Daily => (today, 1),
             Self::Weekly => (today - Days::new(u64::from(today.weekday().num_days_from_monday())), 7),
         };
-        let midnight = |day: chrono::NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-        (midnight(end - Days::new(days)), midnight(end))
+        (end - Days::new(days), end)
     }
 }
 
@@ -107,20 +105,18 @@ pub fn delivery_wait_seconds(attempts: i32) -> i64 {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> DateTime<Utc> {
+    fn day(text: &str) -> NaiveDate {
         text.parse().unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
     fn a_period_is_over_before_it_is_reported() {
-        let of = |kind: ReportKind, now| kind.last_complete(at(now));
-        let day = |start, end| (at(start), at(end));
-        let thursday = "2026-01-01T09:30:00Z";
-        assert_eq!(of(ReportKind::Daily, thursday), day("2025-12-31T00:00:00Z", "2026-01-01T00:00:00Z"));
-        assert_eq!(of(ReportKind::Weekly, thursday), day("2025-12-22T00:00:00Z", "2025-12-29T00:00:00Z"));
-        let monday = "2026-01-05T00:00:00Z";
-        assert_eq!(of(ReportKind::Weekly, monday), day("2025-12-29T00:00:00Z", "2026-01-05T00:00:00Z"));
-        assert_eq!(of(ReportKind::Weekly, "2026-01-04T23:59:59Z"), of(ReportKind::Weekly, thursday), "Sunday is of the week");
+        let of = |kind: ReportKind, today| kind.last_complete(day(today));
+        let thursday = "2026-01-01";
+        assert_eq!(of(ReportKind::Daily, thursday), (day("2025-12-31"), day("2026-01-01")));
+        assert_eq!(of(ReportKind::Weekly, thursday), (day("2025-12-22"), day("2025-12-29")));
+        assert_eq!(of(ReportKind::Weekly, "2026-01-05"), (day("2025-12-29"), day("2026-01-05")), "Monday");
+        assert_eq!(of(ReportKind::Weekly, "2026-01-04"), of(ReportKind::Weekly, thursday), "Sunday is of the week");
     }
 
     #[test]

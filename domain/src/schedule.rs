@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionId, OrgId, RunKind, ScheduleId};
+use crate::{ConnectionId, OrgId, RunKind, ScheduleId, report::ReportKind};
 
 /// Shortest interval, jitter aside.
 pub const INTERVAL_SECONDS_MIN: i64 = 10;
@@ -32,6 +32,29 @@ pub struct Schedule {
     pub catch_up_seconds: i64,
     pub paused: bool,
     pub note: Option<String>,
+    /// Of reports: which digest its runs write; `None`: both.
+    pub period: Option<ReportKind>,
+}
+
+/// What an organisation begins with: the data is checked every night, and a weekly report is written on Mondays (UTC). Anybody may change,
+/// pause or delete them.
+pub fn shipped(org_id: OrgId) -> [Schedule; 2] {
+    let schedule = |kind, cron: &str, period| Schedule {
+        id: ScheduleId::generate(),
+        org_id,
+        connection_id: None,
+        kind,
+        when: When::Cron(cron.to_owned()),
+        time_zone: "UTC".to_owned(),
+        // not all organisations at once
+        jitter_seconds: 600,
+        overlap: Overlap::Skip,
+        catch_up_seconds: 3_600,
+        paused: false,
+        note: Some("as shipped".to_owned()),
+        period,
+    };
+    [schedule(RunKind::Quality, "0 4 * * *", None), schedule(RunKind::Report, "0 6 * * 1", Some(ReportKind::Weekly))]
 }
 
 /// When a schedule starts runs.

@@ -9,7 +9,9 @@ pub mod facts;
 mod history;
 mod incidents;
 mod inputs;
+mod lateness;
 mod metrics;
+mod notes;
 mod percentile;
 mod registry;
 mod releases;
@@ -38,6 +40,8 @@ pub use facts::{
 };
 pub use incidents::{Attribution, AttributionRule, attribute_incidents};
 pub use inputs::Inputs;
+pub use lateness::syncs_due;
+pub use notes::{Note, NoteBook, NotedFigure};
 pub use percentile::percentile;
 pub use registry::{Measure, MetricEntry, REGISTRY, metric};
 pub use risk::{ReleaseRisk, RiskFactor, release_risks};

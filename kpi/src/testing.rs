@@ -1,7 +1,7 @@
 //! A small company to write tests with. Merge requests, pipelines and deployments are of one project; a second project is empty.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use ovia_domain::{ConnectionId, MetricKey, StatusCategory, WorkItemKind};
+use ovia_domain::{ConnectionId, MetricKey, StatusCategory, WorkItemKind, quality::StreamFact};
 use uuid::Uuid;
 
 use crate::{
@@ -14,6 +14,21 @@ const CONNECTION: ConnectionId = ConnectionId(Uuid::from_u128(1));
 
 pub(crate) fn utc(text: &str) -> DateTime<Utc> {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// A stream of the GitLab connection `acme` without a schedule, last read to its end at `last`.
+pub(crate) fn stream(name: &str, last: Option<&str>) -> StreamFact {
+    StreamFact {
+        connection: CONNECTION,
+        connection_name: "acme".into(),
+        source: "gitlab".into(),
+        stream: Some(name.into()),
+        last_success_at: last.map(utc),
+        created_at: utc("2026-01-01T00:00:00Z"),
+        interval_seconds: None,
+        cron: None,
+        time_zone: None,
+    }
 }
 
 /// A merge request to be; open and by a human unless said otherwise.

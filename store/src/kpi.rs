@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod facts;
 pub mod incidents;
+mod notes;
 pub mod read;
 pub mod rows;
 pub mod settings;

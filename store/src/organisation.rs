@@ -12,6 +12,8 @@ pub struct OrganisationRow {
     pub name: String,
     /// Ended runs and their events are kept this long.
     pub retention_days: i32,
+    /// Reports are kept this long after their period.
+    pub report_retention_days: i32,
     /// Over all its connections; `None` is no ceiling.
     pub requests_per_minute: Option<i32>,
 }
@@ -21,6 +23,8 @@ pub struct OrganisationRow {
 pub struct OrganisationPatch {
     /// 30 at least: the table refuses less.
     pub retention_days: Option<i32>,
+    /// 30 at least: the table refuses less.
+    pub report_retention_days: Option<i32>,
     /// `Some(None)` lifts the ceiling.
     pub requests_per_minute: Option<Option<i32>>,
 }
@@ -29,7 +33,7 @@ impl Store {
     pub async fn organisation_fetch(&self, org: OrgId) -> Result<OrganisationRow, StoreError> {
         let row = sqlx::query_as!(
             OrganisationRow,
-            "select id, name, retention_days, requests_per_minute from organisations where id = $1",
+            "select id, name, retention_days, report_retention_days, requests_per_minute from organisations where id = $1",
             org.0
         );
         Ok(row.fetch_one(&self.pool).await?)
@@ -41,16 +45,19 @@ impl Store {
         let row = sqlx::query_as!(
             OrganisationRow,
             "update organisations set retention_days = coalesce($2, retention_days),
-                requests_per_minute = case when $3 then $4 else requests_per_minute end
-            where id = $1 returning id, name, retention_days, requests_per_minute",
+                requests_per_minute = case when $3 then $4 else requests_per_minute end,
+                report_retention_days = coalesce($5, report_retention_days)
+            where id = $1 returning id, name, retention_days, report_retention_days, requests_per_minute",
             org.0,
             patch.retention_days,
             patch.requests_per_minute.is_some(),
-            patch.requests_per_minute.flatten()
+            patch.requests_per_minute.flatten(),
+            patch.report_retention_days
         );
         let row = row.fetch_one(&mut *tx).await?;
         let mut data = Map::new();
         data.extend(patch.retention_days.map(|days| ("retention_days".to_owned(), json!(days))));
+        data.extend(patch.report_retention_days.map(|days| ("report_retention_days".to_owned(), json!(days))));
         data.extend(patch.requests_per_minute.map(|ceiling| ("requests_per_minute".to_owned(), json!(ceiling))));
         audit_in_txn(&mut tx, org, actor, "organisation.update", ("organisation", &org.to_string()), data.into()).await?;
         tx.commit().await?;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use ovia_domain::{
     ConnectionId, OrgId, RunId,
-    quality::{QualityCheck, QualityStatus},
+    quality::{QualityCheck, QualityStatus, StreamFact},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -14,20 +14,17 @@ use crate::{PageOf, PageToken, Store, StoreError};
 
 const LIST: &str = "quality";
 
-/// When a stream was last read to its end, and how often it should be.
-#[derive(Clone, Debug)]
-pub struct StreamFreshness {
-    pub connection_id: Uuid,
-    pub connection_name: String,
-    pub source: String,
-    pub stream: String,
-    /// `None`: never.
-    pub last_success_at: Option<DateTime<Utc>>,
-    /// Of the connection.
-    pub created_at: DateTime<Utc>,
-    /// Of the connection's schedule of syncs, one of the two.
-    pub interval_seconds: Option<i64>,
-    pub cron: Option<String>,
+/// A row of `freshness.sql`.
+struct Freshness {
+    connection_id: Uuid,
+    connection_name: String,
+    source: String,
+    stream: String,
+    last_success_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    interval_seconds: Option<i64>,
+    cron: Option<String>,
+    time_zone: Option<String>,
 }
 
 /// How many of a connection's rows have something wrong with them.
@@ -89,6 +86,8 @@ pub struct QualityResultRow {
     pub row_count: Option<i64>,
     pub sample_row_ids: Vec<i64>,
     pub detail: String,
+    /// Since when it has not passed; `None` where it passes.
+    pub since: Option<DateTime<Utc>>,
     pub checked_at: DateTime<Utc>,
     pub run_id: Uuid,
 }
@@ -104,30 +103,24 @@ pub struct QualityFilter {
     pub scope: Option<String>,
     /// Checked at or after.
     pub since: Option<DateTime<Utc>>,
-    /// Of these tables.
-    pub tables: Option<Vec<String>>,
-}
-
-/// Why a figure is to be read with care.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct QualityNote {
-    /// A `QualityCheck`.
-    pub check: String,
-    /// `warn` or `fail`.
-    pub status: String,
-    pub connection_id: Uuid,
-    pub connection_name: String,
-    /// The stream or table.
-    pub scope: String,
-    /// What was found, as a sentence.
-    pub detail: String,
-    pub checked_at: DateTime<Utc>,
 }
 
 impl Store {
     /// Every stream that was read, or should have been. Those the source does not offer are left out.
-    pub async fn quality_freshness(&self, org: OrgId) -> Result<Vec<StreamFreshness>, StoreError> {
-        Ok(sqlx::query_file_as!(StreamFreshness, "src/quality/freshness.sql", org.0).fetch_all(&self.pool).await?)
+    pub async fn quality_freshness(&self, org: OrgId) -> Result<Vec<StreamFact>, StoreError> {
+        let rows = sqlx::query_file_as!(Freshness, "src/quality/freshness.sql", org.0).fetch_all(&self.pool).await?;
+        let fact = |row: Freshness| StreamFact {
+            connection: ConnectionId(row.connection_id),
+            connection_name: row.connection_name,
+            source: row.source,
+            stream: Some(row.stream),
+            last_success_at: row.last_success_at,
+            created_at: row.created_at,
+            interval_seconds: row.interval_seconds,
+            cron: row.cron,
+            time_zone: row.time_zone,
+        };
+        Ok(rows.into_iter().map(fact).collect())
     }
 
     /// Of the `days` before `as_of`: rows with missing or impossible fields, unmapped authors, unknown commits; by connection.
@@ -144,17 +137,27 @@ impl Store {
     pub async fn quality_results_put(&self, org: OrgId, run: RunId, results: &[NewQualityResult]) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!("delete from quality_results where org_id = $1 and run_id = $2", org.0, run.0).execute(&mut *tx).await?;
+        // what was wrong in the run before has been so since then
         sqlx::query!(
             r#"insert into quality_results (
                    org_id, run_id, checked_at, check_key, connection_id, scope, subject_table, status, value, unit, warn_beyond, fail_beyond,
-                   row_count, sample_row_ids, detail
+                   row_count, sample_row_ids, detail, since
                )
                select $1, $2, now(), r.check_key, r.connection_id, r.scope, r.subject_table, r.status, r.value, r.unit, r.warn_beyond,
-                   r.fail_beyond, r.row_count, r.sample_row_ids, r.detail
+                   r.fail_beyond, r.row_count, r.sample_row_ids, r.detail,
+                   case when r.status <> 'pass' then coalesce(b.since, now()) end
                from jsonb_to_recordset($3::jsonb) as r (
                    check_key text, connection_id uuid, scope text, subject_table text, status text, value float8, unit text,
                    warn_beyond float8, fail_beyond float8, row_count bigint, sample_row_ids bigint[], detail text
-               )"#,
+               )
+               left join lateral (
+                   select n.run_id from quality_results n where n.org_id = $1 order by n.checked_at desc, n.id desc limit 1
+               ) newest on true
+               left join lateral (
+                   select coalesce(p.since, p.checked_at) as since from quality_results p
+                   where p.run_id = newest.run_id and p.check_key = r.check_key and p.connection_id = r.connection_id and p.scope = r.scope
+                       and p.org_id = $1 and p.status <> 'pass'
+               ) b on true"#,
             org.0,
             run.0,
             json!(results)
@@ -169,32 +172,6 @@ impl Store {
     pub async fn quality_list(&self, org: OrgId, filter: &QualityFilter, page: &PageToken) -> Result<PageOf<QualityResultRow>, StoreError> {
         let rows = self.quality_select(org, filter, page.key(LIST)?, page.fetch()).await?;
         page.page(LIST, rows, |row| row.id)
-    }
-
-    /// What the newest checks have against a metric: a warning or failure of any table it reads, the worst first; none if all is well, or
-    /// if no `quality` run has looked yet. `inputs` are the metric's (`MetricDefinition::inputs`, as `merge_requests.created_at`): what
-    /// stands before the dot is the table. Every connection of the organisation counts; one query.
-    pub async fn quality_for_metric(&self, org: OrgId, inputs: &[&str]) -> Result<Vec<QualityNote>, StoreError> {
-        let mut tables: Vec<String> = inputs.iter().map(|input| input.split('.').next().unwrap_or(input).to_owned()).collect();
-        tables.sort();
-        tables.dedup();
-        let filter = QualityFilter { latest: true, tables: Some(tables), ..QualityFilter::default() };
-        let rows = self.quality_select(org, &filter, None, i64::from(u16::MAX)).await?;
-        let mut notes: Vec<QualityNote> = rows
-            .into_iter()
-            .filter(|row| row.status != QualityStatus::Pass.as_str())
-            .map(|row| QualityNote {
-                check: row.check_key,
-                status: row.status,
-                connection_id: row.connection_id,
-                connection_name: row.connection_name,
-                scope: row.scope,
-                detail: row.detail,
-                checked_at: row.checked_at,
-            })
-            .collect();
-        notes.sort_by(|a, b| (&a.status, &a.check, &a.connection_name, &a.scope).cmp(&(&b.status, &b.check, &b.connection_name, &b.scope)));
-        Ok(notes)
     }
 
     async fn quality_select(
@@ -214,7 +191,6 @@ impl Store {
             filter.connection_id.map(|id| id.0),
             filter.scope,
             filter.since,
-            filter.tables.as_deref(),
             after,
             limit
         );

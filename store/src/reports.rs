@@ -21,6 +21,10 @@ pub struct SeriesRow {
     pub starts: Vec<DateTime<Utc>>,
     /// `None`: no data in that window.
     pub values: Vec<Option<f64>>,
+    /// Of the newest window.
+    pub end: DateTime<Utc>,
+    pub row_count: i32,
+    pub coverage: serde_json::Value,
 }
 
 /// A report to be stored.
@@ -29,6 +33,8 @@ pub struct NewReport {
     pub kind: ReportKind,
     /// Half-open.
     pub period: (DateTime<Utc>, DateTime<Utc>),
+    /// Whose midnights the period begins and ends at, an IANA name.
+    pub time_zone: String,
     pub title: String,
     pub markdown: String,
     pub html: String,
@@ -41,6 +47,7 @@ pub struct ReportRow {
     pub kind: String,
     pub period_start: DateTime<Utc>,
     pub period_end: DateTime<Utc>,
+    pub time_zone: String,
     pub title: String,
     pub created_at: DateTime<Utc>,
     pub run_id: Uuid,
@@ -55,6 +62,7 @@ pub struct ReportRow {
 pub struct ReportText {
     pub kind: String,
     pub period_start: DateTime<Utc>,
+    pub time_zone: String,
     pub markdown: String,
     pub html: String,
 }
@@ -102,8 +110,8 @@ impl Store {
     pub async fn report_put(&self, org: OrgId, run: RunId, new: &NewReport) -> Result<Option<Uuid>, StoreError> {
         let mut tx = self.pool.begin().await?;
         let id = sqlx::query_scalar!(
-            "insert into reports (id, org_id, kind, period_start, period_end, title, markdown, html, run_id)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (org_id, kind, period_start) do nothing returning id",
+            "insert into reports (id, org_id, kind, period_start, period_end, title, markdown, html, run_id, time_zone)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (org_id, kind, period_start) do nothing returning id",
             Uuid::now_v7(),
             org.0,
             new.kind.as_str(),
@@ -112,7 +120,8 @@ impl Store {
             new.title,
             new.markdown,
             new.html,
-            run.0
+            run.0,
+            new.time_zone
         )
         .fetch_optional(&mut *tx)
         .await?;
@@ -155,7 +164,7 @@ impl Store {
     ) -> Result<Vec<ReportRow>, StoreError> {
         let rows = sqlx::query_as!(
             ReportRow,
-            r#"select r.id, r.kind, r.period_start, r.period_end, r.title, r.created_at, r.run_id, o.pending as "pending!",
+            r#"select r.id, r.kind, r.period_start, r.period_end, r.time_zone, r.title, r.created_at, r.run_id, o.pending as "pending!",
                       o.delivered as "delivered!", o.failed as "failed!"
                from reports r
                cross join lateral (
@@ -177,8 +186,12 @@ impl Store {
     }
 
     pub async fn report_text(&self, org: OrgId, id: Uuid) -> Result<Option<ReportText>, StoreError> {
-        let row =
-            sqlx::query_as!(ReportText, "select kind, period_start, markdown, html from reports where org_id = $1 and id = $2", org.0, id);
+        let row = sqlx::query_as!(
+            ReportText,
+            "select kind, period_start, time_zone, markdown, html from reports where org_id = $1 and id = $2",
+            org.0,
+            id
+        );
         Ok(row.fetch_optional(&self.pool).await?)
     }
 }

@@ -32,6 +32,8 @@ pub enum Aged {
     RiskItems,
     /// Those of the newest run stay, however old it is.
     QualityResults,
+    /// Those whose period ended longer ago than reports are kept, with their deliveries; not what is still to be sent.
+    Reports,
     AuditEvents,
     /// Items written per hour, for "in the last 24 h".
     IngestHours,
@@ -41,13 +43,14 @@ pub enum Aged {
 }
 
 impl Aged {
-    pub const ALL: [Aged; 10] = [
+    pub const ALL: [Aged; 11] = [
         Self::CensusIds,
         Self::Runs,
         Self::DeadLetters,
         Self::Anomalies,
         Self::RiskItems,
         Self::QualityResults,
+        Self::Reports,
         Self::AuditEvents,
         Self::IngestHours,
         Self::RequestMinutes,
@@ -66,6 +69,7 @@ impl Store {
             Aged::Anomalies => vec![("anomalies", anomalies_delete(&mut tx, org).await?)],
             Aged::RiskItems => vec![("risk_items", risk_items_delete(&mut tx, org).await?)],
             Aged::QualityResults => vec![("quality_results", quality_results_delete(&mut tx, org).await?)],
+            Aged::Reports => vec![("reports", reports_delete(&mut tx, org).await?)],
             Aged::AuditEvents => vec![("audit_events", audit_events_delete(&mut tx, org).await?)],
             Aged::IngestHours => vec![("stream_ingest_hours", ingest_hours_delete(&mut tx, org).await?)],
             Aged::RequestMinutes => vec![("org_request_minutes", request_minutes_delete(&mut tx, org).await?)],
@@ -199,6 +203,20 @@ async fn quality_results_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64
            ))"#,
         org.0,
         ROWS
+    );
+    Ok(deleted.execute(tx).await?.rows_affected())
+}
+
+async fn reports_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, StoreError> {
+    let deleted = sqlx::query!(
+        r#"delete from reports where id = any (array(
+               select r.id from reports r
+               where r.org_id = $1 and r.period_end < now() - make_interval(days => (select report_retention_days from organisations where id = $1))
+                   and not exists (select from outbox o where o.report_id = r.id and o.status = 'pending')
+               limit $2
+           ))"#,
+        org.0,
+        RUNS
     );
     Ok(deleted.execute(tx).await?.rows_affected())
 }

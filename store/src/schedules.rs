@@ -1,8 +1,9 @@
 //! Schedules: the truth that Temporal's schedules are made from. Those of deleted connections do not exist.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{ConnectionId, OrgId, Overlap, RunId, RunKind, Schedule, ScheduleId, Source, When};
+use ovia_domain::{ConnectionId, OrgId, Overlap, RunId, RunKind, Schedule, ScheduleId, Source, When, report::ReportKind};
 use serde_json::json;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{PageOf, PageToken, Store, StoreError, audit::audit_in_txn};
@@ -45,6 +46,7 @@ struct Flat {
     catch_up_seconds: i64,
     paused: bool,
     note: Option<String>,
+    period: Option<String>,
     applied: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -70,6 +72,7 @@ impl From<Flat> for ScheduleRow {
             catch_up_seconds: row.catch_up_seconds,
             paused: row.paused,
             note: row.note,
+            period: row.period.as_deref().and_then(ReportKind::parse),
         };
         Self {
             schedule,
@@ -85,10 +88,7 @@ impl From<Flat> for ScheduleRow {
 impl Store {
     /// Makes the schedule of its connection and kind, or of its organisation and kind, what `new` says. An existing one keeps its id.
     pub async fn schedule_put(&self, new: &Schedule, actor: &str) -> Result<ScheduleId, StoreError> {
-        let (interval, cron) = match &new.when {
-            When::IntervalSeconds(seconds) => (Some(*seconds), None),
-            When::Cron(cron) => (None, Some(cron.as_str())),
-        };
+        let (interval, cron) = when(new);
         let connection_id = new.connection_id.map(|id| id.0);
         let mut txn = self.pool.begin().await?;
         // two of a kind at once would both insert
@@ -96,7 +96,7 @@ impl Store {
         sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", lock).fetch_one(&mut *txn).await?;
         let updated = sqlx::query_scalar!(
             "update schedules set interval_seconds = $4, cron = $5, time_zone = $6, jitter_seconds = $7, overlap = $8,
-                catch_up_seconds = $9, paused = $10, note = $11, updated_at = now()
+                catch_up_seconds = $9, paused = $10, note = $11, period = $12, updated_at = now()
             where org_id = $1 and connection_id is not distinct from $2 and kind = $3 returning id",
             new.org_id.0,
             connection_id,
@@ -108,30 +108,12 @@ impl Store {
             new.overlap.as_str(),
             new.catch_up_seconds,
             new.paused,
-            new.note
+            new.note,
+            new.period.map(ReportKind::as_str)
         );
         let id = match updated.fetch_optional(&mut *txn).await? {
             Some(id) => id,
-            None => {
-                let inserted = sqlx::query_scalar!(
-                    "insert into schedules (id, org_id, connection_id, kind, interval_seconds, cron, time_zone, jitter_seconds, overlap,
-                        catch_up_seconds, paused, note)
-                    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id",
-                    new.id.0,
-                    new.org_id.0,
-                    connection_id,
-                    new.kind.as_str(),
-                    interval,
-                    cron,
-                    new.time_zone,
-                    new.jitter_seconds,
-                    new.overlap.as_str(),
-                    new.catch_up_seconds,
-                    new.paused,
-                    new.note
-                );
-                inserted.fetch_one(&mut *txn).await?
-            }
+            None => schedule_insert_in_txn(&mut txn, new).await?,
         };
         let data = json!({"kind": new.kind, "connection_id": new.connection_id, "when": new.when, "time_zone": new.time_zone,
             "overlap": new.overlap, "paused": new.paused});
@@ -217,4 +199,35 @@ impl Store {
         );
         Ok(rows.fetch_all(&self.pool).await?)
     }
+}
+
+fn when(schedule: &Schedule) -> (Option<i64>, Option<&str>) {
+    match &schedule.when {
+        When::IntervalSeconds(seconds) => (Some(*seconds), None),
+        When::Cron(cron) => (None, Some(cron.as_str())),
+    }
+}
+
+/// Inserts a schedule; there is none of its kind.
+pub(crate) async fn schedule_insert_in_txn(txn: &mut PgConnection, new: &Schedule) -> Result<Uuid, StoreError> {
+    let (interval, cron) = when(new);
+    let inserted = sqlx::query_scalar!(
+        "insert into schedules (id, org_id, connection_id, kind, interval_seconds, cron, time_zone, jitter_seconds, overlap,
+            catch_up_seconds, paused, note, period)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id",
+        new.id.0,
+        new.org_id.0,
+        new.connection_id.map(|id| id.0),
+        new.kind.as_str(),
+        interval,
+        cron,
+        new.time_zone,
+        new.jitter_seconds,
+        new.overlap.as_str(),
+        new.catch_up_seconds,
+        new.paused,
+        new.note,
+        new.period.map(ReportKind::as_str)
+    );
+    Ok(inserted.fetch_one(txn).await?)
 }

@@ -1,6 +1,6 @@
 select
     s.id, s.org_id, s.connection_id, s.kind, s.interval_seconds, s.cron, s.time_zone, s.jitter_seconds, s.overlap, s.catch_up_seconds,
-    s.paused, s.note, s.applied, s.created_at, s.updated_at, c.name as "connection_name?", c.source as "source?"
+    s.paused, s.note, s.period, s.applied, s.created_at, s.updated_at, c.name as "connection_name?", c.source as "source?"
 from schedules s
 left join connections c on c.id = s.connection_id
 where c.deleted_at is null

@@ -3,14 +3,14 @@
 //! A fast hash is enough because the token is random, not chosen by a person: there is nothing to guess offline.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ovia_domain::OrgId;
+use ovia_domain::{OrgId, schedule::shipped};
 use rand::{TryRngCore, rngs::OsRng};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::{Store, StoreError};
+use crate::{Store, StoreError, schedules::schedule_insert_in_txn};
 
 const PREFIX: &str = "ovia_";
 /// Base64url of 32 bytes.
@@ -30,6 +30,15 @@ pub struct Caller {
 impl Store {
     /// Makes organisation `org_name` and its first token, named `first`, if there is no token at all yet; else `None`.
     pub async fn first_token_create(&self, org_name: &str) -> Result<Option<(OrgId, SecretString)>, StoreError> {
+        self.organisation_first(org_name, false).await
+    }
+
+    /// The same, with the schedules that an organisation begins with (`ovia_domain::schedule::shipped`).
+    pub async fn organisation_first_create(&self, org_name: &str) -> Result<Option<(OrgId, SecretString)>, StoreError> {
+        self.organisation_first(org_name, true).await
+    }
+
+    async fn organisation_first(&self, org_name: &str, scheduled: bool) -> Result<Option<(OrgId, SecretString)>, StoreError> {
         let mut txn = self.pool.begin().await?;
         sqlx::query!("select pg_advisory_xact_lock($1)", FIRST_TOKEN_LOCK).fetch_one(&mut *txn).await?;
         if sqlx::query_scalar!(r#"select exists (select 1 from api_tokens) as "exists!""#).fetch_one(&mut *txn).await? {
@@ -39,6 +48,10 @@ impl Store {
         sqlx::query!("insert into organisations (id, name) values ($1, $2)", org_id.0, org_name).execute(&mut *txn).await?;
         let token = token_generate()?;
         token_insert(&mut txn, org_id, "first", &token).await?;
+        // the reconciler tells Temporal
+        for schedule in shipped(org_id).iter().filter(|_| scheduled) {
+            schedule_insert_in_txn(&mut txn, schedule).await?;
+        }
         txn.commit().await?;
         Ok(Some((org_id, token)))
     }
@@ -48,6 +61,13 @@ impl Store {
         let token = token_generate()?;
         token_insert(&mut *self.pool.acquire().await?, org_id, name, &token).await?;
         Ok(token)
+    }
+
+    /// Organisations with this name or id.
+    pub async fn organisations_named(&self, name_or_id: &str) -> Result<Vec<OrgId>, StoreError> {
+        let found =
+            sqlx::query_scalar!("select id from organisations where name = $1 or id::text = $1 order by created_at, id", name_or_id);
+        Ok(found.fetch_all(&self.pool).await?.into_iter().map(OrgId).collect())
     }
 
     /// The organisation that was made first; `None` in a new database.

@@ -48,9 +48,8 @@ impl Mailer {
         };
         match self.transport.send(message).await {
             Ok(_) => Attempt::Delivered,
-            // a server's words may repeat what it was sent: only its code is kept
             Err(error) => match error.status() {
-                Some(code) => Attempt::Failed(format!("the SMTP server answered {code}")),
+                Some(code) => answered(code.into()),
                 None if error.is_timeout() => Attempt::Failed("the SMTP server did not answer in time".to_owned()),
                 None => Attempt::Failed("the SMTP server cannot be reached, or does not speak TLS".to_owned()),
             },
@@ -68,6 +67,17 @@ impl Mailer {
         }
         let parts = MultiPart::alternative_plain_html(due.markdown.clone(), due.html.clone());
         message.multipart(parts).map_err(|_| "the message cannot be written".to_owned())
+    }
+}
+
+/// What a code that is no success comes to. A server's words may repeat what it was sent: only its code is kept.
+fn answered(code: u16) -> Attempt {
+    match code {
+        // the login: the operator will see to it
+        530 | 534 | 535 | 538 => Attempt::Failed(format!("the SMTP server did not take the login ({code})")),
+        // of the recipient or the message: it would be the same again
+        500..=599 => Attempt::Refused(format!("the SMTP server refused it ({code})")),
+        _ => Attempt::Failed(format!("the SMTP server answered {code}")),
     }
 }
 
@@ -111,6 +121,13 @@ mod tests {
         assert_eq!(mailer.send(&nobody).await, Attempt::Refused("a recipient is not an address".into()));
         let unreachable = DueDelivery { recipients: vec!["ada@acme.example".into()], ..nobody };
         assert!(matches!(mailer.send(&unreachable).await, Attempt::Failed(_)));
+    }
+
+    #[test]
+    fn only_what_would_be_refused_again_is_given_up() {
+        assert!([550, 551, 552, 553, 554].into_iter().all(|code| matches!(answered(code), Attempt::Refused(_))));
+        assert!([421, 450, 451, 452, 454, 530, 535].into_iter().all(|code| matches!(answered(code), Attempt::Failed(_))));
+        assert_eq!(answered(550), Attempt::Refused("the SMTP server refused it (550)".into()));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What a report is made from.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{OrgId, quality::QualityStatus, report::ReportKind, risk::RiskStatus};
+use chrono_tz::Tz;
+use ovia_domain::{MetricKey, OrgId, quality::QualityStatus, report::ReportKind, risk::RiskStatus};
+use ovia_kpi::{KpiSettings, NoteBook, NotedFigure};
 use ovia_store::{
     PageToken, Store, StoreError,
     quality::{QualityFilter, QualityResultRow},
@@ -20,8 +22,10 @@ pub struct ReportData {
     pub kind: ReportKind,
     /// Half-open.
     pub period: (DateTime<Utc>, DateTime<Utc>),
+    /// Where days begin.
+    pub tz: Tz,
     /// Of the organisation first, then project by project.
-    pub series: Vec<SeriesRow>,
+    pub figures: Vec<Figure>,
     /// Open ones, the most severe first.
     pub risks: Vec<RiskItemRow>,
     pub risks_opened: i64,
@@ -32,6 +36,22 @@ pub struct ReportData {
     pub checked_at: Option<DateTime<Utc>>,
 }
 
+/// A metric over time, and what is known against its newest value.
+pub struct Figure {
+    pub series: SeriesRow,
+    /// As sentences.
+    pub notes: Vec<String>,
+}
+
+/// What a report is asked for.
+pub struct Asked<'a> {
+    pub kind: ReportKind,
+    pub period: (DateTime<Utc>, DateTime<Utc>),
+    pub settings: &'a KpiSettings,
+    /// The moment it is written for.
+    pub as_of: DateTime<Utc>,
+}
+
 /// The windows whose figures a report shows.
 fn window_kind(kind: ReportKind) -> &'static str {
     match kind {
@@ -40,7 +60,8 @@ fn window_kind(kind: ReportKind) -> &'static str {
     }
 }
 
-pub async fn gather(store: &Store, org: OrgId, kind: ReportKind, period: (DateTime<Utc>, DateTime<Utc>)) -> Result<ReportData, StoreError> {
+pub async fn gather(store: &Store, org: OrgId, asked: &Asked<'_>) -> Result<ReportData, StoreError> {
+    let (kind, period) = (asked.kind, asked.period);
     let page = PageToken::new(Some(ROWS_MAX), None);
     let open = RiskFilter { status: Some(RiskStatus::Open), ..RiskFilter::default() };
     let (risks_opened, risks_resolved) = store.report_risk_counts(org, period).await?;
@@ -48,15 +69,33 @@ pub async fn gather(store: &Store, org: OrgId, kind: ReportKind, period: (DateTi
     let mut quality = store.quality_list(org, &of(Some(QualityStatus::Fail)), &page).await?.items;
     quality.extend(store.quality_list(org, &of(Some(QualityStatus::Warn)), &page).await?.items);
     let newest = store.quality_list(org, &of(None), &PageToken::new(Some(1), None)).await?;
+    let series = store.report_series(org, window_kind(kind), period.1, POINTS).await?;
+    let computed_for = store.kpi_rollup_state(org).await?.as_of;
+    let book = NoteBook::new(store.kpi_note_inputs(org).await?, asked.settings, computed_for, asked.as_of);
     Ok(ReportData {
         organisation: store.organisation_fetch(org).await?.name,
         kind,
         period,
-        series: store.report_series(org, window_kind(kind), period.1, POINTS).await?,
+        tz: asked.settings.tz(),
+        figures: series.into_iter().map(|series| Figure { notes: notes(&book, &series), series }).collect(),
         risks: store.risks_list(org, &open, &page).await?.items,
         risks_opened,
         risks_resolved,
         quality,
         checked_at: newest.items.first().map(|row| row.checked_at),
     })
+}
+
+fn notes(book: &NoteBook, series: &SeriesRow) -> Vec<String> {
+    let Some(metric) = MetricKey::parse(&series.metric) else { return Vec::new() };
+    let figure = NotedFigure {
+        metric,
+        scope_kind: if series.scope_id.is_empty() { "organisation" } else { "project" },
+        scope_id: &series.scope_id,
+        window_end: series.end,
+        value: series.values.last().copied().flatten(),
+        row_count: series.row_count.into(),
+        coverage: &series.coverage,
+    };
+    book.of(&figure).into_iter().map(|note| note.sentence).collect()
 }

@@ -1,22 +1,21 @@
 //! A report as Markdown. Pictures are `data:` images, so that it is one file.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use ovia_store::reports::SeriesRow;
 
 use super::{
     chart,
-    data::ReportData,
+    data::{Figure, ReportData},
     words::{self, Newest},
 };
 
 pub fn compose(data: &ReportData) -> String {
     let mut out = format!("# {}\n", escaped(&words::title(data)));
-    let (projects, organisation): (Vec<&SeriesRow>, Vec<&SeriesRow>) = data.series.iter().partition(|series| series.project.is_some());
+    let (projects, organisation): (Vec<&Figure>, Vec<&Figure>) = data.figures.iter().partition(|figure| figure.series.project.is_some());
     out.push_str("\n## Figures\n\n");
-    out.push_str(&figures(&organisation));
-    for group in projects.chunk_by(|a, b| a.scope_id == b.scope_id) {
-        out.push_str(&format!("\n### {}\n\n", escaped(group[0].project.as_deref().unwrap_or_default())));
-        out.push_str(&figures(group));
+    out.push_str(&figures(data, &organisation));
+    for group in projects.chunk_by(|a, b| a.series.scope_id == b.series.scope_id) {
+        out.push_str(&format!("\n### {}\n\n", escaped(group[0].series.project.as_deref().unwrap_or_default())));
+        out.push_str(&figures(data, group));
     }
     out.push_str(&format!("\n## Needs attention\n\n{} opened, {} resolved.\n\n", data.risks_opened, data.risks_resolved));
     for risk in &data.risks {
@@ -26,8 +25,8 @@ pub fn compose(data: &ReportData) -> String {
     out.push_str("\n## Data quality\n\n");
     match (data.checked_at, data.quality.is_empty()) {
         (None, _) => out.push_str("The data has not been checked yet.\n"),
-        (Some(at), true) => out.push_str(&format!("All checks passed on {}.\n", words::day(&at))),
-        (Some(at), false) => out.push_str(&format!("Checked on {}.\n\n", words::day(&at))),
+        (Some(at), true) => out.push_str(&format!("All checks passed on {}.\n", words::day(at, data.tz))),
+        (Some(at), false) => out.push_str(&format!("Checked on {}.\n\n", words::day(at, data.tz))),
     }
     for result in &data.quality {
         out.push_str(&format!("- **{}** {}\n", result.status, escaped(&result.detail)));
@@ -35,15 +34,23 @@ pub fn compose(data: &ReportData) -> String {
     out
 }
 
-fn figures(series: &[&SeriesRow]) -> String {
-    if series.is_empty() {
+fn figures(data: &ReportData, figures: &[&Figure]) -> String {
+    if figures.is_empty() {
         return "There are no figures yet.\n".to_owned();
     }
     let mut out = "| metric | value | change | window from | |\n|---|---|---|---|---|\n".to_owned();
-    for series in series {
-        let Newest { value, change, date } = words::newest(series);
+    let (notes, marks) = words::footnotes(figures);
+    for (Figure { series, .. }, marks) in figures.iter().zip(marks) {
+        let Newest { value, change, date } = words::newest(series, data.tz);
         let (name, picture) = (words::metric(&series.metric), picture(&series.values));
-        out.push_str(&format!("| {} | {} | {change} | {date} | {picture} |\n", escaped(&name), escaped(&value)));
+        let marks = if marks.is_empty() { marks } else { format!(" [{marks}]") };
+        out.push_str(&format!("| {} | {}{marks} | {change} | {date} | {picture} |\n", escaped(&name), escaped(&value)));
+    }
+    if !notes.is_empty() {
+        out.push('\n');
+    }
+    for (number, note) in (1..).zip(notes) {
+        out.push_str(&format!("{number}. {}\n", escaped(note)));
     }
     out
 }

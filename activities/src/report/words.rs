@@ -1,18 +1,21 @@
 //! Figures and names as a report writes them, whatever its form.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono_tz::Tz;
 use ovia_domain::report::ReportKind;
 use ovia_store::reports::SeriesRow;
 
-use super::data::ReportData;
+use super::data::{Figure, ReportData};
 
-/// `Weekly report of acme, 2026-01-05 to 2026-01-11`.
+/// `Weekly report of acme, 2026-01-05 to 2026-01-11 (Europe/Berlin)`.
 pub fn title(data: &ReportData) -> String {
-    let first = data.period.0.date_naive();
-    let last = data.period.1.date_naive() - Days::new(1);
+    let first = day(data.period.0, data.tz);
+    // a day may have 23 hours: its last moment is of it whatever it has
+    let last = day(data.period.1 - TimeDelta::microseconds(1), data.tz);
+    let (name, zone) = (&data.organisation, data.tz.name());
     match data.kind {
-        ReportKind::Daily => format!("Daily report of {}, {first}", data.organisation),
-        ReportKind::Weekly => format!("Weekly report of {}, {first} to {last}", data.organisation),
+        ReportKind::Daily => format!("Daily report of {name}, {first} ({zone})"),
+        ReportKind::Weekly => format!("Weekly report of {name}, {first} to {last} ({zone})"),
     }
 }
 
@@ -40,10 +43,11 @@ pub struct Newest {
     pub date: String,
 }
 
-pub fn newest(series: &SeriesRow) -> Newest {
+pub fn newest(series: &SeriesRow, tz: Tz) -> Newest {
     let last = series.values.last().copied().flatten();
     let before = series.values.iter().rev().nth(1).copied().flatten();
-    Newest { value: value(last, &series.unit), change: change(before, last), date: series.starts.last().map(day).unwrap_or_default() }
+    let date = series.starts.last().map(|at| day(*at, tz).to_string()).unwrap_or_default();
+    Newest { value: value(last, &series.unit), change: change(before, last), date }
 }
 
 /// `+12 %` against the window before; nothing where that says nothing.
@@ -56,8 +60,27 @@ fn change(before: Option<f64>, now: Option<f64>) -> String {
     }
 }
 
-pub fn day(at: &DateTime<Utc>) -> String {
-    at.date_naive().to_string()
+/// The date clocks show.
+pub fn day(at: DateTime<Utc>, tz: Tz) -> NaiveDate {
+    at.with_timezone(&tz).date_naive()
+}
+
+/// What stands below a table of figures: its notes, each once, and for each figure the numbers of its own (`1, 3`).
+pub fn footnotes<'a>(figures: &[&'a Figure]) -> (Vec<&'a str>, Vec<String>) {
+    let mut notes: Vec<&str> = Vec::new();
+    let mut marks = Vec::new();
+    for figure in figures {
+        let mut numbers = Vec::new();
+        for note in &figure.notes {
+            let place = notes.iter().position(|known| known == note).unwrap_or_else(|| {
+                notes.push(note);
+                notes.len() - 1
+            });
+            numbers.push((place + 1).to_string());
+        }
+        marks.push(numbers.join(", "));
+    }
+    (notes, marks)
 }
 
 /// A link that a reader may follow: `http` or `https`, without anything that ends it early.

@@ -26,6 +26,7 @@ pub struct SnapshotHead {
     pub unit: String,
     pub row_table: String,
     pub row_count: i32,
+    pub coverage: serde_json::Value,
 }
 
 /// A row that was counted, as the source knows it.
@@ -62,7 +63,7 @@ impl Store {
     pub async fn kpi_snapshot(&self, org: OrgId, id: i64) -> Result<Option<SnapshotHead>, StoreError> {
         let sql =
             "select id, metric, definition_version, scope_kind, scope_id, window_kind, window_start, window_end, value, unit, row_table,
-            row_count from kpi_snapshots where org_id = $1 and id = $2";
+            row_count, coverage from kpi_snapshots where org_id = $1 and id = $2";
         Ok(sqlx::query_as(sql).bind(org.0).bind(id).fetch_optional(&self.pool).await?)
     }
 
@@ -70,7 +71,7 @@ impl Store {
     pub async fn kpi_snapshot_of(&self, org: OrgId, asked: &SnapshotAsked) -> Result<Option<SnapshotHead>, StoreError> {
         let sql =
             "select id, metric, definition_version, scope_kind, scope_id, window_kind, window_start, window_end, value, unit, row_table,
-            row_count from kpi_snapshots
+            row_count, coverage from kpi_snapshots
             where org_id = $1 and scope_kind = $2 and scope_id = $3 and window_kind = $4 and metric = $5 and window_start = $6
             order by definition_version desc limit 1";
         Ok(sqlx::query_as(sql)

@@ -1,6 +1,6 @@
 select
     s.connection_id, c.name as connection_name, c.source, s.stream, s.last_success_at, c.created_at, h.interval_seconds as "interval_seconds?",
-    h.cron as "cron?"
+    h.cron as "cron?", h.time_zone as "time_zone?"
 from stream_states s
 join connections c on c.id = s.connection_id and c.deleted_at is null
 left join schedules h on h.connection_id = c.id and h.kind = 'sync'

@@ -67,6 +67,7 @@ impl Store {
     pub async fn risks_detect(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
         let mut found = self.stale_merge_requests(org, as_of).await?;
         found.extend(self.ageing_work_items(org, as_of).await?);
+        found.extend(self.ageing_issues(org, as_of).await?);
         found.extend(self.failing_pipelines(org, as_of).await?);
         found.extend(self.releases_at_risk(org, as_of).await?);
         found.extend(self.review_load(org, as_of).await?);
@@ -107,6 +108,25 @@ impl Store {
                 format!("{} {words} {days} days{ago}.", row.key),
                 json!({"days": days, "key": row.key, "status": row.status, "since": row.began_at, "since_is_creation": !row.began_is_known,
                     "threshold_days": risk::AGEING_AFTER_DAYS}),
+            )
+            .at(row.connection_id, row.project_external_id, row.url)
+            .titled(row.title)
+            .owned(row.owner_person_id, row.owner_identity_id)
+        });
+        Ok(found.collect())
+    }
+
+    async fn ageing_issues(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
+        let rows = sqlx::query_file!("src/risks/ageing_issues.sql", org.0, as_of, risk::AGEING_AFTER_DAYS);
+        let found = rows.fetch_all(&self.pool).await?.into_iter().map(|row| {
+            let days = (as_of - row.last_at).num_days();
+            let project = row.project.as_deref().unwrap_or("a project");
+            RiskFinding::new(
+                RiskKind::AgeingWorkItem,
+                ("issues", row.id.to_string()),
+                risk::ageing_severity(days),
+                format!("{project}#{} is open and assigned, and nothing has happened to it for {days} days.", row.number),
+                json!({"days": days, "number": row.number, "last_activity_at": row.last_at, "threshold_days": risk::AGEING_AFTER_DAYS}),
             )
             .at(row.connection_id, row.project_external_id, row.url)
             .titled(row.title)
@@ -171,7 +191,8 @@ impl Store {
                 RiskKind::ReviewLoad,
                 (table, row.who.to_string()),
                 risk::review_load_severity(row.requests),
-                format!("{name} is asked for {} reviews that are open.", row.requests),
+                // reports are read by many: a sentence names nobody, title and owner do
+                format!("One person is asked for {} reviews that are open.", row.requests),
                 json!({"requests": row.requests, "oldest_at": row.oldest_at, "merge_request_ids": row.merge_request_ids,
                     "threshold": risk::REVIEW_REQUESTS_MANY}),
             )
