@@ -18,6 +18,8 @@ struct OrganisationOut {
     name: String,
     /// Ended runs, their events and resolved dead letters are kept this many days.
     retention_days: i32,
+    /// Reports are kept this many days after their period.
+    report_retention_days: i32,
     /// Requests a minute to all sources together; null is no ceiling.
     requests_per_minute: Option<i32>,
 }
@@ -30,6 +32,9 @@ struct OrganisationIn {
     /// 30 to 3650.
     #[serde(default)]
     retention_days: Option<i32>,
+    /// 30 to 3650.
+    #[serde(default)]
+    report_retention_days: Option<i32>,
     /// 1 or more; null lifts the ceiling.
     #[serde(default)]
     requests_per_minute: MaybeUndefined<i32>,
@@ -49,19 +54,31 @@ impl OrganisationApi {
     #[oai(path = "/organisation", method = "patch", operation_id = "organisation_patch")]
     async fn patch(&self, caller: Caller, body: Body<OrganisationIn>) -> Result<Json<OrganisationOut>, Problem> {
         let body = body.0;
-        if body.retention_days.is_some_and(|days| !RETENTION_DAYS.contains(&days)) {
-            return Err(Problem::field("retention_days", "it is not between 30 and 3650"));
+        for (field, days) in [("retention_days", body.retention_days), ("report_retention_days", body.report_retention_days)] {
+            if days.is_some_and(|days| !RETENTION_DAYS.contains(&days)) {
+                return Err(Problem::field(field, "it is not between 30 and 3650"));
+            }
         }
         if body.requests_per_minute.value().is_some_and(|ceiling| *ceiling < 1) {
             return Err(Problem::field("requests_per_minute", "it is less than 1; null lifts the ceiling"));
         }
-        let patch = OrganisationPatch { retention_days: body.retention_days, requests_per_minute: body.requests_per_minute.into() };
+        let patch = OrganisationPatch {
+            retention_days: body.retention_days,
+            report_retention_days: body.report_retention_days,
+            requests_per_minute: body.requests_per_minute.into(),
+        };
         Ok(Json(self.0.config.store.organisation_patch(caller.org_id(), patch, &caller.requested_by()).await?.into()))
     }
 }
 
 impl From<OrganisationRow> for OrganisationOut {
     fn from(row: OrganisationRow) -> Self {
-        Self { id: row.id, name: row.name, retention_days: row.retention_days, requests_per_minute: row.requests_per_minute }
+        Self {
+            id: row.id,
+            name: row.name,
+            retention_days: row.retention_days,
+            report_retention_days: row.report_retention_days,
+            requests_per_minute: row.requests_per_minute,
+        }
     }
 }

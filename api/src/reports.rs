@@ -30,9 +30,11 @@ struct ReportOut {
     id: Uuid,
     kind: Name<ReportKind>,
     title: String,
-    /// What it is about; half-open, UTC.
+    /// What it is about; half-open, from midnight to midnight in `time_zone`.
     period_start: Time,
     period_end: Time,
+    /// The organisation's when it was written, as `Europe/Berlin`.
+    time_zone: String,
     created_at: Time,
     /// The run that wrote it.
     run_id: Uuid,
@@ -114,7 +116,10 @@ impl ReportsApi {
         format: Query<Option<Format>>,
     ) -> Result<Content, Problem> {
         let text = self.0.config.store.report_text(caller.org_id(), id.0).await?.ok_or_else(|| Problem::not_found("report", id.0))?;
-        let name = |end: &str| format!("attachment; filename=\"ovia-{}-{}.{end}\"", text.kind, text.period_start.date_naive());
+        // the day as its people call it
+        let zone: chrono_tz::Tz = text.time_zone.parse().unwrap_or(chrono_tz::Tz::UTC);
+        let day = text.period_start.with_timezone(&zone).date_naive();
+        let name = |end: &str| format!("attachment; filename=\"ovia-{}-{day}.{end}\"", text.kind);
         let nosniff = "nosniff".to_owned();
         Ok(match format.0.unwrap_or(Format::Html) {
             Format::Markdown => Content::Markdown(PlainText(text.markdown.clone()), name("md"), nosniff),
@@ -132,6 +137,7 @@ impl From<ReportRow> for ReportOut {
             title: row.title,
             period_start: row.period_start.into(),
             period_end: row.period_end.into(),
+            time_zone: row.time_zone,
             created_at: row.created_at.into(),
             run_id: row.run_id,
             content_path: format!("/reports/{}/content", row.id),

@@ -18,10 +18,11 @@ use crate::{
     time::Time,
 };
 
-mod ask;
+pub(crate) mod ask;
 pub(crate) mod changes;
 mod definition;
 pub(crate) mod incidents;
+mod notes;
 pub(crate) mod rows;
 pub(crate) mod settings;
 mod types;
@@ -37,7 +38,7 @@ impl TeamKpiApi {
     /// The newest value of each metric
     ///
     /// Every metric of every scope that is asked for, also where there is no data: `value` is null then, which is not 0. `rows_path` lists
-    /// the rows that were counted.
+    /// the rows that were counted; `quality` says what is known against the data behind a number.
     #[oai(path = "/team/kpi", method = "get", operation_id = "kpi_list")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn latest(

@@ -50,6 +50,8 @@ struct QualityOut {
     row_count: Option<i64>,
     /// Up to ten of those that are wrong.
     sample_row_ids: Vec<i64>,
+    /// Since when it has not passed; null where it passes.
+    since: Option<Time>,
     checked_at: Time,
     run_id: Uuid,
 }
@@ -151,6 +153,7 @@ impl From<QualityResultRow> for QualityOut {
             detail: row.detail,
             row_count: row.row_count,
             sample_row_ids: row.sample_row_ids,
+            since: row.since.map(Time),
             checked_at: row.checked_at.into(),
             run_id: row.run_id,
         }

@@ -20,6 +20,7 @@ use crate::{
     problem::Problem,
     service::Tag,
     state::ApiState,
+    team_kpi::ask::{may_see_people, settings},
     time::Time,
 };
 
@@ -34,22 +35,23 @@ struct RiskOut {
     kind: Name<RiskKind>,
     severity: Name<RiskSeverity>,
     status: Name<RiskStatus>,
-    /// What is the matter, as a sentence.
+    /// What is the matter, as a sentence. It names nobody.
     summary: String,
     /// The figures it follows from, with the ids of rows.
     evidence: Value,
-    /// The table of the row it is about: `merge_requests`, `work_items`, `projects`, `versions`, `people`, `identities`.
+    /// The table of the row it is about: `merge_requests`, `work_items`, `issues`, `projects`, `versions`, `people`, `identities`.
     table: String,
-    /// Of that row.
-    row_id: String,
+    /// Of that row; of a person or account as `owner`.
+    row_id: Option<String>,
     source: Option<String>,
     connection_id: Option<Uuid>,
     /// The project's full path.
     project: Option<String>,
-    /// A merge request's or work item's title, a release's name, a person's name.
+    /// A merge request's or work item's title, a release's name; a person's name as `owner`.
     title: Option<String>,
     url: Option<String>,
-    /// Who could do something about it.
+    /// Who could do something about it. Only where the organisation has figures of single people, and for tokens that may see them; null for
+    /// others.
     owner: Option<RiskOwnerOut>,
     first_seen_at: Time,
     last_seen_at: Time,
@@ -110,7 +112,7 @@ impl TeamRisksApi {
         severity: Query<Option<Name<RiskSeverity>>>,
         /// One project: its full path or its id in the source.
         project: Query<Option<String>>,
-        /// A person's id, or an account's.
+        /// A person's id, or an account's. Only where the organisation has figures of single people, and for tokens that may see them.
         owner: Query<Option<Uuid>>,
         /// Items on the page; 50 if not given.
         #[oai(validator(minimum(value = "1"), maximum(value = "200")))]
@@ -118,6 +120,10 @@ impl TeamRisksApi {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<ListOf<RiskOut>>, Problem> {
+        let people = match (owner.0, self.people(&caller).await) {
+            (Some(_), Err(refused)) => return Err(refused),
+            (_, people) => people.is_ok(),
+        };
         let filter = RiskFilter {
             status: Some(status.0.map_or(RiskStatus::Open, |status| status.0)),
             kind: kind.0.map(|kind| kind.0),
@@ -126,7 +132,7 @@ impl TeamRisksApi {
             owner: owner.0,
         };
         let rows = self.0.config.store.risks_list(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
-        Ok(list(rows, RiskOut::from))
+        Ok(list(rows, |row| RiskOut::new(row, people)))
     }
 
     /// Mute a risk
@@ -152,6 +158,11 @@ impl TeamRisksApi {
 }
 
 impl TeamRisksApi {
+    /// Whether the caller may be told who: the same as of figures of single people.
+    async fn people(&self, caller: &Caller) -> Result<(), Problem> {
+        may_see_people(&self.0, caller, &settings(&self.0, caller).await?).await
+    }
+
     async fn decided(&self, caller: &Caller, id: i64, decision: RiskDecision) -> Result<Json<RiskOut>, Problem> {
         if decision == RiskDecision::Resolved {
             return Err(Problem::conflict(
@@ -160,7 +171,7 @@ impl TeamRisksApi {
             ));
         }
         let row = self.0.config.store.risk_fetch(caller.org_id(), id).await?;
-        Ok(Json(row.ok_or_else(|| not_found(id))?.into()))
+        Ok(Json(RiskOut::new(row.ok_or_else(|| not_found(id))?, self.people(caller).await.is_ok())))
     }
 }
 
@@ -182,9 +193,18 @@ fn parse(body: MuteIn) -> Result<(String, Option<Time>), Problem> {
     Ok((reason, body.until))
 }
 
-impl From<RiskItemRow> for RiskOut {
-    fn from(row: RiskItemRow) -> Self {
-        let known = row.owner_person_id.is_some() || row.owner_identity_id.is_some();
+impl RiskOut {
+    /// Without what says who it is, unless the caller may see `people`.
+    fn new(mut row: RiskItemRow, people: bool) -> Self {
+        let of_person = matches!(row.subject_table.as_str(), "people" | "identities");
+        if of_person && !people {
+            row.title = None;
+            // who reviews what is written there
+            if let Some(evidence) = row.evidence.as_object_mut() {
+                evidence.remove("merge_request_ids");
+            }
+        }
+        let known = people && (row.owner_person_id.is_some() || row.owner_identity_id.is_some());
         Self {
             id: row.id,
             // the table's checks hold these to the domain's names
@@ -194,7 +214,7 @@ impl From<RiskItemRow> for RiskOut {
             summary: row.summary,
             evidence: row.evidence,
             table: row.subject_table,
-            row_id: row.subject_id,
+            row_id: Some(row.subject_id).filter(|_| people || !of_person),
             source: row.source,
             connection_id: row.connection_id,
             project: row.project,

@@ -27,6 +27,9 @@ pub(crate) fn schedule(body: ScheduleIn, org_id: OrgId, connection_id: Option<Co
     if note.as_ref().is_some_and(|note| note.chars().count() > NOTE_MAX) {
         return Err(Problem::field("note", format!("it is longer than {NOTE_MAX} characters")));
     }
+    if body.period.is_some() && kind != RunKind::Report {
+        return Err(Problem::field("period", "only schedules of reports have one"));
+    }
     Ok(Schedule {
         id: ScheduleId::generate(),
         org_id,
@@ -41,6 +44,7 @@ pub(crate) fn schedule(body: ScheduleIn, org_id: OrgId, connection_id: Option<Co
             .map_or(Ok(CATCH_UP_SECONDS), |text| seconds("catch_up_window", &text, CATCH_UP_SECONDS_MIN))?,
         paused: body.paused,
         note,
+        period: body.period.map(|period| period.0),
     })
 }
 
@@ -105,7 +109,8 @@ mod tests {
 
     fn parse(body: Value) -> Result<Schedule, String> {
         let body: ScheduleIn = serde_json::from_value(body).unwrap();
-        schedule(body, OrgId(Uuid::nil()), None, RunKind::Matching).map_err(|problem| problem.errors[0].field.clone())
+        let kind = if body.note.as_deref() == Some("report") { RunKind::Report } else { RunKind::Matching };
+        schedule(body, OrgId(Uuid::nil()), None, kind).map_err(|problem| problem.errors[0].field.clone())
     }
 
     #[test]
@@ -126,6 +131,12 @@ mod tests {
     }
 
     #[test]
+    fn a_report_s_period_is_taken_over() {
+        let of = |period: Value| parse(json!({"cron": "0 6 * * 1", "note": "report", "period": period})).unwrap().period;
+        assert_eq!((of(json!("weekly")), of(Value::Null)), (Some(ovia_domain::report::ReportKind::Weekly), None));
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (body, field) in [
             (json!({}), "interval"),
@@ -140,6 +151,7 @@ mod tests {
             (json!({"interval": "1h", "time_zone": "Mars/Olympus"}), "time_zone"),
             (json!({"interval": "1h", "time_zone": ""}), "time_zone"),
             (json!({"interval": "1h", "note": "x".repeat(501)}), "note"),
+            (json!({"interval": "1h", "period": "weekly"}), "period"),
         ] {
             assert_eq!(parse(body.clone()).unwrap_err(), field, "{body}");
         }

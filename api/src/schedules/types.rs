@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ovia_domain::{Overlap, RunKind, RunStatus, When};
+use ovia_domain::{Overlap, RunKind, RunStatus, When, report::ReportKind};
 use ovia_store::schedules::{ScheduleRow, ScheduledRunRow};
 use poem_openapi::Object;
 use serde::Deserialize;
@@ -37,6 +37,9 @@ pub(crate) struct ScheduleIn {
     /// For people.
     #[serde(default)]
     pub note: Option<String>,
+    /// Of reports: which digest its runs write. Both if not given.
+    #[serde(default)]
+    pub period: Option<Name<ReportKind>>,
 }
 
 /// A schedule.
@@ -56,6 +59,8 @@ pub(crate) struct ScheduleOut {
     catch_up_window: String,
     paused: bool,
     note: Option<String>,
+    /// Of reports: which digest its runs write; null: both.
+    period: Option<Name<ReportKind>>,
     created_at: Time,
     updated_at: Time,
     /// Whether Temporal has it, right now. If not (Temporal is away), it will within half a minute of coming back.
@@ -109,6 +114,7 @@ impl ScheduleOut {
             catch_up_window: duration(schedule.catch_up_seconds),
             paused: schedule.paused,
             note: schedule.note,
+            period: schedule.period.map(Name),
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
             in_temporal: around.in_temporal.is_some(),

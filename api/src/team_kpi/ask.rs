@@ -1,18 +1,18 @@
 //! From parameters to what is read: scopes and who may see them, windows, and the settings they depend on.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
-use ovia_kpi::{Calendar, KpiSettings, Window, WindowKind, windows};
+use ovia_kpi::{Calendar, KpiSettings, NoteBook, Window, WindowKind, windows};
 use ovia_store::kpi::{
     read::{KpiFilter, KpiRow, ScopeFilter, WindowAsked},
     state::RollupState,
 };
 
-use super::types::{KpiOut, Scope};
+use super::{
+    notes::{Noted, note_book, notes},
+    types::{KpiOut, Scope},
+};
 use crate::{auth::Caller, problem::Problem, state::ApiState};
-
-/// Figures that were computed from rows older than this say that they are stale.
-const STALE_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// The parameters that say which figures are wanted.
 pub(super) struct Asked {
@@ -25,7 +25,7 @@ pub(super) struct Asked {
 }
 
 /// The organisation's settings.
-pub(super) struct Settings {
+pub(crate) struct Settings {
     pub settings: KpiSettings,
     pub person_level: bool,
 }
@@ -37,7 +37,7 @@ pub(super) struct Figures {
     state: RollupState,
     kind: WindowKind,
     org_id: ovia_domain::OrgId,
-    now: DateTime<Utc>,
+    pub book: NoteBook,
 }
 
 /// The metric called `text`.
@@ -58,7 +58,7 @@ pub(super) fn no_scope(kind: &str, asked: &str) -> Problem {
     Problem::missing(format!("There is no {kind} {asked}."), hint)
 }
 
-pub(super) async fn settings(state: &ApiState, caller: &Caller) -> Result<Settings, Problem> {
+pub(crate) async fn settings(state: &ApiState, caller: &Caller) -> Result<Settings, Problem> {
     let row = state.config.store.kpi_settings(caller.org_id()).await?;
     // what a later version does not take any more is as shipped
     let settings = serde_json::from_value(row.settings).unwrap_or_default();
@@ -90,7 +90,7 @@ impl Asked {
 }
 
 /// Refuses figures of single people where the organisation has none, or the token may not see them.
-pub(super) async fn may_see_people(state: &ApiState, caller: &Caller, settings: &Settings) -> Result<(), Problem> {
+pub(crate) async fn may_see_people(state: &ApiState, caller: &Caller, settings: &Settings) -> Result<(), Problem> {
     if !settings.person_level {
         return Err(Problem::forbidden(
             "The organisation has no figures of single people.",
@@ -112,13 +112,14 @@ impl Figures {
         let scope = asked.scope(state, caller, &settings).await?;
         let metrics = asked.metric.map_or_else(|| MetricKey::ALL.to_vec(), |metric| vec![metric]);
         let rollup = state.config.store.kpi_rollup_state(caller.org_id()).await?;
+        let book = note_book(state, caller.org_id(), &settings.settings, rollup.as_of).await?;
         Ok(Self {
             filter: KpiFilter { scope, window_kind: asked.kind.as_str(), metrics },
             settings,
             state: rollup,
             kind: asked.kind,
             org_id: caller.org_id(),
-            now: Utc::now(),
+            book,
         })
     }
 
@@ -158,7 +159,16 @@ impl Figures {
     }
 
     pub(super) fn out(&self, row: KpiRow) -> KpiOut {
-        let stale = row.value.is_some() && row.inputs_at.is_none_or(|at| self.now - at > STALE_AFTER);
-        KpiOut::new(row, self.kind, &self.settings.settings, stale)
+        let noted = Noted {
+            metric: &row.metric,
+            scope_kind: &row.scope_kind,
+            scope_id: &row.scope_id,
+            window_end: row.window_end,
+            value: row.value,
+            row_count: row.row_count,
+            coverage: row.coverage.as_ref(),
+        };
+        let quality = notes(&self.book, &noted);
+        KpiOut::new(row, self.kind, &self.settings.settings, quality)
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono::SecondsFormat;
 use ovia_domain::MetricKey;
-use ovia_kpi::{WindowKind, metric};
+use ovia_kpi::{NoteBook, WindowKind, metric};
 use ovia_store::{
     PageToken,
     kpi::{
@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     ask::{self, Asked, Figures, may_see_people, settings},
+    notes::{NoteOut, Noted, note_book, notes},
     types::{Scope, WindowOut},
 };
 use crate::{auth::Caller, names::Name, page::page, problem::Problem, service::Tag, state::ApiState, time::Time};
@@ -50,6 +51,8 @@ struct KpiRowsOut {
     row_table: String,
     /// How their values make `value`: `sum`, `mean`, `median`, `maximum`; `composite` is made of other figures.
     aggregate: String,
+    /// Why the number is to be read with care, as GET /team/kpi has it.
+    quality: Vec<NoteOut>,
     items: Vec<KpiRowOut>,
     next_cursor: Option<String>,
 }
@@ -115,7 +118,7 @@ impl KpiRowsApi {
         let key = ask::metric(&metric.0)?;
         let (store, org) = (&self.0.config.store, caller.org_id());
         let kind = window.0.map_or(WindowKind::Trailing30Days, |name| name.0);
-        let head = if let Some(id) = kpi_snapshot_id.0 {
+        let (head, book) = if let Some(id) = kpi_snapshot_id.0 {
             let head = store.kpi_snapshot(org, id).await?.filter(|head| head.metric == key.as_str());
             let head = head.ok_or_else(|| {
                 Problem::missing(
@@ -123,10 +126,12 @@ impl KpiRowsApi {
                     "GET /team/kpi lists the figures, each with the path of its rows.",
                 )
             })?;
+            let set = settings(&self.0, &caller).await?;
             if head.scope_kind == "person" {
-                may_see_people(&self.0, &caller, &settings(&self.0, &caller).await?).await?;
+                may_see_people(&self.0, &caller, &set).await?;
             }
-            head
+            let as_of = store.kpi_rollup_state(org).await?.as_of;
+            (head, note_book(&self.0, org, &set.settings, as_of).await?)
         } else {
             let asked = Asked { metric: Some(key), scope: None, project: project.0, team: team.0, person: person.0, kind };
             let figures = Figures::begin(&self.0, &caller, &asked).await?;
@@ -145,12 +150,22 @@ impl KpiRowsApi {
             let asked =
                 SnapshotAsked { metric: key, scope_kind: scope.kind, scope_id, window_kind: kind.as_str(), window_start: window.start };
             match store.kpi_snapshot_of(org, &asked).await? {
-                Some(head) => head,
-                None => return Ok(Json(KpiRowsOut::empty(key, asked, window.end))),
+                Some(head) => (head, figures.book),
+                None => return Ok(Json(KpiRowsOut::empty(key, asked, window.end, &figures.book))),
             }
         };
         let rows = store.kpi_source_rows(org, &head, &page(limit.0, cursor.0)).await?;
+        let noted = Noted {
+            metric: &head.metric,
+            scope_kind: &head.scope_kind,
+            scope_id: &head.scope_id,
+            window_end: head.window_end,
+            value: head.value,
+            row_count: Some(head.row_count),
+            coverage: Some(&head.coverage),
+        };
         Ok(Json(KpiRowsOut {
+            quality: notes(&book, &noted),
             aggregate: ovia_kpi::metric(key).definition.aggregate.as_str().to_owned(),
             metric: head.metric,
             value: head.value,
@@ -169,7 +184,7 @@ impl KpiRowsApi {
 
     /// Numbers for a spreadsheet
     ///
-    /// The same rows as GET /team/kpi/history, at most 100,000 lines. No data is an empty cell.
+    /// The same rows as GET /team/kpi/history, at most 100,000 lines. No data is an empty cell; `notes` has the codes of `quality`.
     #[oai(path = "/team/kpi/export.csv", method = "get", operation_id = "kpi_export")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn export(
@@ -196,7 +211,7 @@ impl KpiRowsApi {
         let figures = Figures::begin(&self.0, &caller, &asked).await?;
         let windows = figures.windows(&self.0, since.0.map(|time| time.0), until.0.map(|time| time.0)).await?;
         let mut text = String::from(
-            "metric,scope,scope_id,scope_name,window,window_start,window_end,value,unit,row_count,definition_version,stale\r\n",
+            "metric,scope,scope_id,scope_name,window,window_start,window_end,value,unit,row_count,definition_version,stale,notes\r\n",
         );
         let (mut cursor, mut lines) = (None, 0);
         loop {
@@ -217,9 +232,19 @@ impl KpiRowsApi {
 
 impl KpiRowsOut {
     /// Of a window without data.
-    fn empty(key: MetricKey, asked: SnapshotAsked, end: chrono::DateTime<chrono::Utc>) -> Self {
+    fn empty(key: MetricKey, asked: SnapshotAsked, end: chrono::DateTime<chrono::Utc>, book: &NoteBook) -> Self {
         let entry = metric(key);
+        let noted = Noted {
+            metric: key.as_str(),
+            scope_kind: asked.scope_kind,
+            scope_id: &asked.scope_id,
+            window_end: end,
+            value: None,
+            row_count: None,
+            coverage: None,
+        };
         Self {
+            quality: notes(book, &noted),
             metric: key.as_str().to_owned(),
             value: None,
             unit: entry.definition.unit.to_owned(),
@@ -256,6 +281,7 @@ fn line(text: &mut String, figures: &Figures, kind: WindowKind, row: KpiRow) {
     cells.push(out.row_count.to_string());
     cells.push(out.definition_version.to_string());
     cells.push(out.stale.to_string());
+    cells.push(out.quality.iter().map(|note| note.code.as_str()).collect::<Vec<_>>().join(" "));
     text.push_str(&cells.join(","));
     text.push_str("\r\n");
 }

@@ -7,6 +7,7 @@ use poem_openapi::{Enum, Object};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::notes::{NoteOut, is_stale};
 use crate::time::Time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -82,8 +83,10 @@ pub(crate) struct KpiOut {
     computed_at: Option<Time>,
     /// The oldest last successful sync among the connections it was computed from; null: one was never synced.
     inputs_at: Option<Time>,
-    /// It is built on rows that are older than a day.
+    /// It is older than it should be: `quality` has `stale_data` or `old_figures`.
     pub stale: bool,
+    /// Why it is to be read with care, what makes it wrong first; empty if nothing is known against it.
+    pub quality: Vec<NoteOut>,
     /// The rollup that computed it.
     run_id: Option<Uuid>,
     /// How many rows were counted.
@@ -103,7 +106,7 @@ pub(crate) struct WindowOut {
 }
 
 impl KpiOut {
-    pub(super) fn new(row: KpiRow, kind: WindowKind, settings: &KpiSettings, stale: bool) -> Self {
+    pub(super) fn new(row: KpiRow, kind: WindowKind, settings: &KpiSettings, quality: Vec<NoteOut>) -> Self {
         let key = MetricKey::parse(&row.metric);
         let definition = key.map(|key| &metric(key).definition);
         let band = key.zip(row.value).and_then(|(key, value)| band(settings, key, value));
@@ -129,7 +132,8 @@ impl KpiOut {
             identity_epoch: row.identity_epoch,
             computed_at: row.computed_at.map(Time),
             inputs_at: row.inputs_at.map(Time),
-            stale,
+            stale: is_stale(&quality),
+            quality,
             run_id: row.run_id,
             row_count: row.row_count.unwrap_or_default(),
             metric: row.metric,

@@ -53,6 +53,11 @@ async fn settings_of_the_organisation() {
     for days in [29, 0, -1, 3651] {
         patch(json!({"retention_days": days})).await.names_field("retention_days");
     }
+    assert_eq!(organisation["report_retention_days"], 400);
+    assert_eq!(patch(json!({"report_retention_days": 90})).await.json()["report_retention_days"], 90);
+    for days in [29, 3651] {
+        patch(json!({"report_retention_days": days})).await.names_field("report_retention_days");
+    }
     patch(json!({"requests_per_minute": 0})).await.names_field("requests_per_minute");
     patch(json!({"retention_days": "long"})).await.names_field("retention_days");
     patch(json!({"name": "x"})).await.names_field("name");

@@ -114,7 +114,7 @@ async fn freshness_knows_the_schedule() {
         ))
         .await;
     let streams = api.db.store.quality_freshness(api.org).await.unwrap();
-    let found: Vec<_> = streams.iter().map(|stream| (stream.stream.as_str(), stream.last_success_at.is_some())).collect();
+    let found: Vec<_> = streams.iter().map(|stream| (stream.stream.as_deref().unwrap(), stream.last_success_at.is_some())).collect();
     assert_eq!(found, [("merge_requests", true), ("pipelines", false)]);
     assert_eq!((streams[0].interval_seconds, streams[0].source.as_str()), (Some(900), "gitlab"));
     assert!(api.db.store.quality_freshness(api.other_org).await.unwrap().is_empty());
@@ -179,22 +179,32 @@ async fn results_are_kept_run_by_run() {
 }
 
 #[tokio::test]
-async fn a_metric_knows_what_is_wrong_with_what_it_reads() {
+async fn what_is_wrong_is_so_since_it_last_was_not() {
     let api = TestApi::start().await;
     let connection = api.connection("acme").await;
-    let store = &api.db.store;
-    assert!(store.quality_for_metric(api.org, &["merge_requests.created_at"]).await.unwrap().is_empty(), "nobody has looked");
-    let results = [
-        result(&connection, QualityCheck::UnmappedAuthors, "merge_requests", 0.2),
-        result(&connection, QualityCheck::Freshness, "merge_requests", 9.0),
-        result(&connection, QualityCheck::MergedBeforeCreated, "merge_requests", 0.0),
-        result(&connection, QualityCheck::Freshness, "pipelines", 9.0),
-    ];
-    store.quality_results_put(api.org, RunId::generate(), &results).await.unwrap();
-    let notes = store.quality_for_metric(api.org, &["merge_requests.created_at", "merge_requests.merged_at"]).await.unwrap();
-    let found: Vec<_> = notes.iter().map(|note| (note.check.as_str(), note.status.as_str())).collect();
-    assert_eq!(found, [("freshness", "fail"), ("unmapped_authors", "warn")]);
-    assert_eq!(store.quality_for_metric(api.org, &["pipelines.status"]).await.unwrap().len(), 1);
-    assert!(store.quality_for_metric(api.org, &["deployments.sha"]).await.unwrap().is_empty());
-    assert!(store.quality_for_metric(api.other_org, &["pipelines.status"]).await.unwrap().is_empty());
+    let check = async |value: f64| {
+        let results = [
+            result(&connection, QualityCheck::UnmappedAuthors, "merge_requests", value),
+            result(&connection, QualityCheck::SuddenDrop, "pipelines", 0.4),
+        ];
+        api.db.store.quality_results_put(api.org, RunId::generate(), &results).await.unwrap();
+        let shown = api.get("/team/quality?check=unmapped_authors").await.items().remove(0);
+        (shown["since"].clone(), shown["checked_at"].clone())
+    };
+    let (since, first) = check(0.2).await;
+    assert_eq!(since, first);
+    let (since, second) = check(0.4).await;
+    assert!(since == first && second != first, "worse is no other beginning: {since}");
+    assert_eq!(check(0.0).await.0, Value::Null);
+    let (since, fourth) = check(0.2).await;
+    assert_eq!(since, fourth, "it had passed in between");
+    let other = api.get("/team/quality?check=sudden_drop").await.items().remove(0);
+    assert_eq!(other["since"], first, "of each check by itself");
+    // a run that is repeated replaces what it found, and is no run before itself
+    let run = RunId::generate();
+    for _ in 0..2 {
+        let again = [result(&connection, QualityCheck::SuddenDrop, "pipelines", 0.4)];
+        api.db.store.quality_results_put(api.org, run, &again).await.unwrap();
+    }
+    assert_eq!(api.get("/team/quality?check=sudden_drop").await.items()[0]["since"], first);
 }

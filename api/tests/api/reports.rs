@@ -1,6 +1,6 @@
 //! Reports, where they are sent, and what became of that.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveTime, Utc};
 use ovia_domain::{RunId, report::ReportKind};
 use ovia_store::{outbox::Attempt, reports::NewReport};
 use secrecy::ExposeSecret;
@@ -14,9 +14,12 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 fn report(kind: ReportKind, now: &str) -> NewReport {
+    let (first, after) = kind.last_complete(at(now).date_naive());
+    let period = (first.and_time(NaiveTime::MIN).and_utc(), after.and_time(NaiveTime::MIN).and_utc());
     NewReport {
         kind,
-        period: kind.last_complete(at(now)),
+        period,
+        time_zone: "UTC".into(),
         title: format!("{kind} report"),
         markdown: "# Report".into(),
         html: "<h1>Report</h1>".into(),

@@ -46,6 +46,12 @@ async fn review_requests(api: &TestApi, seed: &Seed, reviewers: &[&str]) {
     }
 }
 
+/// Figures of single people are on, and the token may see them.
+async fn people_allowed(api: &TestApi) {
+    api.send(Method::PUT, "/team/kpi/settings", &json!({"settings": {}, "person_level": true})).await;
+    assert_eq!(api.db.store.token_people_set(api.org, "first", true).await.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn stale_merge_requests_of_people() {
     let api = TestApi::start().await;
@@ -143,6 +149,7 @@ async fn two_accounts_of_one_person_are_one_reviewer() {
             c = seed.connection
         ))
         .await;
+    people_allowed(&api).await;
     // both accounts are asked for the last one: one request
     review_requests(&api, &seed, &["1", "1", "5", "5", "1,5"]).await;
     detect(&api).await;
@@ -163,9 +170,74 @@ async fn two_accounts_of_one_person_are_one_reviewer() {
 }
 
 #[tokio::test]
+async fn nobody_is_named_to_those_who_may_not_see_people() {
+    let api = TestApi::start().await;
+    let seed = seed(&api).await;
+    // one merge request of Ada's, and more reviews than one can do
+    api.db.sql("update merge_requests set author_external_id = '1' where number = 3").await;
+    review_requests(&api, &seed, &["1"; 5]).await;
+    detect(&api).await;
+    let unnamed = async |why: &str| {
+        let all = api.get("/team/kpi/risks").await;
+        for word in ["Ada", "ada", seed.ada.as_str(), seed.ada_account.as_str()] {
+            assert!(!all.text.contains(word), "{why}: {word} in {}", all.text);
+        }
+        let load = of_kind(&api, "review_load").await.remove(0);
+        assert_eq!(load["summary"], "One person is asked for 5 reviews that are open.");
+        for field in ["owner", "title", "row_id"] {
+            assert_eq!(load[field], Value::Null, "{why}: {field}");
+        }
+        assert_eq!((&load["evidence"]["requests"], &load["evidence"]["merge_request_ids"]), (&json!(5), &Value::Null), "{why}");
+        let mute = api.send(Method::POST, &format!("/team/kpi/risks/{}/mute", load["id"]), &json!({"reason": "x"})).await;
+        assert!(mute.status == 200 && !mute.text.contains("Ada"), "{why}: {}", mute.text);
+        api.post(&format!("/team/kpi/risks/{}/unmute", load["id"])).await;
+        api.get(&format!("/team/kpi/risks?owner={}", seed.ada)).await.problem(403, "FORBIDDEN")
+    };
+    assert!(unnamed("off").await["hint"].as_str().unwrap().contains("person_level"));
+    api.send(Method::PUT, "/team/kpi/settings", &json!({"settings": {}, "person_level": true})).await;
+    assert!(unnamed("not this token").await["hint"].as_str().unwrap().contains("people-access"));
+    people_allowed(&api).await;
+    let load = of_kind(&api, "review_load").await.remove(0);
+    assert_eq!((&load["title"], &load["owner"]["person_id"]), (&json!("Ada Lovelace"), &json!(seed.ada)));
+    assert_eq!(load["evidence"]["merge_request_ids"].as_array().unwrap().len(), 5);
+    assert_eq!(api.get(&format!("/team/kpi/risks?owner={}", seed.ada)).await.items().len(), 2);
+}
+
+#[tokio::test]
+async fn a_code_hosts_issues_age_where_somebody_has_them() {
+    let api = TestApi::start().await;
+    let seed = seed(&api).await;
+    let (org, c) = (api.org, &seed.connection);
+    people_allowed(&api).await;
+    // 1: Ada's, idle since January 1st; 2: nobody's; 3: closed; 4: moved yesterday; 5: a bot's; 6: a bot's and then somebody's, never updated
+    api.db
+        .sql(&format!(
+            "insert into issues (org_id, connection_id, external_id, project_external_id, number, title, state, assignee_external_ids, labels,
+                confidential, created_at, updated_at, closed_at)
+             select '{org}', '{c}', n::text, '10', n, 'Issue ' || n, case n when 3 then 'closed' else 'opened' end, a.who, '{{}}', false,
+                case n when 6 then timestamptz '2025-11-01Z' else timestamptz '2025-06-01Z' end,
+                case n when 4 then timestamptz '2026-01-19Z' when 6 then null else timestamptz '2026-01-01Z' end,
+                case n when 3 then timestamptz '2026-01-01Z' end
+             from (values (1, array['1']), (2, '{{}}'), (3, array['1']), (4, array['1']), (5, array['2']), (6, array['2', '9'])) as a (n, who)"
+        ))
+        .await;
+    detect(&api).await;
+    let found = of_kind(&api, "ageing_work_item").await;
+    let shown: Vec<_> = found.iter().map(|risk| (&risk["evidence"]["number"], &risk["evidence"]["days"], &risk["severity"])).collect();
+    assert_eq!(shown, [(&json!(6), &json!(80), &json!("high")), (&json!(1), &json!(19), &json!("low"))]);
+    assert_eq!(found[1]["summary"], "acme/web#1 is open and assigned, and nothing has happened to it for 19 days.");
+    assert_eq!((&found[1]["table"], &found[1]["owner"]["person_id"]), (&json!("issues"), &json!(seed.ada)));
+    assert_eq!(found[0]["owner"], Value::Null, "an account that nobody knows");
+    api.db.sql("update projects set archived = true where external_id = '10'").await;
+    detect(&api).await;
+    assert!(of_kind(&api, "ageing_work_item").await.is_empty());
+}
+
+#[tokio::test]
 async fn work_items_releases_and_deployments() {
     let api = TestApi::start().await;
     let seed = seed(&api).await;
+    people_allowed(&api).await;
     let (org, c) = (api.org, &seed.connection);
     api.db
         .sql(&format!(
@@ -262,6 +334,7 @@ async fn what_is_muted_stays_muted() {
 async fn risks_are_filtered_and_walked() {
     let api = TestApi::start().await;
     let seed = seed(&api).await;
+    people_allowed(&api).await;
     api.db.sql("update projects set default_branch = 'main'").await;
     pipelines(&api, &seed, "failed", 10, 0).await;
     review_requests(&api, &seed, &["1"; 5]).await;

@@ -66,6 +66,32 @@ async fn what_is_wrong_with_a_schedule_is_named() {
 }
 
 #[tokio::test]
+async fn an_organisation_begins_with_schedules_that_it_may_change() {
+    let api = TestApi::start().await;
+    let db = ovia_store::testing::TestDatabase::create().await;
+    let (org, _) = db.store.organisation_first_create("acme").await.unwrap().unwrap();
+    assert!(db.store.organisation_first_create("again").await.unwrap().is_none());
+    let rows = db.store.schedules_list(org, &ovia_store::PageToken::new(None, None)).await.unwrap().items;
+    let shown: Vec<_> = rows.iter().map(|row| (row.schedule.kind, &row.schedule.when, row.schedule.period, &row.applied)).collect();
+    let cron = |text: &str| ovia_domain::When::Cron(text.to_owned());
+    let (nightly, mondays) = (cron("0 4 * * *"), cron("0 6 * * 1"));
+    assert_eq!(
+        shown,
+        [
+            (ovia_domain::RunKind::Quality, &nightly, None, &None),
+            (ovia_domain::RunKind::Report, &mondays, Some(ovia_domain::report::ReportKind::Weekly), &None),
+        ],
+        "Temporal is told by the reconciler"
+    );
+    let put = api.send(Method::PUT, "/schedules/report", &json!({"cron": "0 7 * * *", "period": "daily", "paused": true})).await.json();
+    assert_eq!((&put["period"], &put["paused"]), (&json!("daily"), &json!(true)), "{put}");
+    let both = api.send(Method::PUT, "/schedules/report", &json!({"cron": "0 7 * * *"})).await.json();
+    assert_eq!(both["period"], Value::Null);
+    api.send(Method::PUT, "/schedules/quality", &json!({"cron": "0 7 * * *", "period": "daily"})).await.names_field("period");
+    api.send(Method::PUT, "/schedules/report", &json!({"cron": "0 7 * * *", "period": "yearly"})).await.names_field("period");
+}
+
+#[tokio::test]
 async fn schedules_belong_to_one_organisation() {
     let api = TestApi::start().await;
     let path = format!("/connections/{}/schedule", connection(&api).await);
