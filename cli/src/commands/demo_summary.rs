@@ -97,7 +97,11 @@ impl Summary {
             ("Demo company", servers.join(", ")),
         ]);
         let runs = table(&self.runs, RUN_COLUMNS, "No runs.");
-        let kpis = table(&self.kpis, kpi::COLUMNS, kpi::WHEN_EMPTY);
+        let mut kpis = table(&self.kpis, kpi::COLUMNS, kpi::WHEN_EMPTY);
+        let notes = kpi::notes::lines(&self.kpis, kpi::notes::figure);
+        if !notes.is_empty() {
+            kpis = format!("{kpis}\n\n{notes}");
+        }
         format!("\n{runs}\n\n{kpis}\n\n{facts}\n")
     }
 }

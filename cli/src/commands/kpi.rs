@@ -12,6 +12,7 @@ use crate::{
 };
 
 mod explain;
+pub mod notes;
 mod settings;
 mod spark;
 
@@ -168,7 +169,6 @@ pub const COLUMNS: &[Column] = &[
     Column { title: "FROM", cell: |row| date(row, "/window/start") },
     Column { title: "TO", cell: |row| date(row, "/window/end") },
     Column { title: "ROWS", cell: |row| number(row, "/row_count") },
-    Column { title: "STALE", cell: |row| crate::output::flag(row, "/stale") },
 ];
 
 const HISTORY: &[Column] = &[
@@ -214,7 +214,10 @@ pub async fn run(global: &Global, command: &KpiCommand) -> CliResult {
         KpiCommand::Show(args) => {
             let mut query = filters(&[("metric", &args.metric), ("window", &args.window), ("at", &args.at)]);
             query.extend(args.scope.query());
-            Listing { path: "team/kpi", query, columns: COLUMNS, when_empty: WHEN_EMPTY }.show(&client, &args.paging, global.json).await
+            let listing = Listing { path: "team/kpi", query, columns: COLUMNS, when_empty: WHEN_EMPTY };
+            let (items, next_cursor) = listing.fetch(&client, &args.paging).await?;
+            listing.print(&items, next_cursor, global.json)?;
+            print_notes(&items, notes::figure, global.json)
         }
         KpiCommand::History(args) => history(&client, args, global.json).await,
         KpiCommand::Explain(args) => explain::run(&client, &args.metric, &args.window, args.scope.query(), global.json).await,
@@ -253,7 +256,21 @@ async fn history(client: &ApiClient, args: &HistoryArgs, json: bool) -> CliResul
         let course: Vec<Option<f64>> = items.iter().rev().map(|item| item["value"].as_f64()).collect();
         print(&format!("{}  {}\n", args.metric, spark::line(&course)))?;
     }
-    listing.print(&items, next_cursor, json)
+    listing.print(&items, next_cursor, json)?;
+    let one = args.scope.is_one();
+    print_notes(
+        &items,
+        |row| if one { date(row, "/window/start") } else { format!("{} of {}", date(row, "/window/start"), text(row, "/scope_name")) },
+        json,
+    )
+}
+
+/// What is known against the data behind the numbers that were shown; JSON has it already.
+fn print_notes(items: &[Value], name: impl Fn(&Value) -> String, json: bool) -> CliResult {
+    match notes::lines(items, name) {
+        lines if lines.is_empty() || json => Ok(()),
+        lines => print(&format!("\n{lines}")),
+    }
 }
 
 /// `team/kpi/{metric}/{what}`; a metric's name has nothing in it that a path would take for its own.
@@ -262,9 +279,9 @@ fn metric_path(metric: &str, what: &str) -> String {
     format!("team/kpi/{name}/{what}")
 }
 
-/// No data is not zero.
+/// No data is not zero. A mark says that there are notes.
 fn value(row: &Value) -> String {
-    or_no_data(row, "/value")
+    format!("{}{}", or_no_data(row, "/value"), notes::mark(row))
 }
 
 fn or_no_data(row: &Value, pointer: &str) -> String {

@@ -83,8 +83,8 @@ pub struct CreateArgs {
 
 const COLUMNS: &[Column] = &[
     Column { title: "KIND", cell: |row| text(row, "/kind") },
-    Column { title: "FROM", cell: |row| short_time(row, "/period_start") },
-    Column { title: "TO", cell: |row| short_time(row, "/period_end") },
+    // it has the days, as the organisation's clocks show them
+    Column { title: "TITLE", cell: |row| text(row, "/title") },
     Column { title: "WRITTEN", cell: |row| short_time(row, "/created_at") },
     Column { title: "SENT", cell: |row| number(row, "/deliveries/delivered") },
     Column { title: "PENDING", cell: |row| number(row, "/deliveries/pending") },

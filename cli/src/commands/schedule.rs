@@ -83,6 +83,9 @@ pub struct SetArgs {
     /// For people.
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    /// Of reports: daily or weekly [default: both].
+    #[arg(long, value_name = "PERIOD")]
+    period: Option<String>,
 }
 
 const ORG_KINDS: [&str; 5] = ["matching", "kpi_rollup", "quality", "report", "retention"];
@@ -145,6 +148,7 @@ fn body(args: &SetArgs) -> Value {
         ("jitter", &args.jitter),
         ("catch_up_window", &args.catch_up_window),
         ("note", &args.note),
+        ("period", &args.period),
     ];
     body.extend(given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value.as_ref()?)))));
     body.insert("overlap".into(), json!(args.overlap.to_possible_value().map(|value| value.get_name().to_owned())));
@@ -172,6 +176,7 @@ fn show(schedule: &Value, json: bool) -> CliResult {
         ("catch-up window", text(schedule, "/catch_up_window")),
         ("paused", flag(schedule, "/paused")),
         ("note", text(schedule, "/note")),
+        ("period", text(schedule, "/period")),
         ("in temporal", text(schedule, "/in_temporal")),
         ("stopped by", text(schedule, "/stopped_by")),
         ("next runs", list(schedule, "/next_runs")),

@@ -164,7 +164,7 @@ fn parts(engines: &Engines, files: &LocalFiles, settings: &Settings) -> CliResul
 
 /// The token of the first start, from its file. A file that got lost is replaced by a new token.
 async fn token(store: &Store, files: &LocalFiles, organisation: &str) -> CliResult<(SecretString, bool)> {
-    let made = match store.first_token_create(organisation).await.map_err(store_error)? {
+    let made = match store.organisation_first_create(organisation).await.map_err(store_error)? {
         Some((_, token)) => token,
         None => match files.token_read()? {
             Some(token) if store.token_authenticate(token.expose_secret()).await.map_err(store_error)?.is_some() => {

@@ -110,7 +110,7 @@ fn engine_error(target: &str, error: &EngineError) -> CliError {
 
 /// Makes the first token where there is none yet, and prints it: it is never shown again.
 pub async fn token_announce(store: &Store, organisation: &str) -> CliResult {
-    if let Some((_, token)) = store.first_token_create(organisation).await.map_err(store_error)? {
+    if let Some((_, token)) = store.organisation_first_create(organisation).await.map_err(store_error)? {
         eprintln!("The first API token of the organisation `{organisation}`, shown only now: {}", token.expose_secret());
     }
     Ok(())

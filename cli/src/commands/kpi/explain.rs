@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::metric_path;
+use super::{metric_path, notes};
 use crate::{
     client::ApiClient,
     exit::CliResult,
@@ -23,7 +23,8 @@ pub async fn run(client: &ApiClient, metric: &str, window: &Option<String>, scop
         true => format!("no data ({})", text(&definition, "/no_data")),
         false => format!("{} {}", number(&newest, "/value"), text(&newest, "/unit")),
     };
-    print(&pairs(&[
+    let sentences = newest["quality"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut lines = vec![
         ("metric", format!("{} ({})", text(&definition, "/name"), text(&definition, "/metric"))),
         ("means", text(&definition, "/formula")),
         ("leaves out", text(&definition, "/filters")),
@@ -34,7 +35,10 @@ pub async fn run(client: &ApiClient, metric: &str, window: &Option<String>, scop
         ("bands by", text(&definition, "/bands_owner")),
         ("reference", text(&definition, "/reference")),
         ("version", number(&definition, "/version")),
-        ("newest value", value),
+        ("newest value", format!("{value}{}", notes::mark(&newest))),
+    ];
+    lines.extend(sentences.iter().map(|note| ("!", text(note, "/sentence"))));
+    lines.extend([
         ("band", text(&newest, "/band")),
         ("window", format!("{} to {}", short_time(&newest, "/window/start"), short_time(&newest, "/window/end"))),
         ("rows", number(&newest, "/row_count")),
@@ -43,7 +47,8 @@ pub async fn run(client: &ApiClient, metric: &str, window: &Option<String>, scop
         ("built on data of", short_time(&newest, "/inputs_at")),
         ("computed at", short_time(&newest, "/computed_at")),
         ("rows at", text(&newest, "/rows_path")),
-    ]))
+    ]);
+    print(&pairs(&lines))
 }
 
 /// `elite ≤ 24, high ≤ 168, low above`.

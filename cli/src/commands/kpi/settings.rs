@@ -1,6 +1,8 @@
 //! `ovia kpi settings`: what an organisation has set for its KPIs; `ovia kpi people-access`: who may see figures of single people.
 
 use clap::{Args, Subcommand};
+use ovia_domain::OrgId;
+use ovia_store::Store;
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,6 +36,9 @@ pub struct SetArgs {
 pub struct PeopleAccessArgs {
     /// The token's name.
     token: String,
+    /// Its organisation: name or id [default: the one that was made first].
+    #[arg(long, value_name = "ORGANISATION")]
+    org: Option<String>,
     /// It may see them.
     #[arg(long, conflicts_with = "deny", required_unless_present = "deny")]
     allow: bool,
@@ -81,14 +86,26 @@ fn parse(field: &str) -> CliResult<(&str, Value)> {
     Ok((name, serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
 }
 
+async fn organisation(store: &Store, named: Option<&str>) -> CliResult<OrgId> {
+    let Some(named) = named else {
+        let oldest = store.organisation_oldest().await.map_err(services::store_error)?;
+        return oldest.ok_or_else(|| CliError::new(Exit::NotFound, "there is no organisation yet").hint("Start the server once."));
+    };
+    match store.organisations_named(named).await.map_err(services::store_error)?[..] {
+        [one] => Ok(one),
+        [] => Err(CliError::new(Exit::NotFound, format!("there is no organisation `{named}`")).hint("Give its name or its id.")),
+        _ => Err(CliError::usage(format!("several organisations are called `{named}`")).hint("Give the id of one.")),
+    }
+}
+
 pub async fn people_access(global: &Global, args: &PeopleAccessArgs) -> CliResult {
     let settings = Settings::load(Needs::Database)?;
     let store = services::store_connect(&settings).await?;
-    let org = store.organisation_oldest().await.map_err(services::store_error)?;
-    let org = org.ok_or_else(|| CliError::new(Exit::NotFound, "there is no organisation yet").hint("Start the server once."))?;
+    let org = organisation(&store, args.org.as_deref()).await?;
     let tokens = store.token_people_set(org, &args.token, args.allow).await.map_err(services::store_error)?;
     if tokens == 0 {
-        return Err(CliError::new(Exit::NotFound, format!("there is no token `{}`", args.token)));
+        return Err(CliError::new(Exit::NotFound, format!("there is no token `{}` in that organisation", args.token))
+            .hint("Name its organisation with --org."));
     }
     let by = "operator";
     let change = json!({"token": args.token, "may_see_people": args.allow});
