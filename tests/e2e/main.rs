@@ -43,6 +43,7 @@ mod replay;
 mod replay_kinds;
 mod reports;
 mod retention;
+mod rollup_risks;
 mod schedules;
 mod secrets;
 mod small_gitlab;

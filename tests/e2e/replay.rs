@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use EventType::{
     ActivityTaskCancelRequested, ActivityTaskCompleted, ActivityTaskScheduled, ChildWorkflowExecutionCompleted,
-    ChildWorkflowExecutionStarted, StartChildWorkflowExecutionInitiated, TimerFired, TimerStarted, WorkflowExecutionCancelRequested,
-    WorkflowExecutionCanceled, WorkflowExecutionCompleted, WorkflowExecutionContinuedAsNew, WorkflowExecutionFailed,
-    WorkflowExecutionSignaled, WorkflowExecutionStarted,
+    ChildWorkflowExecutionStarted, MarkerRecorded, StartChildWorkflowExecutionInitiated, TimerFired, TimerStarted,
+    WorkflowExecutionCancelRequested, WorkflowExecutionCanceled, WorkflowExecutionCompleted, WorkflowExecutionContinuedAsNew,
+    WorkflowExecutionFailed, WorkflowExecutionSignaled, WorkflowExecutionStarted,
 };
 use ovia_demo::{CompanySize, DemoServer, FaultKind, Faults};
 use ovia_tests::{TestApp, TestOptions, eventually, state};
@@ -49,7 +49,7 @@ const fn continued(name: &'static str, outcome: Option<&'static str>, events: &'
 /// What a run of slices looks like that ends well.
 const SLICES: &[EventType] = &[ActivityTaskCompleted, ChildWorkflowExecutionStarted, WorkflowExecutionCompleted];
 
-static SHAPES: [Shape; 22] = [
+static SHAPES: [Shape; 23] = [
     shape(
         "sync-succeeded",
         Some("done"),
@@ -123,7 +123,9 @@ static SHAPES: [Shape; 22] = [
         Some("waiting"),
         &[ActivityTaskCompleted, ActivityTaskCompleted, TimerStarted, TimerFired, ActivityTaskCompleted, WorkflowExecutionCompleted],
     ),
+    // begun before rollups looked for risks
     shape("kpi-rollup-succeeded", Some("done"), &[ActivityTaskCompleted, WorkflowExecutionCompleted]),
+    shape("kpi-rollup-risks", Some("done"), &[ActivityTaskCompleted, MarkerRecorded, ActivityTaskCompleted, WorkflowExecutionCompleted]),
 ];
 
 impl Shape {
@@ -281,7 +283,7 @@ async fn a_sync_and_what_follows_it_replay() {
     let (matching, rollup) = app.follow_ups_end(run["id"].as_str().unwrap()).await;
     check(&app, &run, &["sync-succeeded"]).await;
     check(&app, &matching, &["matching-succeeded"]).await;
-    check(&app, &rollup, &["kpi-rollup-succeeded"]).await;
+    check(&app, &rollup, &["kpi-rollup-risks"]).await;
 }
 
 /// A sync that continued as new twice: every one of its histories.

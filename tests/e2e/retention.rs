@@ -41,6 +41,14 @@ async fn old_runs_go_and_newer_ones_stay() {
              from generate_series(1, 100) n;
          insert into audit_events (org_id, at, actor, action, subject_kind, subject_id)
              select '{org}', now() - n * interval '1 year', 'token:x', 'run.start', 'run', '' from generate_series(0, 3) n;
+         insert into reports (id, org_id, kind, period_start, period_end, title, markdown, html, run_id)
+             select gen_random_uuid(), '{org}', 'daily', date_trunc('day', now()) - (n + 1) * interval '1 day',
+                 date_trunc('day', now()) - n * interval '1 day', 't', 'm', 'h', '{connection}' from generate_series(1, 100) n;
+         insert into report_destinations (id, org_id, kind, name, report_kinds, recipients, created_by)
+             values ('{connection}', '{org}', 'email', 'team', '{{daily}}', '{{team@acme.example}}', 'test');
+         insert into outbox (id, org_id, report_id, destination_id, status)
+             select gen_random_uuid(), '{org}', id, '{connection}', case when period_end < now() - interval '100 days' then 'pending' else 'delivered' end
+             from reports;
          insert into stream_ingest_hours (org_id, connection_id, stream, hour, items)
              select '{org}', '{connection}', 's', date_trunc('hour', now()) - n * interval '1 hour', 1 from generate_series(0, 71) n;
          insert into webhook_deliveries (id, org_id, connection_id, delivery_id, kind, state, received_at)
@@ -50,7 +58,8 @@ async fn old_runs_go_and_newer_ones_stay() {
     );
     app.database.sql(&runs).await;
 
-    let (status, organisation) = app.http.send(Method::PATCH, "/organisation", Some(json!({"retention_days": 40}))).await;
+    let (status, organisation) =
+        app.http.send(Method::PATCH, "/organisation", Some(json!({"retention_days": 40, "report_retention_days": 50}))).await;
     assert_eq!((status, &organisation["retention_days"]), (StatusCode::OK, &json!(40)), "{organisation}");
     let run = sweep(&app).await;
     assert_eq!(run["status"], "succeeded", "{run}");
@@ -65,6 +74,8 @@ async fn old_runs_go_and_newer_ones_stay() {
     assert_eq!(count("risk_items where status = 'muted'").await, 1);
     assert_eq!(count("risk_items where status = 'resolved'").await, 39);
     assert_eq!(count("quality_results").await, 39);
+    assert_eq!(count("reports").await, 49 + 1, "and what is still to be sent");
+    assert_eq!(count("outbox").await, 50, "deliveries go with their report");
     assert_eq!(count("audit_events where actor = 'token:x'").await, 2);
     assert_eq!(count("stream_ingest_hours").await, 48);
     assert_eq!(count("org_request_minutes").await, 24);

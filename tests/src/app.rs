@@ -7,7 +7,7 @@ use ovia_api::{ApiConfig, ConfigProblem, MatchingRules, api_serve};
 use ovia_connectors::contract::RetryLimits;
 use ovia_domain::OrgId;
 use ovia_store::{Sealer, Store};
-use ovia_worker::WorkerConfig;
+use ovia_worker::{Mailer, WorkerConfig};
 use ovia_workflows::{TemporalConfig, TemporalEngine, types::SyncTuning};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -31,6 +31,8 @@ pub struct TestOptions {
     pub kill_switch: bool,
     /// Activities a worker of the test works on at once.
     pub max_activities: usize,
+    /// How the worker sends e-mail.
+    pub mailer: Option<Mailer>,
 }
 
 impl Default for TestOptions {
@@ -48,6 +50,7 @@ impl Default for TestOptions {
             reconcile_every: None,
             kill_switch: false,
             max_activities: 8,
+            mailer: None,
         }
     }
 }
@@ -171,7 +174,7 @@ impl TestApp {
                 retry: options.retry,
                 engine: Arc::new(engine.clone()),
                 kill_switch: options.kill_switch,
-                mailer: None,
+                mailer: options.mailer,
                 budgets: Default::default(),
                 matchers: Default::default(),
             };
