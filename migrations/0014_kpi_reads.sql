@@ -27,6 +27,11 @@ create index work_items_labels on work_items using gin (lower_all(labels)) where
 create index issues_of_type on issues (org_id, lower(issue_type));
 create index issues_labels on issues using gin (lower_all(labels)) where labels <> '{}';
 
+-- which deployments a merge request may have gone out with
+create index deployments_of_project on deployments (connection_id, project_external_id, (coalesce(finished_at, updated_at, created_at)));
+create index deployments_of_commit on deployments (connection_id, project_external_id, sha) where sha is not null;
+create index issues_changed on issues using brin (changed_at);
+
 -- Since when each scope had rows of each kind, as {"<kind> <scope kind> <scope id>": microseconds since 1970}. Where it is another moment now,
 -- figures between the two moments are 0 instead of no data, or the other way round.
 alter table kpi_rollup_state add column firsts jsonb not null default '{}';

@@ -1,4 +1,4 @@
-select id, connection_id, project_external_id, author_external_id, kpi_ended(state, created_at, merged_at, closed_at), merged_at,
+select id, connection_id, project_external_id, author_external_id, merged_at,
        case when merge_commit_sha is null and squash_commit_sha is null then left(head_sha, 16) end, left(merge_commit_sha, 16),
        left(squash_commit_sha, 16)
 from merge_requests

@@ -4,11 +4,12 @@ with m as materialized (
     from merge_requests
     where org_id = :org: and deleted_at is null and connection_id = any(:connections:)
         and kpi_ended(state, created_at, merged_at, closed_at) >= :merged_from: and least(created_at, merged_at, closed_at) < :until:
-    union
+    union all
     select id, connection_id, external_id, project_external_id, author_external_id, state, draft, is_fork, created_at, updated_at, merged_at,
            closed_at, left(head_sha, 16), left(merge_commit_sha, 16), left(squash_commit_sha, 16), additions, deletions
     from merge_requests
     where org_id = :org: and deleted_at is null and connection_id = any(:connections:) and id = any(:ids:)
+        and not (kpi_ended(state, created_at, merged_at, closed_at) >= :merged_from: and least(created_at, merged_at, closed_at) < :until:)
 ),
 -- a lead time begins with the first commit; what was merged before counts in no lead time any more, unless it is named
 f as (
