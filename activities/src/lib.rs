@@ -11,7 +11,7 @@ mod details;
 mod detect_risks;
 mod failure;
 mod integrity;
-mod kpi_rollup;
+pub mod kpi_rollup;
 mod list;
 pub mod match_identities;
 mod pulse;

@@ -52,7 +52,7 @@ impl Calendar {
     }
 
     /// The first day of the window of `kind` that `day` is in; of trailing windows, the one that ends with `day`.
-    pub(crate) fn first_day(kind: WindowKind, day: NaiveDate) -> NaiveDate {
+    pub fn first_day(kind: WindowKind, day: NaiveDate) -> NaiveDate {
         let month = |month: u32| NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day);
         match kind {
             WindowKind::Trailing30Days => day.checked_sub_days(Days::new(TRAILING_DAYS - 1)).unwrap_or(NaiveDate::MIN),

@@ -1,8 +1,18 @@
 //! From facts to snapshots: every metric of the registry, for every scope and window.
 
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
 use chrono::{DateTime, Utc};
 
-use crate::{Facts, KpiSettings, MetricEntry, REGISTRY, Scope, ScopeFilter, Snapshot, Window, inputs::Inputs, snapshot::Figure, windows};
+use crate::{
+    Facts, KpiSettings, Measures, MetricEntry, REGISTRY, Scope, ScopeFilter, Snapshot, Window, inputs::Inputs, snapshot::Figure, windows,
+};
 
 /// A snapshot per metric, scope (organisation, every interned project, team and person) and window from the first fact to `as_of`. The
 /// order of the facts makes no difference.
@@ -38,11 +48,54 @@ pub fn compute_each(
     windows.dedup();
     let inputs = Inputs::new(facts, settings, as_of, scopes);
     for entry in REGISTRY {
-        let measure = (entry.prepare)(&inputs);
+        // of each metric alone what it needs, so that no more than one is held
+        let measures = Measures::new(&inputs);
+        let measure = measures.of(entry.definition.key);
         for (index, scope) in inputs.scopes.wanted() {
             for window in &windows {
                 sink(snapshot(entry, scope, *window, measure.figure(index, window), as_of));
             }
+        }
+    }
+}
+
+/// As [`compute_over`] for one batch of windows after the other, from facts that are prepared once, with `threads` at work. `keep` makes of
+/// a snapshot what is wanted of it; `sink` is given each batch, in the order of the registry, and says whether to go on.
+pub fn compute_batches<T: Send>(
+    facts: &Facts,
+    settings: &KpiSettings,
+    as_of: DateTime<Utc>,
+    scopes: &ScopeFilter,
+    batches: &[Vec<Window>],
+    threads: NonZeroUsize,
+    keep: impl Fn(Snapshot) -> Option<T> + Sync,
+    mut sink: impl FnMut(Vec<T>) -> bool,
+) {
+    let inputs = Inputs::new(facts, settings, as_of, scopes);
+    let measures = Measures::new(&inputs);
+    for windows in batches {
+        let next = AtomicUsize::new(0);
+        let done: Vec<Mutex<Vec<T>>> = REGISTRY.iter().map(|_| Mutex::new(Vec::new())).collect();
+        let work = || {
+            while let Some(entry) = REGISTRY.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let measure = measures.of(entry.definition.key);
+                let of_scope = |(index, scope)| windows.iter().map(move |window| (index, scope, *window));
+                let figures = inputs.scopes.wanted().flat_map(of_scope);
+                let made: Vec<T> = figures
+                    .filter_map(|(index, scope, window)| keep(snapshot(entry, scope, window, measure.figure(index, &window), as_of)))
+                    .collect();
+                *done[entry.definition.key as usize].lock().unwrap_or_else(PoisonError::into_inner) = made;
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.get() {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let made = done.into_iter().flat_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner)).collect();
+        if !sink(made) {
+            return;
         }
     }
 }

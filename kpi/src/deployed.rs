@@ -36,46 +36,90 @@ impl<'a> Deliveries<'a> {
     }
 }
 
-/// For each merged merge request the first successful production deployment of its project that contains it, with the rule that says so;
-/// none where there is no such deployment yet.
-///
-/// The rules, in order: the source says so; the deployment's commit is the merge commit, the squash commit or, where a merge request has
-/// neither (fast-forward), its head; else the first deployment that finished at or after the merge. Ordered by merge request.
-pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<DeploymentMergeRequest> {
-    let deliveries = Deliveries::new(facts, settings);
-    let mut by_commit: HashMap<(ProjectKey, Sha), &DeploymentFact> = HashMap::new();
-    for row in deliveries.all() {
-        let Some(sha) = row.sha else { continue };
-        let first = by_commit.entry((row.project, sha)).or_insert(row);
-        if (row.at(), row.id) < (first.at(), first.id) {
-            *first = row;
+/// A merged merge request, as far as it says what deployment brought it.
+#[derive(Clone, Copy, Debug)]
+pub struct MergedRow {
+    /// `merge_requests.id`.
+    pub id: i64,
+    pub project: ProjectKey,
+    pub merged_at: Time,
+    pub head_sha: Option<Sha>,
+    pub merge_sha: Option<Sha>,
+    pub squash_sha: Option<Sha>,
+}
+
+impl MergedRow {
+    fn of(row: &MergeRequestFact) -> Option<Self> {
+        let &MergeRequestFact { id, project, head_sha, merge_sha, squash_sha, .. } = row;
+        Some(Self { id, project, merged_at: row.merged_at?, head_sha, merge_sha, squash_sha })
+    }
+
+    fn commits(&self) -> [Option<Sha>; 2] {
+        match (self.merge_sha, self.squash_sha) {
+            (None, None) => [self.head_sha, None],
+            (merge, squash) => [merge, squash],
         }
     }
-    let given = given(facts, &deliveries);
-    let mut found: Vec<DeploymentMergeRequest> = facts
-        .merge_requests
-        .iter()
+}
+
+/// Tells of any merge request which deployment first brought it to production.
+///
+/// The rules, in order: the source says so; the deployment's commit is the merge commit, the squash commit or, where a merge request has
+/// neither (fast-forward), its head; else the first deployment that finished at or after the merge.
+pub struct Containment<'a> {
+    deliveries: Deliveries<'a>,
+    by_commit: HashMap<(ProjectKey, Sha), &'a DeploymentFact>,
+    given: HashMap<i64, &'a DeploymentFact>,
+}
+
+impl<'a> Containment<'a> {
+    /// Reads the deployments.
+    pub fn new(facts: &'a Facts, settings: &KpiSettings) -> Self {
+        let deliveries = Deliveries::new(facts, settings);
+        let mut by_commit: HashMap<(ProjectKey, Sha), &DeploymentFact> = HashMap::new();
+        for row in deliveries.all() {
+            let Some(sha) = row.sha else { continue };
+            let first = by_commit.entry((row.project, sha)).or_insert(row);
+            if (row.at(), row.id) < (first.at(), first.id) {
+                *first = row;
+            }
+        }
+        let given = given(facts, &deliveries);
+        Self { deliveries, by_commit, given }
+    }
+
+    /// The first successful production deployment of its project that contains it, with the rule that says so; `None` where there is no
+    /// such deployment yet.
+    pub fn first(&self, row: &MergedRow) -> Option<(&'a DeploymentFact, ContainmentRule)> {
+        let of_commit = || {
+            let commits = row.commits().into_iter().flatten();
+            commits.filter_map(|sha| self.by_commit.get(&(row.project, sha)).copied()).min_by_key(|row| (row.at(), row.id))
+        };
+        let given = || self.given.get(&row.id).map(|deployment| (*deployment, ContainmentRule::Given));
+        given()
+            .or_else(|| of_commit().map(|deployment| (deployment, ContainmentRule::SameCommit)))
+            .or_else(|| self.deliveries.first_since(row.project, row.merged_at).map(|row| (row, ContainmentRule::FirstAfterMerge)))
+    }
+
+    /// The successful production deployments of each project, ascending.
+    pub fn deliveries(&self) -> impl Iterator<Item = (ProjectKey, &[&'a DeploymentFact])> {
+        self.deliveries.0.iter().map(|(project, rows)| (*project, rows.as_slice()))
+    }
+}
+
+/// For each merged merge request the first successful production deployment of its project that contains it, as [`Containment`] says;
+/// none where there is no such deployment yet. Ordered by merge request.
+pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<DeploymentMergeRequest> {
+    let containment = Containment::new(facts, settings);
+    let merged = facts.merge_requests.iter().filter_map(MergedRow::of);
+    let mut found: Vec<DeploymentMergeRequest> = merged
         .filter_map(|row| {
-            let merged_at = row.merged_at?;
-            let of_commit = || commits(row).into_iter().flatten().filter_map(|sha| by_commit.get(&(row.project, sha)).copied());
-            let link =
-                |rule, deployment: &DeploymentFact| DeploymentMergeRequest { deployment_id: deployment.id, merge_request_id: row.id, rule };
-            given
-                .get(&row.id)
-                .map(|deployment| link(ContainmentRule::Given, deployment))
-                .or_else(|| of_commit().min_by_key(|row| (row.at(), row.id)).map(|row| link(ContainmentRule::SameCommit, row)))
-                .or_else(|| deliveries.first_since(row.project, merged_at).map(|row| link(ContainmentRule::FirstAfterMerge, row)))
+            let (deployment, rule) = containment.first(&row)?;
+            Some(DeploymentMergeRequest { deployment_id: deployment.id, merge_request_id: row.id, rule })
         })
         .collect();
     found.sort_unstable_by_key(|row| (row.merge_request_id, row.deployment_id));
     found
-}
-
-fn commits(row: &MergeRequestFact) -> [Option<Sha>; 2] {
-    match (row.merge_sha, row.squash_sha) {
-        (None, None) => [row.head_sha, None],
-        (merge, squash) => [merge, squash],
-    }
 }
 
 /// What the source says, as far as it says it of successful production deployments; the earliest of several.

@@ -119,11 +119,16 @@ impl History<'_> {
         begun.checked_sub(1).map_or_else(|| self.initial(), |last| self.steps[last].to)
     }
 
-    /// When it was in progress, as `(from, to]` each.
+    /// When it was in progress, as `(from, to]` each. What is done now was in progress until its resolution at most, even where the
+    /// transition that ended it is not known.
     pub(crate) fn progress_spans(&self) -> Vec<(Micros, Micros)> {
         let mut spans: Vec<(Micros, Micros)> = Vec::new();
+        let end = match self.steps.last() {
+            Some(last) if self.row.category == Some(StatusCategory::Done) => micros(self.row.resolved_at.unwrap_or(last.at)),
+            _ => Micros::MAX,
+        };
         let (mut from, mut category) = (self.created(), self.initial());
-        let ends = self.steps.iter().map(|step| (micros(step.at), step.to)).chain([(Micros::MAX, None)]);
+        let ends = self.steps.iter().map(|step| (micros(step.at), step.to)).chain([(end, None)]);
         for (at, next) in ends {
             if category == Some(StatusCategory::InProgress) && from < at {
                 match spans.last_mut() {

@@ -1,6 +1,6 @@
 //! What every metric's function is given: the facts, the organisation's decisions, and what several metrics ask of them.
 
-use std::{cell::OnceCell, collections::HashMap};
+use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
 
 use chrono::{DateTime, Utc};
 
@@ -8,6 +8,7 @@ use crate::{
     Attribution, Calendar, DeploymentMergeRequest, Facts, IdentityKey, KpiSettings, MergeRequestFact, PersonKey, ProjectKey, ScopeFilter,
     attribute_incidents, deployment_merge_requests,
     history::Histories,
+    releases::Releases,
     scope::{Place, Scopes, Who},
     timeline::Timelines,
 };
@@ -19,11 +20,12 @@ pub struct Inputs<'a> {
     pub(crate) as_of: DateTime<Utc>,
     pub(crate) scopes: Scopes,
     /// The people whose work a deployment brought, for [`Who::Crowd`], by index of the deployment.
-    pub(crate) crowds: Vec<Vec<PersonKey>>,
+    pub(crate) crowds: Cow<'a, [Vec<PersonKey>]>,
     pub(crate) timelines: Timelines<'a>,
     deployed: Vec<DeploymentMergeRequest>,
-    attributions: OnceCell<Vec<Attribution>>,
-    histories: OnceCell<Histories<'a>>,
+    attributions: OnceLock<Cow<'a, [Attribution]>>,
+    histories: OnceLock<Histories<'a>>,
+    releases: OnceLock<Releases<'a>>,
 }
 
 impl<'a> Inputs<'a> {
@@ -35,11 +37,15 @@ impl<'a> Inputs<'a> {
             calendar: Calendar::new(settings.tz()),
             as_of,
             scopes: Scopes::new(facts, scopes),
-            crowds: crowds(facts, &deployed),
+            crowds: match &facts.given {
+                Some(given) => Cow::Borrowed(&given.crowds),
+                None => Cow::Owned(crowds(facts, &deployed)),
+            },
             timelines: Timelines::new(facts),
             deployed,
-            attributions: OnceCell::new(),
-            histories: OnceCell::new(),
+            attributions: OnceLock::new(),
+            histories: OnceLock::new(),
+            releases: OnceLock::new(),
         }
     }
 
@@ -50,11 +56,18 @@ impl<'a> Inputs<'a> {
 
     /// Which incidents are put down to which deployments.
     pub(crate) fn attributions(&self) -> &[Attribution] {
-        self.attributions.get_or_init(|| attribute_incidents(self.facts, self.settings))
+        self.attributions.get_or_init(|| match &self.facts.given {
+            Some(given) => Cow::Borrowed(&given.attributions),
+            None => Cow::Owned(attribute_incidents(self.facts, self.settings)),
+        })
     }
 
     pub(crate) fn histories(&self) -> &Histories<'a> {
         self.histories.get_or_init(|| Histories::new(self.facts))
+    }
+
+    pub(crate) fn releases(&'a self) -> &'a Releases<'a> {
+        self.releases.get_or_init(|| Releases::new(self))
     }
 
     pub(crate) fn place(&self, project: ProjectKey, who: Option<IdentityKey>) -> Place {

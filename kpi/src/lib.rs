@@ -6,6 +6,7 @@ mod compute;
 mod deployed;
 mod docs;
 pub mod facts;
+mod given;
 mod history;
 mod incidents;
 mod inputs;
@@ -29,8 +30,8 @@ pub mod windows;
 
 pub use bands::{Bands, band, banded_keys, bands_of, published_bands};
 pub use calendar::Calendar;
-pub use compute::{compute_all, compute_each, compute_over};
-pub use deployed::{RevertCandidate, deployment_merge_requests, find_reverts};
+pub use compute::{compute_all, compute_batches, compute_each, compute_over};
+pub use deployed::{Containment, MergedRow, RevertCandidate, deployment_merge_requests, find_reverts};
 pub use docs::render_markdown;
 pub use facts::{
     AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EnvironmentTier, Facts, IdentityKey,
@@ -38,12 +39,13 @@ pub use facts::{
     PipelineStatus, ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership,
     WorkItemFact, WorkItemTransition,
 };
+pub use given::{First, FirstOf, FirstScope, Given, firsts};
 pub use incidents::{Attribution, AttributionRule, attribute_incidents};
 pub use inputs::Inputs;
 pub use lateness::syncs_due;
 pub use notes::{Note, NoteBook, NotedFigure};
 pub use percentile::percentile;
-pub use registry::{Measure, MetricEntry, REGISTRY, metric};
+pub use registry::{Measure, Measures, MetricEntry, REGISTRY, metric};
 pub use risk::{ReleaseRisk, RiskFactor, release_risks};
 pub use scope::{Scope, ScopeFilter, ScopeIndex};
 pub use settings::{BandSetting, HealthWeights, KpiSettings, SettingsError};

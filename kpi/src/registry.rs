@@ -1,5 +1,7 @@
 //! The one list of metrics. Docs, API descriptions and the rollup are made of it.
 
+use std::sync::{Arc, OnceLock};
+
 use ovia_domain::{MetricDefinition, MetricKey};
 
 use crate::{Window, inputs::Inputs, metrics::*, scope::ScopeIndex, snapshot::Figure};
@@ -13,20 +15,37 @@ pub struct MetricEntry {
     pub stats: &'static [(&'static str, &'static str)],
     /// What `coverage` holds besides `rows` and `partial`, as (name, meaning).
     pub coverage: &'static [(&'static str, &'static str)],
-    /// Reads the facts once, for any scope and window.
-    pub prepare: for<'a> fn(&'a Inputs<'a>) -> Box<dyn Measure + 'a>,
+    /// Reads the facts once, for any scope and window. One that is made of other metrics takes them from the measures.
+    pub prepare: for<'a> fn(&'a Inputs<'a>, &Measures<'a>) -> Box<dyn Measure + 'a>,
 }
 
 /// A metric of an organisation, ready to be asked.
-pub trait Measure {
+pub trait Measure: Send + Sync {
     /// The figure of one scope and window. It depends on nothing else that is asked.
     fn figure(&self, scope: ScopeIndex, window: &Window) -> Figure;
 }
 
 /// A measure that is a function.
-impl<F: Fn(ScopeIndex, &Window) -> Figure> Measure for F {
+impl<F: Fn(ScopeIndex, &Window) -> Figure + Send + Sync> Measure for F {
     fn figure(&self, scope: ScopeIndex, window: &Window) -> Figure {
         self(scope, window)
+    }
+}
+
+/// The metrics of one set of facts, each made ready when it is first asked for, and once.
+pub struct Measures<'a> {
+    inputs: &'a Inputs<'a>,
+    /// In the order of [`REGISTRY`].
+    ready: Vec<OnceLock<Arc<dyn Measure + 'a>>>,
+}
+
+impl<'a> Measures<'a> {
+    pub(crate) fn new(inputs: &'a Inputs<'a>) -> Self {
+        Self { inputs, ready: REGISTRY.iter().map(|_| OnceLock::new()).collect() }
+    }
+
+    pub(crate) fn of(&self, key: MetricKey) -> &Arc<dyn Measure + 'a> {
+        self.ready[key as usize].get_or_init(|| Arc::from((metric(key).prepare)(self.inputs, self)))
     }
 }
 

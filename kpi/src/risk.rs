@@ -10,7 +10,7 @@ use crate::{
     Facts, ItemRef, KpiSettings, PipelineStatus, ProjectKey, ScopeFilter,
     bands::{bands_of, of},
     inputs::Inputs,
-    releases::{Release, Releases},
+    releases::Release,
     scope::{Micros, micros},
 };
 
@@ -76,7 +76,6 @@ struct MergeRequestStates {
 /// What the risks of all releases are told from.
 pub(crate) struct Risks<'a> {
     inputs: &'a Inputs<'a>,
-    releases: Releases<'a>,
     linked: BTreeMap<ItemRef, Vec<i64>>,
     states: HashMap<i64, MergeRequestStates>,
     /// Finished pipelines by project, ascending, with how many failed up to each.
@@ -85,8 +84,7 @@ pub(crate) struct Risks<'a> {
 
 impl<'a> Risks<'a> {
     pub(crate) fn new(inputs: &'a Inputs<'a>) -> Self {
-        let mut risks =
-            Self { inputs, releases: Releases::new(inputs), linked: BTreeMap::new(), states: HashMap::new(), pipelines: HashMap::new() };
+        let mut risks = Self { inputs, linked: BTreeMap::new(), states: HashMap::new(), pipelines: HashMap::new() };
         if inputs.facts.releases.is_empty() {
             return risks;
         }
@@ -119,7 +117,7 @@ impl<'a> Risks<'a> {
 
     /// The risks of the releases under way at `moment`: of all projects (`Some(None)`), of one, or none.
     pub(crate) fn at(&self, projects: Option<Option<ProjectKey>>, moment: DateTime<Utc>) -> Vec<ReleaseRisk> {
-        let under_way = self.releases.under_way(projects, moment - TimeDelta::microseconds(1), moment);
+        let under_way = self.inputs.releases().under_way(projects, moment - TimeDelta::microseconds(1), moment);
         under_way.filter_map(|release| self.of(release, moment)).collect()
     }
 

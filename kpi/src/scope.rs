@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use crate::{Facts, PersonKey, ProjectKey};
+use crate::{Facts, FirstScope, PersonKey, ProjectKey};
 
 /// What a figure is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,6 +128,16 @@ impl Scopes {
     pub(crate) fn wanted(&self) -> impl Iterator<Item = (ScopeIndex, &Scope)> {
         let indexed = self.list.iter().zip(&self.wanted).zip(0u32..);
         indexed.filter(|((_, wanted), _)| **wanted).map(|((scope, _), index)| (ScopeIndex(index), scope))
+    }
+
+    pub(crate) fn index_of(&self, scope: FirstScope) -> usize {
+        let index = match scope {
+            FirstScope::Organisation => 0,
+            FirstScope::Project(project) => 1 + project.0,
+            FirstScope::Team(team) => 1 + self.projects + team.0,
+            FirstScope::Person(person) => 1 + self.projects + self.teams + person.0,
+        };
+        index as usize
     }
 
     /// Which projects a scope is made of: all (`Some(None)`), one, or none that could be told (`None`: teams and people).

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Window,
+    FirstOf, Window,
     inputs::Inputs,
     scope::{ByScope, Micros, Place, ScopeIndex, micros},
     snapshot::Figure,
@@ -136,10 +136,41 @@ impl Series {
 }
 
 /// Per scope, the first time something happened: before that there is no data.
-pub(crate) struct Firsts(Vec<Micros>);
+pub(crate) struct Firsts(pub(crate) Vec<Micros>);
 
 impl Firsts {
-    pub(crate) fn new(inputs: &Inputs<'_>, times: impl Iterator<Item = (Place, DateTime<Utc>)>) -> Self {
+    /// When the first merge request of each scope was created.
+    pub(crate) fn of_merge_requests(inputs: &Inputs<'_>) -> Self {
+        Self::given(inputs, FirstOf::MergeRequest)
+            .unwrap_or_else(|| Self::new(inputs, inputs.facts.merge_requests.iter().map(|row| (inputs.place_of(row), row.created_at))))
+    }
+
+    /// When the first work item of each scope was created.
+    pub(crate) fn of_work_items(inputs: &Inputs<'_>) -> Self {
+        Self::given(inputs, FirstOf::WorkItem).unwrap_or_else(|| {
+            let rows = inputs.histories().each().map(|history| history.row);
+            Self::new(inputs, rows.map(|row| (inputs.place(row.project, row.assignee), row.created_at)))
+        })
+    }
+
+    /// When the first deployment to production of each scope was begun.
+    pub(crate) fn of_deployments(inputs: &Inputs<'_>) -> Self {
+        let rows = inputs.facts.deployments.iter().enumerate().filter(|(_, row)| row.is_production(inputs.settings));
+        Self::new(inputs, rows.map(|(index, row)| (inputs.place_of_deployment(index), row.created_at.min(row.at()))))
+    }
+
+    fn given(inputs: &Inputs<'_>, of: FirstOf) -> Option<Self> {
+        let given = inputs.facts.given.as_ref()?;
+        let mut firsts = vec![Micros::MAX; inputs.scopes.len()];
+        for first in given.firsts.iter().filter(|first| first.of == of) {
+            if let Some(known) = firsts.get_mut(inputs.scopes.index_of(first.scope)) {
+                *known = micros(first.at).min(*known);
+            }
+        }
+        Some(Self(firsts))
+    }
+
+    fn new(inputs: &Inputs<'_>, times: impl Iterator<Item = (Place, DateTime<Utc>)>) -> Self {
         let mut firsts = vec![Micros::MAX; inputs.scopes.len()];
         for (place, at) in times {
             let at = micros(at);

@@ -194,7 +194,7 @@ impl KpiSettings {
         })
     }
 
-    pub(crate) fn stale_after(&self) -> TimeDelta {
+    pub fn stale_after(&self) -> TimeDelta {
         TimeDelta::days(i64::from(self.stale_after_days))
     }
 

@@ -156,8 +156,6 @@ impl Company {
             updated_at,
             finished_at,
             started_by: None,
-            on_default_branch: true,
-            created_at: None,
             started_at: None,
             duration_seconds: None,
         });

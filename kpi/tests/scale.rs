@@ -62,8 +62,6 @@ fn year() -> (Facts, DateTime<Utc>) {
             updated_at: None,
             finished_at: Some(at(id, PIPELINES)),
             started_by: None,
-            on_default_branch: true,
-            created_at: None,
             started_at: None,
             duration_seconds: None,
         });

@@ -89,8 +89,6 @@ fn facts() -> (Facts, DateTime<Utc>) {
             project,
             started_by,
             status: PipelineStatus::parse(if id % 5 == 0 { "failed" } else { "success" }),
-            on_default_branch: true,
-            created_at: None,
             updated_at: None,
             started_at: Some(finished_at - TimeDelta::minutes(id % 30)),
             finished_at: Some(finished_at),

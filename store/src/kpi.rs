@@ -1,6 +1,8 @@
 //! KPIs: the rows they are computed from, the snapshots they become, what changed them, and reading them.
 
+pub mod base;
 pub mod changes;
+mod copy;
 pub mod facts;
 pub mod incidents;
 mod notes;
@@ -8,5 +10,6 @@ pub mod read;
 pub mod rows;
 pub mod settings;
 pub mod state;
+pub mod stretch;
 pub mod touched;
 pub mod write;

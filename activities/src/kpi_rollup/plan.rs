@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use ovia_kpi::{KpiSettings, REGISTRY, Window, WindowKind, windows};
+use chrono::{DateTime, NaiveDate, Utc};
+use ovia_kpi::{Calendar, Facts, KpiSettings, REGISTRY, Window, WindowKind, windows};
 use ovia_store::kpi::{
     changes::CauseBook,
     state::RollupState,
@@ -97,28 +97,25 @@ pub(super) fn days_from(settings: &KpiSettings, earliest: Time, as_of: Time) -> 
     all.iter().filter(|window| window.kind == WindowKind::Day).map(|window| window.start).min().unwrap_or(as_of)
 }
 
-/// Row counts of all windows of a slice together, at most; a window that has more is a slice of its own.
-const SLICE_ROWS: f64 = 400_000.0;
-/// Windows of a slice, at most.
-const SLICE_WINDOWS: usize = 130;
+/// Figures of a slice, about: so many are computed, held and stored at a time.
+const SLICE_FIGURES: usize = 25_000;
 
-/// Windows in slices that fit into memory, in a fixed order. `rows` is how many rows there are from `earliest` to `as_of`.
-pub(super) fn slices(windows: Vec<Window>, rows: usize, earliest: Time, as_of: Time) -> Vec<Vec<Window>> {
-    let all_seconds = ((as_of - earliest).num_seconds().max(86_400)) as f64;
-    let weight = |window: &Window| rows as f64 * ((window.end - window.start).num_seconds() as f64 / all_seconds).min(1.0);
-    let mut slices: Vec<Vec<Window>> = Vec::new();
-    let mut filled = 0.0;
+/// How many scopes figures are computed for.
+pub(super) fn scopes(facts: &Facts, people: bool) -> usize {
+    1 + facts.project_ids().len() + facts.team_ids().len() + if people { facts.person_ids().len() } else { 0 }
+}
+
+/// Windows by the quarter they begin in, in the order of time; each quarter's in slices that fit into memory. A quarter's facts are read
+/// once, for all of its slices.
+pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: usize) -> Vec<Vec<Vec<Window>>> {
+    let calendar = Calendar::new(settings.tz());
+    let mut quarters: BTreeMap<NaiveDate, Vec<Window>> = BTreeMap::new();
     for window in windows {
-        match slices.last_mut() {
-            Some(slice) if filled + weight(&window) <= SLICE_ROWS && slice.len() < SLICE_WINDOWS => slice.push(window),
-            _ => {
-                filled = 0.0;
-                slices.push(vec![window]);
-            }
-        }
-        filled += weight(&window);
+        let quarter = Calendar::first_day(WindowKind::Quarter, calendar.date(window.start));
+        quarters.entry(quarter).or_default().push(window);
     }
-    slices
+    let at_once = (SLICE_FIGURES / (scopes * REGISTRY.len()).max(1)).max(1);
+    quarters.into_values().map(|windows| windows.chunks(at_once).map(<[Window]>::to_vec).collect()).collect()
 }
 
 /// What a slice is called: its first and last window.
@@ -158,10 +155,14 @@ mod tests {
     fn slices_hold_every_window_once_and_are_bounded() {
         let (settings, earliest, as_of) = (KpiSettings::default(), at("2025-03-01T00:00:00Z"), at("2026-03-01T10:00:00Z"));
         let all = windows_of(&Scope::Everything { why: "first" }, &settings, earliest, as_of, &[]);
-        for rows in [10, 1_000_000] {
-            let slices = slices(all.clone(), rows, earliest, as_of);
-            assert_eq!(slices.concat(), all);
-            assert!(slices.iter().all(|slice| slice.len() <= SLICE_WINDOWS));
+        for scopes in [1, 300, 100_000] {
+            let stretches = stretches(all.clone(), &settings, scopes);
+            assert!(stretches.len() >= 5, "a year is of five quarters, and of the one its first week begins in: {}", stretches.len());
+            let slices = stretches.concat();
+            let mut windows = slices.concat();
+            windows.sort_unstable();
+            assert_eq!(windows, all);
+            assert!(slices.iter().all(|slice| slice.len() == 1 || slice.len() * scopes * REGISTRY.len() <= SLICE_FIGURES));
             let names: BTreeSet<String> = slices.iter().map(|slice| slice_name(slice)).collect();
             assert_eq!(names.len(), slices.len());
         }

@@ -13,9 +13,6 @@ pub struct PipelineFact {
     /// Who started it (`pipelines.identity_external_id`).
     pub started_by: Option<IdentityKey>,
     pub status: PipelineStatus,
-    /// Whether `pipelines.git_ref` is the project's default branch.
-    pub on_default_branch: bool,
-    pub created_at: Option<Time>,
     pub updated_at: Option<Time>,
     pub started_at: Option<Time>,
     pub finished_at: Option<Time>,

@@ -74,6 +74,8 @@ pub struct Facts {
     pub incident_projects: Vec<IncidentProject>,
     pub attribution_overrides: Vec<AttributionOverride>,
     pub team_memberships: Vec<TeamMembership>,
+    /// What rows of all times say, where the rows here are those of a stretch of time only. Without it, it is found from the rows here.
+    pub given: Option<crate::Given>,
     projects: Interner,
     identities: Interner,
     people: Interner,
@@ -91,6 +93,16 @@ impl Facts {
     /// The key of an account; the same account always has the same key.
     pub fn identity(&mut self, connection: ConnectionId, external_id: &str) -> IdentityKey {
         IdentityKey(self.identities.key(format_args!("{connection}:{external_id}")))
+    }
+
+    /// The key of a project that is known already.
+    pub fn project_known(&self, connection: ConnectionId, external_id: &str) -> Option<ProjectKey> {
+        self.projects.known(&format!("{connection}:{external_id}")).map(ProjectKey)
+    }
+
+    /// The key of an account that is known already.
+    pub fn identity_known(&self, connection: ConnectionId, external_id: &str) -> Option<IdentityKey> {
+        self.identities.known(&format!("{connection}:{external_id}")).map(IdentityKey)
     }
 
     /// The key of a person (`people.id`).
@@ -139,7 +151,7 @@ impl Facts {
     }
 
     /// Whether an account is a bot's, by its own row or by its person's.
-    pub(crate) fn is_bot(&self, identity: Option<IdentityKey>, row_says: bool) -> bool {
+    pub fn is_bot(&self, identity: Option<IdentityKey>, row_says: bool) -> bool {
         row_says || identity.and_then(|identity| self.link(identity)).is_some_and(|link| link.is_bot)
     }
 
@@ -162,6 +174,10 @@ struct Interner {
 }
 
 impl Interner {
+    fn known(&self, id: &str) -> Option<u32> {
+        self.ids.get_index_of(id).and_then(|index| u32::try_from(index).ok())
+    }
+
     fn key(&mut self, id: std::fmt::Arguments<'_>) -> u32 {
         self.scratch.clear();
         // writing to a String cannot fail

@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::ScopeIndex,
     series::{Event, Mark, Series},
 };
@@ -50,7 +50,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     const MICROSECONDS_PER_HOUR: f64 = 3_600_000_000.0;
     let done = inputs.histories().each().filter_map(|history| {
         let row = history.row;

@@ -7,7 +7,7 @@ use crate::{
     Window,
     bands::{bands_of, of},
     inputs::Inputs,
-    registry::{Measure, MetricEntry, metric},
+    registry::{Measure, Measures, MetricEntry},
     scope::ScopeIndex,
     snapshot::Figure,
 };
@@ -56,8 +56,8 @@ const PARTS: [(&str, &str); 6] = [
     ("stale_share", "delivery_health.stale_share"),
 ];
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
-    let measure = |key| (metric(key).prepare)(inputs);
+fn prepare<'a>(inputs: &'a Inputs<'a>, measures: &Measures<'a>) -> Box<dyn Measure + 'a> {
+    let measure = |key| measures.of(key).clone();
     let merged = measure(MetricKey::MergeThroughput);
     let stale = measure(MetricKey::StaleMergeRequests);
     let plain = [MetricKey::LeadTimeForChanges, MetricKey::TimeToFirstReview, MetricKey::PipelineSuccessRate, MetricKey::ChangeFailureRate]

@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
@@ -45,14 +45,14 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
-    let production = || inputs.facts.deployments.iter().enumerate().filter(|(_, row)| row.is_production(inputs.settings));
-    let delivered = production().filter(|(_, row)| row.is_delivery(inputs.settings)).map(|(index, row)| {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
+    let deliveries = inputs.facts.deployments.iter().enumerate().filter(|(_, row)| row.is_delivery(inputs.settings));
+    let delivered = deliveries.map(|(index, row)| {
         let event = Event { at: micros(row.at()), id: row.id, value: 1.0, mark: Mark::counted(false) };
         (event, inputs.place_of_deployment(index))
     });
     let series = Series::new(inputs, delivered.collect());
-    let firsts = Firsts::new(inputs, production().map(|(index, row)| (inputs.place_of_deployment(index), row.created_at.min(row.at()))));
+    let firsts = Firsts::of_deployments(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let days = inputs.calendar.days(window, inputs.as_of);
         if days == 0 || !firsts.before(scope, window.end) {

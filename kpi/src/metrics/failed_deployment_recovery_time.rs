@@ -7,7 +7,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     ItemRef, Window, WorkItemFact,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::hours,
@@ -48,7 +48,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let incidents: HashMap<ItemRef, &WorkItemFact> =
         inputs.facts.work_items.iter().filter(|row| row.is_incident).map(|row| (row.item, row)).collect();
     let mut by_deployment: HashMap<i64, Vec<&WorkItemFact>> = HashMap::new();

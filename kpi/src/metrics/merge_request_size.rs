@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
 };
@@ -34,7 +34,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let merged = inputs.facts.merge_requests.iter().filter_map(|row| {
         let lines = row.additions.zip(row.deletions).map(|(added, deleted)| f64::from(added) + f64::from(deleted));
         let mark = match lines {

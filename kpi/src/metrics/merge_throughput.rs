@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
@@ -34,13 +34,13 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let merged = inputs.facts.merge_requests.iter().filter_map(|row| {
         let mark = if inputs.by_bot(row) { Mark::left_out(1) } else { Mark::counted(inputs.is_mapped(row.author)) };
         Some((Event { at: micros(row.merged_at?), id: row.id, value: 1.0, mark }, inputs.place_of(row)))
     });
     let series = Series::new(inputs, merged.collect());
-    let firsts = Firsts::new(inputs, inputs.facts.merge_requests.iter().map(|row| (inputs.place_of(row), row.created_at)));
+    let firsts = Firsts::of_merge_requests(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let known = firsts.before(scope, window.observed_until(inputs.as_of));
         series.tally(scope, window).figure(&ENTRY.coverage[..1], |tally| {

@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     PipelineFact, PipelineStatus, Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::hours,
@@ -43,7 +43,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let finished = inputs.facts.pipelines.iter().filter_map(|row| {
         let minutes = minutes(row);
         let mark = match minutes {

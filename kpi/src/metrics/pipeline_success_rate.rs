@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     PipelineStatus, Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::Figure,
@@ -33,7 +33,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let finished = inputs.facts.pipelines.iter().filter_map(|row| {
         let (value, mark) = match row.status {
             PipelineStatus::Other => (0.0, Mark::left_out(1)),

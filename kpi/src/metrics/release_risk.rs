@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     risk::Risks,
     scope::ScopeIndex,
     snapshot::Figure,
@@ -56,7 +56,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let risks = Risks::new(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let found = risks.at(inputs.scopes.projects_of(scope), window.observed_until(inputs.as_of));

@@ -5,8 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
-    releases::Releases,
+    registry::{Measure, Measures, MetricEntry},
     scope::ScopeIndex,
     snapshot::Figure,
 };
@@ -42,8 +41,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
-    let releases = Releases::new(inputs);
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
+    let releases = inputs.releases();
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let moment = window.observed_until(inputs.as_of);
         let (mut rows, mut left_out) = (Vec::new(), 0u64);

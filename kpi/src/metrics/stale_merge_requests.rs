@@ -6,7 +6,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::ScopeIndex,
     series::{Firsts, Mark, Tally},
     snapshot::Figure,
@@ -53,7 +53,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
 /// Open and no draft, stale or not: not counted, but in the stats.
 const OPEN: u8 = 2;
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let mut rows = Vec::new();
     for timeline in inputs.timelines.each() {
         let row = timeline.row;
@@ -68,7 +68,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
         }
     }
     let states = States::new(inputs, rows);
-    let firsts = Firsts::new(inputs, inputs.facts.merge_requests.iter().map(|row| (inputs.place_of(row), row.created_at)));
+    let firsts = Firsts::of_merge_requests(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let moment = window.observed_until(inputs.as_of);
         let mut tally = Tally::default();

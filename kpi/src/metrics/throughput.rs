@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::ScopeIndex,
     series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
@@ -48,7 +48,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let done = inputs.histories().each().filter_map(|history| {
         let row = history.row;
         let mark = match inputs.facts.is_bot(row.assignee, row.assignee_is_bot) {
@@ -61,9 +61,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
         Some((Event { at: history.finished()?, id: row.item.id, value: 1.0, mark }, inputs.place(row.project, row.assignee)))
     });
     let series = Series::new(inputs, done.collect());
-    let created =
-        inputs.histories().each().map(|history| (inputs.place(history.row.project, history.row.assignee), history.row.created_at));
-    let firsts = Firsts::new(inputs, created);
+    let firsts = Firsts::of_work_items(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let known = firsts.before(scope, window.observed_until(inputs.as_of));
         let tally = series.tally(scope, window);

@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::hours,
@@ -35,7 +35,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let merged = inputs.facts.merge_requests.iter().filter_map(|row| {
         let merged_at = row.merged_at?;
         let value = hours(row.created_at, merged_at);

@@ -5,7 +5,7 @@ use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, MetricEntry},
+    registry::{Measure, Measures, MetricEntry},
     scope::ScopeIndex,
     series::{Firsts, Mark, Tally},
     snapshot::Figure,
@@ -48,7 +48,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
     prepare,
 };
 
-fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
+fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
     let mut rows = Vec::new();
     for history in inputs.histories().each() {
         let row = history.row;
@@ -61,9 +61,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>) -> Box<dyn Measure + 'a> {
         rows.extend(spans.map(|(from, to)| (Span { from, to, id: row.item.id, since: from, mark }, place)));
     }
     let states = States::new(inputs, rows);
-    let created =
-        inputs.histories().each().map(|history| (inputs.place(history.row.project, history.row.assignee), history.row.created_at));
-    let firsts = Firsts::new(inputs, created);
+    let firsts = Firsts::of_work_items(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let moment = window.observed_until(inputs.as_of);
         let mut tally = Tally::default();

@@ -80,8 +80,6 @@ fn pipeline() -> impl Strategy<Value = (PipelineFact, Option<u32>)> {
             project: ProjectKey(project),
             started_by: None,
             status: PipelineStatus::parse(status),
-            on_default_branch: true,
-            created_at: None,
             updated_at: times.0,
             started_at: times.1,
             finished_at: times.2,

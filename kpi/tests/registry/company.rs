@@ -55,8 +55,6 @@ pub fn fixed() -> (Facts, DateTime<Utc>) {
             project,
             started_by: Some(accounts[who]),
             status: PipelineStatus::parse(["success", "success", "failed", "canceled"][who]),
-            on_default_branch: true,
-            created_at: None,
             updated_at: Some(created_at),
             started_at: (id % 4 != 1).then_some(created_at),
             finished_at: Some(created_at + TimeDelta::minutes(id * 3 % 50 - 1)),

@@ -19,118 +19,6 @@ pub struct ProjectRow {
     pub full_path: String,
 }
 
-/// A merge request, as metrics need it.
-#[derive(Debug, FromRow)]
-pub struct MergeRequestFactRow {
-    pub id: i64,
-    pub connection_id: Uuid,
-    pub project_external_id: String,
-    pub author_external_id: Option<String>,
-    pub author_is_bot: bool,
-    pub state: String,
-    pub draft: bool,
-    pub is_fork: bool,
-    /// Only where it may be a hotfix's: see [`KpiReader::merge_requests`].
-    pub source_branch: Option<String>,
-    pub labels: Vec<String>,
-    pub created_at: Time,
-    pub updated_at: Option<Time>,
-    pub merged_at: Option<Time>,
-    pub closed_at: Option<Time>,
-    pub first_commit_at: Option<Time>,
-    pub head_sha: Option<String>,
-    pub merge_commit_sha: Option<String>,
-    pub squash_commit_sha: Option<String>,
-    pub additions: Option<i64>,
-    pub deletions: Option<i64>,
-}
-
-/// A note, approval or commit of a merge request.
-#[derive(Debug, FromRow)]
-pub struct ReviewEventRow {
-    pub merge_request_id: i64,
-    pub connection_id: Uuid,
-    /// `note`, `approval`, `commit`.
-    pub kind: String,
-    pub system: bool,
-    pub event: Option<String>,
-    pub by_external_id: Option<String>,
-    pub by_is_bot: bool,
-    pub at: Time,
-}
-
-/// A merge request that takes another back, or that may have been taken back.
-#[derive(Debug, FromRow)]
-pub struct RevertCandidateRow {
-    pub id: i64,
-    pub connection_id: Uuid,
-    pub project_external_id: String,
-    pub title: String,
-    pub source_branch: Option<String>,
-    pub merge_commit_sha: Option<String>,
-    pub squash_commit_sha: Option<String>,
-    pub created_at: Time,
-    pub merged_at: Option<Time>,
-}
-
-#[derive(Debug, FromRow)]
-pub struct PipelineFactRow {
-    pub id: i64,
-    pub connection_id: Uuid,
-    pub project_external_id: String,
-    pub started_by: Option<String>,
-    pub status: String,
-    pub on_default_branch: bool,
-    pub created_at: Option<Time>,
-    pub updated_at: Option<Time>,
-    pub started_at: Option<Time>,
-    pub finished_at: Option<Time>,
-    pub duration_seconds: Option<f64>,
-}
-
-#[derive(Debug, FromRow)]
-pub struct DeploymentFactRow {
-    pub id: i64,
-    pub connection_id: Uuid,
-    pub project_external_id: String,
-    pub deployed_by: Option<String>,
-    pub deployed_by_bot: bool,
-    pub status: String,
-    pub tier_of_environment: Option<String>,
-    pub tier_of_deployment: Option<String>,
-    pub sha: Option<String>,
-    pub created_at: Time,
-    pub updated_at: Option<Time>,
-    pub finished_at: Option<Time>,
-}
-
-/// A work item, or an issue of a code host that may be an incident.
-#[derive(Debug, FromRow)]
-pub struct WorkItemFactRow {
-    pub id: i64,
-    pub connection_id: Uuid,
-    pub project_external_id: String,
-    pub kind: String,
-    pub type_name: String,
-    pub status_category: Option<String>,
-    pub assignee_external_id: Option<String>,
-    pub assignee_is_bot: bool,
-    pub labels: Vec<String>,
-    pub components: Vec<String>,
-    pub created_at: Time,
-    pub resolved_at: Option<Time>,
-    pub story_points: Option<f64>,
-}
-
-/// A change of an item's status; categories of what the source's statuses mean.
-#[derive(Debug, FromRow)]
-pub struct TransitionRow {
-    pub work_item_id: i64,
-    pub at: Time,
-    pub from_category: Option<String>,
-    pub to_category: Option<String>,
-}
-
 #[derive(Debug, FromRow)]
 pub struct VersionFactRow {
     pub id: i64,
@@ -181,17 +69,34 @@ pub struct OverrideRow {
 pub struct KpiReader {
     tx: Transaction<'static, Postgres>,
     org: OrgId,
+    /// Live ones.
+    connections: Vec<Uuid>,
 }
 
 impl Store {
     /// What every read through it sees is one moment.
     pub async fn kpi_reader(&self, org: OrgId) -> Result<KpiReader, StoreError> {
-        let mut tx = self.pool.begin_with("begin isolation level repeatable read read only").await?;
-        // sorting and hashing a million rows on disk would take longer than reading them
-        sqlx::query("set local work_mem = '64MB'").execute(&mut *tx).await?;
-        Ok(KpiReader { tx, org })
+        let mut reader = KpiReader { tx: self.pool.begin_with(BEGIN).await?, org, connections: Vec::new() };
+        reader.prepare().await?;
+        reader.connections = reader.connections_read().await?;
+        Ok(reader)
+    }
+
+    /// A second one that sees the same moment, where a connection is free right now.
+    pub async fn kpi_reader_beside(&self, first: &mut KpiReader) -> Result<Option<KpiReader>, StoreError> {
+        let Some(connection) = self.pool.try_acquire() else { return Ok(None) };
+        let moment: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *first.tx).await?;
+        let tx = Transaction::begin(connection, Some(sqlx::SqlStr::from_static(BEGIN))).await?;
+        let mut reader = KpiReader { tx, org: first.org, connections: first.connections.clone() };
+        // an id of Postgres' own making: digits and dashes
+        let sql = format!("set transaction snapshot '{}'", moment.replace('\'', ""));
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *reader.tx).await?;
+        reader.prepare().await?;
+        Ok(Some(reader))
     }
 }
+
+const BEGIN: &str = "begin isolation level repeatable read read only";
 
 /// Streams `$sql`, with the organisation as `$1` and the other arguments after it, into `$each`.
 macro_rules! stream {
@@ -209,6 +114,22 @@ impl KpiReader {
         self.org
     }
 
+    /// Whether rows of the connection count.
+    pub fn is_live(&self, connection: Uuid) -> bool {
+        self.connections.contains(&connection)
+    }
+
+    pub(super) fn connections(&self) -> &[Uuid] {
+        &self.connections
+    }
+
+    async fn prepare(&mut self) -> Result<(), StoreError> {
+        // sorting and hashing a million rows on disk would take longer than reading them, and compiling these queries longer than running them
+        sqlx::query("set local work_mem = '64MB'").execute(&mut *self.tx).await?;
+        sqlx::query("set local jit = off").execute(&mut *self.tx).await?;
+        Ok(())
+    }
+
     pub(super) fn connection(&mut self) -> &mut sqlx::PgConnection {
         &mut self.tx
     }
@@ -221,89 +142,17 @@ impl KpiReader {
         Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
     }
 
-    /// Merge requests; all of them, or those that figures from `since` on may need. `hotfix_labels` are in lower case: of other labels
-    /// and of branches only what could tell a hotfix is read.
-    pub async fn merge_requests(
-        &mut self,
-        since: Option<Time>,
-        hotfix_labels: &[String],
-        hotfix_branches: &[String],
-        mut each: impl FnMut(MergeRequestFactRow),
-    ) -> Result<(), StoreError> {
-        stream!(self, MergeRequestFactRow, include_str!("facts_merge_requests.sql"), [since, hotfix_labels, hotfix_branches], each)
-    }
-
-    /// Notes, approvals with a time, and commits with a time, of the merge requests that [`Self::merge_requests`] reads.
-    pub async fn review_events(&mut self, since: Option<Time>, mut each: impl FnMut(ReviewEventRow)) -> Result<(), StoreError> {
-        stream!(self, ReviewEventRow, include_str!("facts_review_events.sql"), [since], each)
-    }
-
-    /// Merge requests that take others back, and those they may mean.
-    pub async fn revert_candidates(&mut self) -> Result<Vec<RevertCandidateRow>, StoreError> {
-        Ok(sqlx::query_as(include_str!("facts_reverts.sql")).bind(self.org.0).fetch_all(&mut *self.tx).await?)
-    }
-
-    pub async fn pipelines(&mut self, since: Option<Time>, mut each: impl FnMut(PipelineFactRow)) -> Result<(), StoreError> {
-        stream!(self, PipelineFactRow, include_str!("facts_pipelines.sql"), [since], each)
-    }
-
-    /// All of them, whatever their age: what a deployment contains depends on those before it.
-    pub async fn deployments(&mut self, mut each: impl FnMut(DeploymentFactRow)) -> Result<(), StoreError> {
-        stream!(
-            self,
-            DeploymentFactRow,
-            "select d.id, d.connection_id, d.project_external_id, d.identity_external_id as deployed_by, coalesce(i.is_bot, false) as deployed_by_bot,
-                    d.status, e.tier as tier_of_environment, d.environment_tier as tier_of_deployment, d.sha, d.created_at, d.updated_at, d.finished_at
-             from deployments d
-             join connections c on c.id = d.connection_id and c.deleted_at is null
-             left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
-             left join identities i on i.connection_id = d.connection_id and i.external_id = d.identity_external_id
-             where d.org_id = $1 and d.deleted_at is null",
-            [],
-            each
-        )
-    }
-
-    /// Work items; all of them, or those that figures from `since` on may need.
-    pub async fn work_items(&mut self, since: Option<Time>, mut each: impl FnMut(WorkItemFactRow)) -> Result<(), StoreError> {
-        stream!(self, WorkItemFactRow, include_str!("facts_work_items.sql"), [since], each)
-    }
-
-    /// Issues of code hosts whose type or a label is one of these, in lower case.
-    pub async fn incident_issues(
-        &mut self,
-        types: &[String],
-        labels: &[String],
-        mut each: impl FnMut(WorkItemFactRow),
-    ) -> Result<(), StoreError> {
-        stream!(self, WorkItemFactRow, include_str!("facts_incident_issues.sql"), [types, labels], each)
-    }
-
-    /// Changes of status of the items that [`Self::work_items`] reads.
-    pub async fn transitions(&mut self, since: Option<Time>, mut each: impl FnMut(TransitionRow)) -> Result<(), StoreError> {
-        stream!(self, TransitionRow, include_str!("facts_transitions.sql"), [since], each)
-    }
-
-    pub async fn versions(&mut self) -> Result<Vec<VersionFactRow>, StoreError> {
+    /// Versions that are not released, or were on `from` or later.
+    pub async fn versions(&mut self, from: Option<NaiveDate>) -> Result<Vec<VersionFactRow>, StoreError> {
         let sql = "select v.id, v.connection_id, v.project_external_id, v.released, v.start_on, v.release_on
             from versions v join connections c on c.id = v.connection_id and c.deleted_at is null
-            where v.org_id = $1 and v.deleted_at is null order by v.id";
-        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
+            where v.org_id = $1 and v.deleted_at is null and (not v.released or $2::date is null or v.release_on >= $2) order by v.id";
+        Ok(sqlx::query_as(sql).bind(self.org.0).bind(from).fetch_all(&mut *self.tx).await?)
     }
 
-    /// By version and item, in the order of time, what is so now last.
-    pub async fn version_items(&mut self, mut each: impl FnMut(VersionItemRow)) -> Result<(), StoreError> {
-        stream!(self, VersionItemRow, include_str!("facts_version_items.sql"), [], each)
-    }
-
-    /// Merge requests that name these items (`work_items.id`), or are named by them, as (item, merge request).
-    pub async fn item_merge_requests(&mut self, items: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
-        let sql = "select distinct w.id, m.id
-            from work_items w
-            join references_found r on r.org_id = $1 and r.from_table = 'merge_requests' and r.keys @> array[w.key] and r.deleted_at is null
-            join merge_requests m on m.connection_id = r.connection_id and m.external_id = r.from_external_id and m.deleted_at is null
-            where w.org_id = $1 and w.id = any($2) order by 1, 2";
-        Ok(sqlx::query_as(sql).bind(self.org.0).bind(items).fetch_all(&mut *self.tx).await?)
+    /// Of these versions: by version and item, in the order of time, what is so now last.
+    pub async fn version_items(&mut self, versions: &[i64], mut each: impl FnMut(VersionItemRow)) -> Result<(), StoreError> {
+        stream!(self, VersionItemRow, include_str!("facts_version_items.sql"), [versions], each)
     }
 
     /// Accounts that are certainly somebody's.

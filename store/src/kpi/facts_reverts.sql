@@ -2,7 +2,8 @@ with reverts as materialized (
     select id, connection_id, project_external_id, substring(title from '^[Rr]evert "(.*)"') as quoted,
            substring(source_branch from '^revert-([0-9a-f]{8})') as short_sha
     from merge_requests
-    where org_id = $1 and deleted_at is null and (title ilike 'revert%' or source_branch like 'revert-%')
+    where org_id = $1 and deleted_at is null and id = any($2)
+        and (title ilike 'revert%' or source_branch like 'revert-%')
 ),
 wanted as (
     select id from reverts

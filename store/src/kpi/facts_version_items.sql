@@ -13,6 +13,6 @@ from (
     where org_id = $1 and deleted_at is null and fix_version_external_ids <> '{}'
 ) e
 join work_items w on w.connection_id = e.connection_id and w.external_id = e.work_item_external_id and w.deleted_at is null
-join versions v on v.connection_id = e.connection_id and v.external_id = e.version and v.deleted_at is null
+join versions v on v.connection_id = e.connection_id and v.external_id = e.version and v.deleted_at is null and v.id = any($2)
 join connections c on c.id = e.connection_id and c.deleted_at is null
 order by v.id, w.id, e.at nulls last, e.added

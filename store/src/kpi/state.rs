@@ -25,6 +25,7 @@ pub struct RollupState {
     pub definitions: Value,
     pub basis: String,
     pub first_day: Option<NaiveDate>,
+    pub firsts: Value,
 }
 
 /// A slice that is stored. Columns are documented in the migration.
@@ -69,7 +70,7 @@ impl Store {
         let state: RollupState = sqlx::query_as(
             "insert into kpi_rollup_state (org_id, fence) values ($1, 1)
              on conflict (org_id) do update set fence = kpi_rollup_state.fence + 1
-             returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day",
+             returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts",
         )
         .bind(org.0)
         .fetch_one(&self.pool)
@@ -80,7 +81,7 @@ impl Store {
 
     /// How far the figures are; the default where there are none.
     pub async fn kpi_rollup_state(&self, org: OrgId) -> Result<RollupState, StoreError> {
-        let sql = "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day
+        let sql = "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts
             from kpi_rollup_state where org_id = $1";
         Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
@@ -91,7 +92,7 @@ impl Store {
         fence_check(&mut tx, org, fence).await?;
         sqlx::query(
             "update kpi_rollup_state set watermark = $2, as_of = $3, changed_people_id = $4, identity_epoch = $5, settings_version = $6,
-                definitions = $7, basis = $8, first_day = $9, run_id = $10, finished_at = now()
+                definitions = $7, basis = $8, first_day = $9, firsts = $10, run_id = $11, finished_at = now()
              where org_id = $1",
         )
         .bind(org.0)
@@ -103,6 +104,7 @@ impl Store {
         .bind(&state.definitions)
         .bind(&state.basis)
         .bind(state.first_day)
+        .bind(&state.firsts)
         .bind(run.0)
         .execute(&mut *tx)
         .await?;

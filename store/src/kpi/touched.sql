@@ -53,13 +53,16 @@ spans as (
     select d.at, d.at
     from merge_request_ids c
     join merge_requests m on m.id = c.id and m.merged_at is not null
-    join lateral (
-        select coalesce(d.finished_at, d.updated_at, d.created_at) as at from deployments d
+    cross join lateral (
+        (select coalesce(d.finished_at, d.updated_at, d.created_at) as at from deployments d
+         where d.connection_id = m.connection_id and d.project_external_id = m.project_external_id
+             and coalesce(d.finished_at, d.updated_at, d.created_at) >= m.merged_at
+         order by coalesce(d.finished_at, d.updated_at, d.created_at) limit 20)
+        union all
+        select coalesce(d.finished_at, d.updated_at, d.created_at) from deployments d
         where d.connection_id = m.connection_id and d.project_external_id = m.project_external_id
-            and (coalesce(d.finished_at, d.updated_at, d.created_at) >= m.merged_at
-                or d.sha in (m.merge_commit_sha, m.squash_commit_sha, m.head_sha))
-        order by at limit 20
-    ) d on true
+            and d.sha in (m.merge_commit_sha, m.squash_commit_sha, m.head_sha)
+    ) d
     union all
     select least(p.created_at, p.finished_at, p.updated_at), greatest(p.finished_at, p.updated_at, p.created_at)
     from pipelines p
@@ -79,19 +82,18 @@ spans as (
     select w.created_at,
            case when w.changed_at >= $2 and w.ingested_at < $2 or w.status_category is distinct from 'done' or w.changed_at < $2 then $3
                 else greatest(w.resolved_at, w.updated_at, w.created_at) end
-    from work_items w
-    where w.org_id = $1 and (
-        w.changed_at >= $2
-        or w.id in (
-            select w2.id from work_item_changes h
-            join work_items w2 on w2.connection_id = h.connection_id and w2.external_id = h.work_item_external_id
-            where h.org_id = $1 and h.changed_at >= $2
-        )
-        or w.id in (
-            select w3.id from accounts a
-            join work_items w3 on w3.connection_id = a.connection_id and w3.assignee_external_id = a.external_id
-        )
-    )
+    from (
+        select id from work_items where org_id = $1 and changed_at >= $2
+        union
+        select w2.id from work_item_changes h
+        join work_items w2 on w2.connection_id = h.connection_id and w2.external_id = h.work_item_external_id
+        where h.org_id = $1 and h.changed_at >= $2
+        union
+        select w3.id from accounts a
+        join work_items w3 on w3.connection_id = a.connection_id and w3.assignee_external_id = a.external_id
+        where w3.org_id = $1
+    ) c
+    join work_items w on w.id = c.id
     union all
     -- an incident counts where its deployment does
     select coalesce(d.finished_at, d.updated_at, d.created_at), coalesce(d.finished_at, d.updated_at, d.created_at)

@@ -1,0 +1,73 @@
+//! From the facts of a stretch to the snapshots of its batches, on threads of their own.
+
+use std::num::NonZeroUsize;
+
+use chrono::{DateTime, Utc};
+use ovia_domain::MetricKey;
+use ovia_kpi::{Facts, KpiSettings, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
+use ovia_store::kpi::write::NewSnapshot;
+use tokio::sync::mpsc;
+
+/// More threads than that would keep more in memory and find PostgreSQL at its limit.
+const THREADS: usize = 4;
+
+/// What figures are told with.
+#[derive(Clone)]
+pub(super) struct How {
+    pub(super) settings: KpiSettings,
+    pub(super) as_of: DateTime<Utc>,
+    pub(super) scopes: ScopeFilter,
+    /// Where the days' own windows begin.
+    pub(super) days_from: DateTime<Utc>,
+}
+
+/// Computes one batch after the other; the next one while the one before is being stored, and no further ahead.
+pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc::Receiver<Vec<NewSnapshot>> {
+    let (send, receive) = mpsc::channel(1);
+    // off the async threads: seconds of arithmetic must not stop heartbeats
+    tokio::task::spawn_blocking(move || {
+        let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
+        let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
+        // no data needs no row
+        let keep = |snapshot: Snapshot| {
+            (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from))
+        };
+        let sink = |snapshots| send.blocking_send(snapshots).is_ok();
+        compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep, sink);
+    });
+    receive
+}
+
+/// Metrics that look at a moment or are made of others: their rows are not those of the days within the window.
+const OF_A_MOMENT: [MetricKey; 7] = [
+    MetricKey::StaleMergeRequests,
+    MetricKey::WorkInProgress,
+    MetricKey::WorkItemAge,
+    MetricKey::ReleaseScopeChange,
+    MetricKey::ReleaseCompletion,
+    MetricKey::DeliveryHealth,
+    MetricKey::ReleaseRisk,
+];
+
+fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
+    let window = snapshot.window;
+    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OF_A_MOMENT.contains(&snapshot.metric);
+    let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
+    NewSnapshot {
+        metric: snapshot.metric.as_str(),
+        definition_version: snapshot.definition_version,
+        scope_kind: snapshot.scope.kind(),
+        scope_id: snapshot.scope.id().to_owned(),
+        window_kind: window.kind.as_str(),
+        window_start: window.start,
+        window_end: window.end,
+        value: snapshot.value,
+        unit: snapshot.unit,
+        stats: snapshot.stats,
+        coverage: snapshot.coverage,
+        row_table: snapshot.row_table,
+        row_count,
+        row_ids: (!of_days).then_some(snapshot.row_ids),
+        row_values: (!of_days).then_some(snapshot.row_values),
+    }
+}

@@ -1,0 +1,208 @@
+//! The facts of a stretch of time: the base, and the rows that figures of windows within it need.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use ovia_domain::WorkItemKind;
+use ovia_kpi::{
+    Calendar, Facts, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus, ReleaseFact,
+    ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact, WorkItemTransition,
+};
+use ovia_store::{
+    StoreError,
+    kpi::{
+        facts::KpiReader,
+        stretch::{MergeRequestFactRow, ReviewEventOf, ReviewEventRow, Stretch, WorkItemFactRow},
+    },
+};
+
+use super::{Base, category, keys::Shared, stays::Stays};
+
+/// Pipelines of the 30 days before a moment belong to the risk of a release.
+const RISK_DAYS: i64 = 30;
+
+impl Base {
+    /// What figures of `windows` need.
+    pub fn stretch_of(&self, windows: &[Window], settings: &KpiSettings, as_of: DateTime<Utc>) -> Stretch {
+        let calendar = Calendar::new(settings.tz());
+        let from = windows.iter().map(|window| window.start).min();
+        Stretch {
+            from,
+            until: windows.iter().map(|window| window.end).max(),
+            // a trend is told from the window before
+            merged_from: windows.iter().map(|window| calendar.previous(window, as_of).start).min(),
+            pipelines_from: from,
+            quiet: settings.stale_after(),
+        }
+    }
+
+    /// Reads the facts of a stretch, over two connections where there is a second one. Everything with the default stretch.
+    pub async fn facts(
+        &self,
+        reader: &mut KpiReader,
+        beside: Option<&mut KpiReader>,
+        mut stretch: Stretch,
+    ) -> Result<Facts, StoreError> {
+        let shared = Shared::new(&self.keys, self.facts.clone());
+        let planned = releases(reader, &shared, &stretch).await?;
+        let is_planned: HashSet<i64> = planned.iter().copied().collect();
+        let links = self.facts.item_merge_requests.iter();
+        let linked: Vec<i64> = links.filter(|link| is_planned.contains(&link.item.id)).map(|link| link.merge_request_id).collect();
+        if !linked.is_empty() {
+            stretch.pipelines_from = stretch.from.map(|from| from - TimeDelta::days(RISK_DAYS));
+        }
+        match beside {
+            Some(beside) => {
+                tokio::try_join!(self.code(reader, &shared, &stretch, &linked), self.work(beside, &shared, &stretch, &planned))?;
+            }
+            None => {
+                self.code(reader, &shared, &stretch, &linked).await?;
+                self.work(reader, &shared, &stretch, &planned).await?;
+            }
+        }
+        Ok(shared.into_facts())
+    }
+
+    /// Merge requests and what happened to them.
+    async fn code(&self, reader: &mut KpiReader, shared: &Shared<'_>, stretch: &Stretch, linked: &[i64]) -> Result<(), StoreError> {
+        let mut named = reader.reviewed(stretch).await?;
+        named.extend(linked);
+        let mut ids = named.clone();
+        ids.extend(self.went_out(stretch));
+        let mut rows = Vec::new();
+        reader.merge_requests(stretch, &ids, |row| rows.push(self.merge_request(shared, &row))).await?;
+        shared.facts().merge_requests = rows;
+        let mut events = Vec::new();
+        reader.review_events(stretch, &named, |row| events.push(review_event(shared, &row))).await?;
+        shared.facts().review_events = events;
+        Ok(())
+    }
+
+    /// Pipelines and work items.
+    async fn work(&self, reader: &mut KpiReader, shared: &Shared<'_>, stretch: &Stretch, planned: &[i64]) -> Result<(), StoreError> {
+        let mut rows = Vec::new();
+        reader
+            .pipelines(stretch, |row| {
+                rows.push(PipelineFact {
+                    id: row.id,
+                    project: shared.project(row.connection_id, row.project_external_id),
+                    started_by: shared.account(row.connection_id, row.started_by).0,
+                    status: PipelineStatus::parse(row.status),
+                    updated_at: row.updated_at,
+                    started_at: row.started_at,
+                    finished_at: row.finished_at,
+                    duration_seconds: row.duration_seconds.map(|seconds| seconds as f32),
+                });
+            })
+            .await?;
+        shared.facts().pipelines = rows;
+        let incidents: HashSet<i64> =
+            self.facts.work_items.iter().filter(|row| row.item.table == ItemTable::WorkItems).map(|row| row.item.id).collect();
+        let mut rows = Vec::new();
+        reader
+            .work_items(stretch, planned, |row| {
+                // the base has them already
+                if !incidents.contains(&row.id) {
+                    rows.push(work_item(shared, &row));
+                }
+            })
+            .await?;
+        shared.facts().work_items.append(&mut rows);
+        let mut rows = Vec::new();
+        reader
+            .transitions(stretch, planned, |row| {
+                let category = |status| shared.status(row.connection_id, status);
+                rows.push(WorkItemTransition {
+                    work_item_id: row.work_item_id,
+                    at: row.at,
+                    from: category(row.from_status),
+                    to: category(row.to_status),
+                });
+            })
+            .await?;
+        shared.facts().work_item_transitions = rows;
+        Ok(())
+    }
+
+    /// Merge requests that were merged before the stretch and went out within it.
+    fn went_out(&self, stretch: &Stretch) -> impl Iterator<Item = i64> {
+        let (from, until) = (stretch.from.unwrap_or(DateTime::<Utc>::MIN_UTC), stretch.until.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        let rows = self.went_out.iter().filter(move |row| row.merged_at < from && from <= row.at && row.at < until);
+        rows.map(|row| row.merge_request_id)
+    }
+
+    fn merge_request(&self, shared: &Shared<'_>, row: &MergeRequestFactRow<'_>) -> MergeRequestFact {
+        let (author, author_is_bot) = shared.account(row.connection_id, row.author_external_id);
+        let lines = |count: Option<i64>| count.map(|count| u32::try_from(count.max(0)).unwrap_or(u32::MAX));
+        MergeRequestFact {
+            id: row.id,
+            project: shared.project(row.connection_id, row.project_external_id),
+            author,
+            author_is_bot,
+            state: MergeRequestState::parse(row.state),
+            draft: row.draft,
+            is_fork: row.is_fork,
+            is_hotfix: self.hotfixes.contains(&row.id),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            merged_at: row.merged_at,
+            closed_at: row.closed_at,
+            first_commit_at: row.first_commit_at,
+            head_sha: row.head_sha.and_then(Sha::parse),
+            merge_sha: row.merge_commit_sha.and_then(Sha::parse),
+            squash_sha: row.squash_commit_sha.and_then(Sha::parse),
+            additions: lines(row.additions),
+            deletions: lines(row.deletions),
+        }
+    }
+}
+
+/// Adds the releases that were not over when the stretch began, with what was in them; answers these items.
+async fn releases(reader: &mut KpiReader, shared: &Shared<'_>, stretch: &Stretch) -> Result<Vec<i64>, StoreError> {
+    // days of whatever time zone
+    let from = stretch.from.and_then(|from| from.date_naive().checked_sub_days(Days::new(3)));
+    let versions = reader.versions(from).await?;
+    if versions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<i64> = versions.iter().map(|row| row.id).collect();
+    for row in versions {
+        let project = shared.project(row.connection_id, &row.project_external_id);
+        let (released, start_on, release_on) = (row.released, row.start_on, row.release_on);
+        shared.facts().releases.push(ReleaseFact { id: row.id, project, released, start_on, release_on });
+    }
+    let mut stays = Stays::default();
+    reader.version_items(&ids, |row| stays.add(&row)).await?;
+    let items = stays.finish();
+    let mut planned: Vec<i64> = items.iter().map(|row| row.work_item_id).collect();
+    planned.sort_unstable();
+    planned.dedup();
+    shared.facts().release_items = items;
+    Ok(planned)
+}
+
+fn review_event(shared: &Shared<'_>, row: &ReviewEventRow<'_>) -> ReviewEventFact {
+    let (by, by_is_bot) = shared.account(row.connection_id, row.by_external_id);
+    let kind = match row.of {
+        ReviewEventOf::Approval => ReviewEventKind::Approval,
+        ReviewEventOf::Commit => ReviewEventKind::Commit,
+        ReviewEventOf::Note => ReviewEventKind::of_note(row.system, row.event),
+    };
+    ReviewEventFact { merge_request_id: row.merge_request_id, kind, by, by_is_bot, at: row.at }
+}
+
+fn work_item(shared: &Shared<'_>, row: &WorkItemFactRow<'_>) -> WorkItemFact {
+    let (assignee, assignee_is_bot) = shared.account(row.connection_id, row.assignee_external_id);
+    WorkItemFact {
+        item: ovia_kpi::ItemRef { table: ItemTable::WorkItems, id: row.id },
+        project: shared.project(row.connection_id, row.project_external_id),
+        kind: WorkItemKind::ALL.into_iter().find(|kind| kind.as_str() == row.kind).unwrap_or(WorkItemKind::Task),
+        category: row.status_category.and_then(category),
+        assignee,
+        assignee_is_bot,
+        created_at: row.created_at,
+        resolved_at: row.resolved_at,
+        story_points: row.story_points.map(|points| points as f32),
+        is_incident: false,
+    }
+}
