@@ -11,7 +11,7 @@ use ovia_store::{
     kpi::{
         changes::CauseBook,
         incidents::NewAttribution,
-        state::{RollupLock, RollupState, SliceDone},
+        state::{RollupEnd, RollupLock, RollupState, SliceDone},
         touched::TouchedSpan,
         write::{ComputedWindow, NewSnapshot, SliceWrite},
     },
@@ -24,9 +24,11 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 
 use crate::{Activities, failure, pulse};
 
+mod causes;
 mod load;
 mod plan;
 
+use causes::Happened;
 use plan::{Basis, Scope};
 
 /// How often an attempt looks whether the one before it has let go of the lock.
@@ -91,22 +93,13 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
     let now = Basis { as_of, settings_version: set.version, basis: reader.basis().await?, people };
 
     let range = params.from.map(|from| (from, params.to.unwrap_or(as_of)));
-    let mut late = Vec::new();
+    let happened = Happened::read(&mut reader, &lock.state, &now, &settings).await?;
     let scope = match (plan::incremental(&lock.state, &now), range) {
         (Err(why), _) => Scope::Everything { why },
         // a range is asked for on top of figures that are there; without them everything is missing
         (Ok(_), Some((from, to))) => Scope::Range { from, to },
-        (Ok((since, previous)), None) => {
-            late = reader.touched(since, as_of, &[]).await?;
-            let mut spans = late.clone();
-            if !now.people.is_empty() {
-                let ids: Vec<uuid::Uuid> = now.people.iter().map(|row| row.person_id).collect();
-                spans = reader.touched(since, as_of, &ids).await?;
-            }
-            // windows that went on since then, or ended
-            spans.push(TouchedSpan { from: previous, to: as_of });
-            Scope::Touched(spans)
-        }
+        // windows that went on since then, or ended
+        (Ok((_, previous)), None) => Scope::Touched(vec![TouchedSpan { from: previous, to: as_of }]),
     };
     let facts = load::facts_load(&mut reader, &settings, None).await?;
     drop(reader);
@@ -123,27 +116,34 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
         person_level: set.person_level,
         now,
     };
-    attempt.run(facts, scope, late).await
+    attempt.run(facts, scope, happened).await
 }
 
 impl Attempt<'_> {
-    async fn run(&self, facts: Facts, mut scope: Scope, late: Vec<TouchedSpan>) -> Result<StepOutcome, StoreError> {
+    async fn run(&self, facts: Facts, mut scope: Scope, mut happened: Happened) -> Result<StepOutcome, StoreError> {
         let as_of = self.now.as_of;
         let facts = Arc::new(facts);
-        let moved = self.attributions(&facts).await?;
+        let attributions = self.attributions(&facts).await;
+        let found = facts.earliest().unwrap_or(as_of).min(as_of);
+        // windows of rows that are gone are to go as well
+        let calendar = ovia_kpi::Calendar::new(self.settings.tz());
+        let earliest = self.lock.state.first_day.map_or(found, |day| found.min(calendar.midnight(day)));
+        self.incidents_moved(&attributions, earliest, &mut happened).await?;
         if let Scope::Touched(spans) = &mut scope {
-            // an incident may move between deployments of any age
-            let deployments = facts.deployments.iter().filter(|row| moved.binary_search(&row.id).is_ok());
-            spans.extend(deployments.map(|row| TouchedSpan { from: row.at(), to: row.at() }));
+            spans.extend(happened.spans());
         }
-        let earliest = facts.earliest().unwrap_or(as_of).min(as_of);
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
+        let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
+        let causes = happened.book(&self.lock.state, &self.now, &windows);
         let rows = row_counts(&facts);
         let total: usize = rows.values().sum();
         let slices = plan::slices(windows, total, earliest, as_of);
-        let done = self.store.kpi_slices_done(self.org, self.run).await?;
-        let causes = plan::causes(&self.lock.state, &self.now, &late);
+        let made_with = plan::made_with(&self.now, self.person_level);
+        let names: Vec<String> = slices.iter().map(|slice| plan::slice_name(slice, &made_with)).collect();
+        // those of an attempt that computed with something else are computed again
+        let mut done = self.store.kpi_slices_done(self.org, self.run).await?;
+        done.retain(|slice| names.contains(&slice.slice));
         let days_from = plan::days_from(&self.settings, earliest, as_of);
         let mut sums = Sums::of(&done);
         let mut oldest = done.iter().map(|slice| slice.watermark).fold(self.watermark, DateTime::min);
@@ -152,10 +152,9 @@ impl Attempt<'_> {
             // windows outside the range are as old as they were
             oldest = oldest.min(self.lock.state.watermark.unwrap_or(oldest));
         }
-        for (index, slice) in slices.iter().enumerate() {
+        for (index, (slice, name)) in slices.iter().zip(&names).enumerate() {
             self.progress(&scope, &rows, index, slices.len(), &sums).await?;
-            let name = plan::slice_name(slice);
-            if done.iter().any(|slice| slice.slice == name) {
+            if done.iter().any(|slice| slice.slice == *name) {
                 continue;
             }
             // the row knows of a request to stop even where Temporal does not
@@ -164,33 +163,58 @@ impl Attempt<'_> {
                 return Ok(StepOutcome::Cancelled);
             }
             let snapshots = self.compute(&facts, slice.clone(), days_from).await;
-            sums.add(self.slice_write(&name, slice, snapshots, &causes).await?);
+            sums.add(self.slice_write(name, slice, snapshots, &causes).await?);
         }
-        let as_of_state = match scope {
-            Scope::Range { .. } => self.lock.state.as_of,
-            _ => Some(as_of),
-        };
-        let people_id = if matches!(scope, Scope::Range { .. }) { self.lock.state.changed_people_id } else { people_id };
+        let before = &self.lock.state;
+        // of what lies outside a range, everything is as it was
+        let is_range = matches!(scope, Scope::Range { .. });
         let state = RollupState {
             fence: self.lock.fence,
             watermark: Some(oldest),
-            as_of: as_of_state,
-            changed_people_id: people_id,
-            identity_epoch: self.identity_epoch,
+            as_of: if is_range { before.as_of } else { Some(as_of) },
+            changed_people_id: if is_range { before.changed_people_id } else { people_id },
+            identity_epoch: if is_range { before.identity_epoch } else { self.identity_epoch },
             settings_version: self.now.settings_version,
             definitions: plan::definitions(),
             basis: self.now.basis.clone(),
-            first_day: Some(ovia_kpi::Calendar::new(self.settings.tz()).date(earliest)),
+            first_day: Some(calendar.date(if is_range { earliest } else { found })),
+            inputs_at: if is_range { before.inputs_at } else { self.inputs_at },
         };
-        self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state).await?;
+        let end = RollupEnd {
+            attributions: (!is_range).then_some(&attributions),
+            windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
+        };
+        self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await?;
         self.progress(&scope, &rows, slices.len(), slices.len(), &sums).await?;
         Ok(StepOutcome::Done)
     }
 
-    /// Stores which deployment each incident is held to come from; answers the deployments of those that moved.
-    async fn attributions(&self, facts: &Arc<Facts>) -> Result<Vec<i64>, StoreError> {
+    /// Adds the spans of incidents that are put down to another deployment than before.
+    async fn incidents_moved(
+        &self,
+        attributions: &[NewAttribution],
+        earliest: DateTime<Utc>,
+        happened: &mut Happened,
+    ) -> Result<(), StoreError> {
+        let Some(since) = self.lock.state.watermark else { return Ok(()) };
+        let to = self.now.as_of;
+        let moved = self.store.kpi_attributions_moved(self.org, Some(since), attributions).await?;
+        for (from, overridden) in moved.moved {
+            // how long recovery took counts where the incident was resolved
+            let spans = if overridden { &mut happened.overrides } else { &mut happened.late };
+            spans.push(TouchedSpan { from, to });
+        }
+        // without any incident it is not known which deployments failed, in no window
+        if moved.any_before == attributions.is_empty() {
+            happened.late.push(TouchedSpan { from: earliest, to });
+        }
+        Ok(())
+    }
+
+    /// Which deployment each incident is held to come from.
+    async fn attributions(&self, facts: &Arc<Facts>) -> Vec<NewAttribution> {
         let (shared, settings) = (facts.clone(), self.settings.clone());
-        let attributions = blocking(move || {
+        blocking(move || {
             let found = attribute_incidents(&shared, &settings);
             let mut known: std::collections::HashMap<_, _> = found.into_iter().map(|one| (one.item, one)).collect();
             let incidents = shared.work_items.iter().filter(|item| item.is_incident);
@@ -210,8 +234,7 @@ impl Attempt<'_> {
                 })
                 .collect::<Vec<_>>()
         })
-        .await;
-        self.store.kpi_attributions_set(self.org, self.lock.fence, &attributions).await
+        .await
     }
 
     /// Trailing windows of earlier days: the newest of each day was computed on that day, and stays right.
@@ -252,8 +275,7 @@ impl Attempt<'_> {
         snapshots: Vec<NewSnapshot>,
         causes: &CauseBook,
     ) -> Result<(usize, u64, u64), StoreError> {
-        let computed: Vec<ComputedWindow> =
-            windows.iter().map(|window| ComputedWindow { kind: window.kind.as_str(), start: window.start }).collect();
+        let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
         let write = SliceWrite {
             org: self.org,
             run: self.run,
@@ -324,6 +346,10 @@ fn row_counts(facts: &Facts) -> std::collections::BTreeMap<&'static str, usize> 
     .into()
 }
 
+fn computed_window(window: &Window) -> ComputedWindow {
+    ComputedWindow { kind: window.kind.as_str(), start: window.start }
+}
+
 /// As JSON names it.
 fn name_of(rule: &impl serde::Serialize) -> String {
     match serde_json::to_value(rule) {
@@ -339,8 +365,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Metrics that look at a moment or are made of others: their rows are not those of the days within the window.
-const OF_A_MOMENT: [MetricKey; 7] = [
+/// Metrics that look at a moment or are made of others, or whose rows are worth more in a shorter window: their rows are not those of the
+/// days within the window.
+const OWN_ROWS: [MetricKey; 8] = [
+    MetricKey::DeploymentFrequency,
     MetricKey::StaleMergeRequests,
     MetricKey::WorkInProgress,
     MetricKey::WorkItemAge,
@@ -352,7 +380,7 @@ const OF_A_MOMENT: [MetricKey; 7] = [
 
 fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     let window = snapshot.window;
-    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OF_A_MOMENT.contains(&snapshot.metric);
+    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OWN_ROWS.contains(&snapshot.metric);
     let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
     NewSnapshot {
         metric: snapshot.metric.as_str(),

@@ -28,6 +28,7 @@ mod isolation;
 mod jira;
 mod jira_faults;
 mod kpi;
+mod kpi_touched;
 mod kpi_ways;
 mod letters_commit;
 mod mentions;
