@@ -15,12 +15,14 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use crate::{Activities, failure, pulse};
 
 mod attempt;
+mod causes;
 mod figures;
 mod firsts;
 pub mod load;
 mod plan;
 
 use attempt::Attempt;
+use causes::Happened;
 use plan::{Basis, Scope};
 
 /// How often an attempt looks whether the one before it has let go of the lock.
@@ -70,22 +72,13 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
     let now = Basis { as_of, settings_version: set.version, basis: reader.basis().await?, people };
 
     let range = params.from.map(|from| (from, params.to.unwrap_or(as_of)));
-    let mut late = Vec::new();
+    let happened = Happened::read(&mut reader, &lock.state, &now, &settings).await?;
     let scope = match (plan::incremental(&lock.state, &now), range) {
         (Err(why), _) => Scope::Everything { why },
         // a range is asked for on top of figures that are there; without them everything is missing
         (Ok(_), Some((from, to))) => Scope::Range { from, to },
-        (Ok((since, previous)), None) => {
-            late = reader.touched(since, as_of, &[]).await?;
-            let mut spans = late.clone();
-            if !now.people.is_empty() {
-                let ids: Vec<uuid::Uuid> = now.people.iter().map(|row| row.person_id).collect();
-                spans = reader.touched(since, as_of, &ids).await?;
-            }
-            // windows that went on since then, or ended
-            spans.push(TouchedSpan { from: previous, to: as_of });
-            Scope::Touched(spans)
-        }
+        // windows that went on since then, or ended
+        (Ok((_, previous)), None) => Scope::Touched(vec![TouchedSpan { from: previous, to: as_of }]),
     };
     let attempt = Attempt {
         store,
@@ -100,5 +93,5 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
         person_level: set.person_level,
         now,
     };
-    attempt.run(reader, scope, late).await
+    attempt.run(reader, scope, happened).await
 }

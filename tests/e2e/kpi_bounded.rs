@@ -205,7 +205,9 @@ async fn a_late_row_that_is_the_first_one_leaves_no_gap() {
         days.filter(|(_, figure)| figure["value"] == 0.0).count()
     };
     assert!(zeros(&got) >= zeros(&before) + 17, "{} and {}", zeros(&before), zeros(&got));
-    app.database.sql("delete from kpi_snapshots; delete from kpi_changes; delete from kpi_rollup_state; delete from kpi_incident_attributions").await;
+    app.database
+        .sql("delete from kpi_snapshots; delete from kpi_changes; delete from kpi_rollup_state; delete from kpi_incident_attributions")
+        .await;
     rollup(&app, as_of).await;
     let want = stored(&app).await;
     let differ: Vec<&String> = want.keys().chain(got.keys()).filter(|key| want.get(*key) != got.get(*key)).take(5).collect();

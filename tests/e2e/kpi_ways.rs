@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_demo::CompanySize;
+use ovia_store::kpi::state::RollupEnd;
 use ovia_tests::{TestApp, state};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -230,7 +231,7 @@ async fn an_attempt_that_was_overtaken_stores_nothing() {
     };
     let refused = app.store.kpi_slice_write(&write(fence)).await;
     assert!(matches!(refused, Err(ovia_store::StoreError::Fenced)), "{refused:?}");
-    let refused = app.store.kpi_rollup_finish(org, run, fence, &state).await;
+    let refused = app.store.kpi_rollup_finish(org, run, fence, &state, RollupEnd::default()).await;
     assert!(matches!(refused, Err(ovia_store::StoreError::Fenced)), "{refused:?}");
     app.store.kpi_slice_write(&write(second.fence)).await.unwrap();
 }

@@ -29,6 +29,7 @@ mod jira;
 mod jira_faults;
 mod kpi;
 mod kpi_bounded;
+mod kpi_touched;
 mod kpi_ways;
 mod letters_commit;
 mod mentions;

@@ -49,7 +49,7 @@ pub const CONFLUENCE_TABLES: [&str; 8] =
 /// A table's live rows by external id, without Ovia's own ids and times.
 pub async fn rows(store: &Store, table: &str) -> BTreeMap<String, Value> {
     let sql = format!(
-        "select external_id, to_jsonb(t) - array['id', 'org_id', 'connection_id', 'ingested_at', 'changed_at'] as row from {table} t where deleted_at is null"
+        "select external_id, to_jsonb(t) - array['id', 'org_id', 'connection_id', 'ingested_at', 'changed_at', 'tier_changed_at', 'earliest_start_on'] as row from {table} t where deleted_at is null"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(store.pool()).await.unwrap_or_else(|error| panic!("{table}: {error}"));
     rows.iter().map(|row| (row.get("external_id"), row.get("row"))).collect()

@@ -1,6 +1,6 @@
 //! One attempt of a rollup: which windows, from which facts, stored batch by batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{OrgId, RunId, RunStatus};
@@ -11,7 +11,7 @@ use ovia_store::{
         changes::CauseBook,
         facts::KpiReader,
         incidents::NewAttribution,
-        state::{RollupLock, RollupState, SliceDone},
+        state::{RollupEnd, RollupLock, RollupState, SliceDone},
         touched::TouchedSpan,
         write::{ComputedWindow, NewSnapshot, SliceWrite},
     },
@@ -20,6 +20,7 @@ use ovia_workflows::types::StepOutcome;
 use serde_json::{Value, json};
 
 use super::{
+    causes::Happened,
     figures::{How, batches},
     firsts::{moved, stored},
     load::Base,
@@ -42,41 +43,47 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// `late` are the spans in which rows came, changed or went.
-    pub(super) async fn run(&self, mut reader: KpiReader, mut scope: Scope, mut late: Vec<TouchedSpan>) -> Result<StepOutcome, StoreError> {
+    pub(super) async fn run(&self, mut reader: KpiReader, mut scope: Scope, mut happened: Happened) -> Result<StepOutcome, StoreError> {
         let as_of = self.now.as_of;
         let base = Base::read(&mut reader, &self.settings).await?;
-        let moved_deployments = self.attributions(&base.facts).await?;
+        let found = base.earliest.unwrap_or(as_of).min(as_of);
+        // windows of rows that are gone are to go as well
+        let calendar = Calendar::new(self.settings.tz());
+        let earliest = self.lock.state.first_day.map_or(found, |day| found.min(calendar.midnight(day)));
+        let attributions = attributions(&base.facts);
+        self.incidents_moved(&attributions, earliest, &mut happened).await?;
         let scopes = if self.person_level { ScopeFilter::All } else { ScopeFilter::WithoutPeople };
         let firsts = stored(&firsts(&base.facts, &self.settings, &scopes));
-        if let Scope::Touched(spans) = &mut scope {
-            // an incident may move between deployments of any age
-            let deployments = base.facts.deployments.iter().filter(|row| moved_deployments.binary_search(&row.id).is_ok());
-            spans.extend(deployments.map(|row| TouchedSpan { from: row.at(), to: row.at() }));
-            let between = moved(&self.lock.state.firsts, &firsts, as_of);
-            spans.extend(&between);
-            late.extend(&between);
+        if self.lock.state.watermark.is_some() {
+            happened.late.extend(moved(&self.lock.state.firsts, &firsts, as_of));
         }
-        let earliest = base.earliest.unwrap_or(as_of).min(as_of);
+        if let Scope::Touched(spans) = &mut scope {
+            spans.extend(happened.spans());
+        }
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
+        let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
+        let causes = happened.book(&self.lock.state, &self.now, &windows);
         let stretches = plan::stretches(windows, &self.settings, plan::scopes(&base.facts, self.person_level));
         let slices = stretches.iter().map(Vec::len).sum();
-        let done = self.store.kpi_slices_done(self.org, self.run).await?;
-        let causes = plan::causes(&self.lock.state, &self.now, &late);
+        let made_with = plan::made_with(&self.now, self.person_level);
+        let names: BTreeSet<String> = stretches.iter().flatten().map(|batch| plan::slice_name(batch, &made_with)).collect();
+        // those of an attempt that computed with something else are computed again
+        let mut done = self.store.kpi_slices_done(self.org, self.run).await?;
+        done.retain(|slice| names.contains(&slice.slice));
+        let is_done = |batch: &[Window]| done.iter().any(|slice| slice.slice == plan::slice_name(batch, &made_with));
         let days_from = plan::days_from(&self.settings, earliest, as_of);
         let how = How { settings: self.settings.clone(), as_of, scopes, days_from };
         let mut sums = Sums::of(&done, slices);
         for stretch in &stretches {
-            let missing: Vec<Vec<Window>> =
-                stretch.iter().filter(|batch| !done.iter().any(|slice| slice.slice == plan::slice_name(batch))).cloned().collect();
+            let missing: Vec<Vec<Window>> = stretch.iter().filter(|batch| !is_done(batch)).cloned().collect();
             sums.slices_done += stretch.len() - missing.len();
             if missing.is_empty() {
                 continue;
             }
             let facts = self.facts(&base, &mut reader, &missing.concat()).await?;
             sums.read(&facts);
-            let mut computed = batches(facts, how.clone(), missing.clone());
+            let mut figures = batches(facts, how.clone(), missing.clone());
             for batch in &missing {
                 self.progress(&scope, &sums).await?;
                 // the row knows of a request to stop even where Temporal does not
@@ -84,13 +91,18 @@ impl Attempt<'_> {
                 if status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()) {
                     return Ok(StepOutcome::Cancelled);
                 }
-                let Some(snapshots) = computed.recv().await else {
+                let Some(snapshots) = figures.recv().await else {
                     return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
                 };
-                sums.add(self.slice_write(&plan::slice_name(batch), batch, snapshots, &causes).await?);
+                sums.add(self.slice_write(&plan::slice_name(batch, &made_with), batch, snapshots, &causes).await?);
             }
         }
-        self.finish(&scope, &done, firsts, earliest).await?;
+        let is_range = matches!(scope, Scope::Range { .. });
+        let end = RollupEnd {
+            attributions: (!is_range).then_some(&attributions),
+            windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
+        };
+        self.finish(is_range, &done, firsts, if is_range { earliest } else { found }, end).await?;
         self.progress(&scope, &sums).await?;
         Ok(StepOutcome::Done)
     }
@@ -102,52 +114,58 @@ impl Attempt<'_> {
         base.facts(reader, beside.as_mut(), stretch).await
     }
 
-    async fn finish(&self, scope: &Scope, done: &[SliceDone], firsts: Value, earliest: DateTime<Utc>) -> Result<(), StoreError> {
+    async fn finish(
+        &self,
+        is_range: bool,
+        done: &[SliceDone],
+        firsts: Value,
+        first: DateTime<Utc>,
+        end: RollupEnd<'_>,
+    ) -> Result<(), StoreError> {
         let before = &self.lock.state;
         let mut oldest = done.iter().map(|slice| slice.watermark).fold(self.watermark, DateTime::min);
         let people_id = done.iter().map(|slice| slice.changed_people_id).fold(self.changed_people_id, i64::min);
-        let range = matches!(scope, Scope::Range { .. });
-        if range {
+        if is_range {
             // windows outside the range are as old as they were
             oldest = oldest.min(before.watermark.unwrap_or(oldest));
         }
+        // of what lies outside a range, everything is as it was
         let state = RollupState {
             fence: self.lock.fence,
             watermark: Some(oldest),
-            as_of: if range { before.as_of } else { Some(self.now.as_of) },
-            changed_people_id: if range { before.changed_people_id } else { people_id },
-            identity_epoch: self.identity_epoch,
+            as_of: if is_range { before.as_of } else { Some(self.now.as_of) },
+            changed_people_id: if is_range { before.changed_people_id } else { people_id },
+            identity_epoch: if is_range { before.identity_epoch } else { self.identity_epoch },
             settings_version: self.now.settings_version,
             definitions: plan::definitions(),
             basis: self.now.basis.clone(),
-            first_day: Some(Calendar::new(self.settings.tz()).date(earliest)),
-            firsts: if range { before.firsts.clone() } else { firsts },
+            first_day: Some(Calendar::new(self.settings.tz()).date(first)),
+            firsts: if is_range { before.firsts.clone() } else { firsts },
+            inputs_at: if is_range { before.inputs_at } else { self.inputs_at },
         };
-        self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state).await
+        self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await
     }
 
-    /// Stores which deployment each incident is held to come from; answers the deployments of those that moved.
-    async fn attributions(&self, facts: &Facts) -> Result<Vec<i64>, StoreError> {
-        let found = facts.given.iter().flat_map(|given| &given.attributions);
-        let known: BTreeMap<_, _> = found.map(|one| (one.item, one)).collect();
-        let attributions: Vec<NewAttribution> = facts
-            .work_items
-            .iter()
-            .map(|incident| {
-                let one = known.get(&incident.item);
-                NewAttribution {
-                    incident_table: match incident.item.table {
-                        ovia_kpi::ItemTable::WorkItems => "work_items",
-                        ovia_kpi::ItemTable::Issues => "issues",
-                    },
-                    incident_id: incident.item.id,
-                    deployment_id: one.and_then(|one| one.deployment_id),
-                    rule: one.map_or_else(|| "none".to_owned(), |one| name_of(&one.rule)),
-                    confidence: one.map_or(0.0, |one| one.confidence),
-                }
-            })
-            .collect();
-        self.store.kpi_attributions_set(self.org, self.lock.fence, &attributions).await
+    /// Adds the spans of incidents that are put down to another deployment than before.
+    async fn incidents_moved(
+        &self,
+        attributions: &[NewAttribution],
+        earliest: DateTime<Utc>,
+        happened: &mut Happened,
+    ) -> Result<(), StoreError> {
+        let Some(since) = self.lock.state.watermark else { return Ok(()) };
+        let to = self.now.as_of;
+        let moved = self.store.kpi_attributions_moved(self.org, Some(since), attributions).await?;
+        for (from, overridden) in moved.moved {
+            // how long recovery took counts where the incident was resolved
+            let spans = if overridden { &mut happened.overrides } else { &mut happened.late };
+            spans.push(TouchedSpan { from, to });
+        }
+        // without any incident it is not known which deployments failed, in no window
+        if moved.any_before == attributions.is_empty() {
+            happened.late.push(TouchedSpan { from: earliest, to });
+        }
+        Ok(())
     }
 
     /// Trailing windows of earlier days: the newest of each day was computed on that day, and stays right.
@@ -171,8 +189,7 @@ impl Attempt<'_> {
         snapshots: Vec<NewSnapshot>,
         causes: &CauseBook,
     ) -> Result<(usize, u64, u64), StoreError> {
-        let computed: Vec<ComputedWindow> =
-            windows.iter().map(|window| ComputedWindow { kind: window.kind.as_str(), start: window.start }).collect();
+        let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
         let write = SliceWrite {
             org: self.org,
             run: self.run,
@@ -250,9 +267,35 @@ impl Sums {
     }
 }
 
+/// Which deployment each incident is held to come from.
+fn attributions(facts: &Facts) -> Vec<NewAttribution> {
+    let found = facts.given.iter().flat_map(|given| &given.attributions);
+    let known: BTreeMap<_, _> = found.map(|one| (one.item, one)).collect();
+    let incidents = facts.work_items.iter();
+    incidents
+        .map(|incident| {
+            let one = known.get(&incident.item);
+            NewAttribution {
+                incident_table: match incident.item.table {
+                    ovia_kpi::ItemTable::WorkItems => "work_items",
+                    ovia_kpi::ItemTable::Issues => "issues",
+                },
+                incident_id: incident.item.id,
+                deployment_id: one.and_then(|one| one.deployment_id),
+                rule: one.map_or_else(|| "none".to_owned(), |one| name_of(&one.rule)),
+                confidence: one.map_or(0.0, |one| one.confidence),
+            }
+        })
+        .collect()
+}
+
+fn computed_window(window: &Window) -> ComputedWindow {
+    ComputedWindow { kind: window.kind.as_str(), start: window.start }
+}
+
 /// As JSON names it.
-fn name_of(rule: &impl serde::Serialize) -> String {
-    match serde_json::to_value(rule) {
+pub(super) fn name_of(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
         Ok(Value::String(name)) => name,
         _ => String::new(),
     }

@@ -29,17 +29,18 @@ pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
         let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
         // no data needs no row
-        let keep = |snapshot: Snapshot| {
-            (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from))
-        };
+        let keep =
+            |snapshot: Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from));
         let sink = |snapshots| send.blocking_send(snapshots).is_ok();
         compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep, sink);
     });
     receive
 }
 
-/// Metrics that look at a moment or are made of others: their rows are not those of the days within the window.
-const OF_A_MOMENT: [MetricKey; 7] = [
+/// Metrics that look at a moment or are made of others, or whose rows are worth more in a shorter window: their rows are not those of the
+/// days within the window.
+const OWN_ROWS: [MetricKey; 8] = [
+    MetricKey::DeploymentFrequency,
     MetricKey::StaleMergeRequests,
     MetricKey::WorkInProgress,
     MetricKey::WorkItemAge,
@@ -51,7 +52,7 @@ const OF_A_MOMENT: [MetricKey; 7] = [
 
 fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     let window = snapshot.window;
-    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OF_A_MOMENT.contains(&snapshot.metric);
+    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OWN_ROWS.contains(&snapshot.metric);
     let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
     NewSnapshot {
         metric: snapshot.metric.as_str(),

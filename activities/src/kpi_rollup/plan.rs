@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use ovia_kpi::{Calendar, Facts, KpiSettings, REGISTRY, Window, WindowKind, windows};
 use ovia_store::kpi::{
-    changes::CauseBook,
     state::RollupState,
     touched::{ChangedPersonRow, TouchedSpan},
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 type Time = DateTime<Utc>;
 
@@ -50,32 +50,7 @@ pub(super) fn incremental(state: &RollupState, now: &Basis) -> Result<(Time, Tim
     }
 }
 
-/// What may have changed numbers that were told already.
-pub(super) fn causes(state: &RollupState, now: &Basis, late: &[TouchedSpan]) -> CauseBook {
-    let before: BTreeMap<String, i32> = serde_json::from_value(state.definitions.clone()).unwrap_or_default();
-    let raised = |entry: &ovia_kpi::MetricEntry| {
-        let (key, version) = (entry.definition.key.as_str(), entry.definition.version);
-        let from = before.get(key).copied()?;
-        (from != version).then(|| (key.to_owned(), (from, version)))
-    };
-    let mut settings = Vec::new();
-    if state.settings_version != now.settings_version {
-        settings.push(("kpi_settings", i64::from(state.settings_version), i64::from(now.settings_version)));
-    }
-    if !state.basis.is_empty() && state.basis != now.basis {
-        settings.push(("teams_projects_or_connections", 0, 0));
-    }
-    let decisions: BTreeSet<(Option<i64>, String)> = now.people.iter().map(|row| (row.decision_id, row.reason.clone())).collect();
-    CauseBook {
-        previous_as_of: state.watermark.and(state.as_of),
-        settings,
-        definitions: REGISTRY.iter().filter_map(raised).collect(),
-        decisions: decisions.into_iter().collect(),
-        late: late.iter().map(|span| (span.from, span.to)).collect(),
-    }
-}
-
-/// The windows to compute. `earliest` is the first row's time; `stored` are trailing windows of earlier days that are kept.
+/// The windows to compute. `earliest` is the time of the first row, now or when the figures were made before; `stored` are trailing windows of earlier days that are kept.
 pub(super) fn windows_of(scope: &Scope, settings: &KpiSettings, earliest: Time, as_of: Time, stored: &[Window]) -> Vec<Window> {
     let mut all = windows::covering(earliest, as_of, settings.tz());
     all.extend(stored.iter().filter(|window| window.end > earliest && window.start <= as_of));
@@ -118,19 +93,29 @@ pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: us
     quarters.into_values().map(|windows| windows.chunks(at_once).map(<[Window]>::to_vec).collect()).collect()
 }
 
-/// What a slice is called: its first and last window.
-pub(super) fn slice_name(slice: &[Window]) -> String {
+/// What the windows of a run are computed with, as a hash: a slice that was stored with something else is computed again.
+pub(super) fn made_with(now: &Basis, person_level: bool) -> String {
+    let parts = json!([now.as_of, now.settings_version, person_level, definitions(), now.basis]);
+    hash(&parts.to_string())
+}
+
+/// What a slice is called: its first and last window, and a hash of all of them and of what they are computed with.
+pub(super) fn slice_name(slice: &[Window], made_with: &str) -> String {
     let name = |window: &Window| format!("{}/{}", window.kind, window.start.format("%Y-%m-%dT%H:%MZ"));
+    let all: String = slice.iter().map(|window| name(window) + " ").chain([made_with.to_owned()]).collect();
     match (slice.first(), slice.last()) {
-        (Some(first), Some(last)) => format!("{}..{} ({})", name(first), name(last), slice.len()),
+        (Some(first), Some(last)) => format!("{}..{} ({}, {})", name(first), name(last), slice.len(), hash(&all)),
         _ => String::new(),
     }
 }
 
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    hex::encode(digest.get(..8).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
 
     fn at(text: &str) -> Time {
@@ -163,7 +148,8 @@ mod tests {
             windows.sort_unstable();
             assert_eq!(windows, all);
             assert!(slices.iter().all(|slice| slice.len() == 1 || slice.len() * scopes * REGISTRY.len() <= SLICE_FIGURES));
-            let names: BTreeSet<String> = slices.iter().map(|slice| slice_name(slice)).collect();
+            let names: BTreeSet<String> = slices.iter().map(|slice| slice_name(slice, "a")).collect();
+            assert!(names.iter().all(|name| !slices.iter().any(|slice| slice_name(slice, "b") == *name)), "computed with something else");
             assert_eq!(names.len(), slices.len());
         }
     }
@@ -188,19 +174,7 @@ mod tests {
         assert_eq!(incremental(&state, &now("2026-03-02T00:00:00Z", 1, "a")), Err("settings"));
         assert_eq!(incremental(&state, &now("2026-03-02T00:00:00Z", 0, "b")), Err("teams_projects_or_connections"));
         let raised = RollupState { definitions: json!({"merge_throughput": 0}), ..state.clone() };
-        let later = now("2026-03-02T00:00:00Z", 1, "a");
         assert_eq!(incremental(&raised, &now("2026-03-02T00:00:00Z", 0, "a")), Err("definitions"));
-        assert_eq!(incremental(&RollupState::default(), &later), Err("first"));
-        let book = causes(&raised, &later, &[]);
-        let (start, end) = (at("2026-02-01T00:00:00Z"), at("2026-02-02T00:00:00Z"));
-        let kinds = |metric| book.causes(metric, start, end).iter().map(|cause| cause["kind"].clone()).collect::<Vec<_>>();
-        assert_eq!(kinds("merge_throughput"), ["settings", "definition"]);
-        assert_eq!(kinds("time_to_merge"), ["settings"]);
-        let ahead = as_of_after(&book);
-        assert!(book.causes("time_to_merge", ahead, ahead + TimeDelta::days(1)).is_empty(), "what was not told yet cannot change");
-    }
-
-    fn as_of_after(book: &CauseBook) -> Time {
-        book.previous_as_of.unwrap_or_default() + TimeDelta::days(1)
+        assert_eq!(incremental(&RollupState::default(), &now("2026-03-02T00:00:00Z", 1, "a")), Err("first"));
     }
 }

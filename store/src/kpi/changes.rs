@@ -1,6 +1,9 @@
 //! Numbers that were told and are others now, and why.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fmt::Write as _,
+};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{MetricKey, OrgId, RunId};
@@ -15,6 +18,32 @@ type Time = DateTime<Utc>;
 
 const CHANGES_LIST: &str = "kpi_changes";
 
+/// Windows by their kinds and starts.
+pub type WindowSet = HashMap<&'static str, HashSet<Time>>;
+
+/// A decision (or a matching run, without an id) about accounts, and where it is felt.
+#[derive(Clone, Debug, Default)]
+pub struct DecisionCause {
+    pub decision_id: Option<i64>,
+    /// As `decision:remap`, `matching`.
+    pub reason: String,
+    /// Windows in which rows of its people count or counted.
+    pub windows: WindowSet,
+    /// Its people, and the teams they ever were in, as `scope_id`.
+    pub people: BTreeSet<String>,
+    pub teams: BTreeSet<String>,
+}
+
+impl DecisionCause {
+    fn concerns(&self, scope: (&str, &str)) -> bool {
+        match scope.0 {
+            "person" => self.people.contains(scope.1),
+            "team" => self.teams.contains(scope.1),
+            _ => true,
+        }
+    }
+}
+
 /// What happened since the figures were made that a rollup compares with.
 #[derive(Clone, Debug, Default)]
 pub struct CauseBook {
@@ -24,27 +53,38 @@ pub struct CauseBook {
     pub settings: Vec<(&'static str, i64, i64)>,
     /// Versions of definitions that were raised.
     pub definitions: BTreeMap<String, (i32, i32)>,
-    /// Decisions (and matching runs, without an id) about accounts.
-    pub decisions: Vec<(Option<i64>, String)>,
-    /// Half-open spans in which rows came, changed or went.
-    pub late: Vec<(Time, Time)>,
+    pub decisions: Vec<DecisionCause>,
+    /// Windows that people's words on incidents touch.
+    pub overrides: WindowSet,
+    /// Windows that rows touch which came, changed or went.
+    pub late: WindowSet,
 }
 
 impl CauseBook {
-    /// What may have changed a figure of the window, strongest first; empty where nothing did that is worth telling, as when a window
-    /// grows while it goes on.
-    pub fn causes(&self, metric: &str, start: Time, end: Time) -> Vec<Value> {
+    /// What may have changed a figure of a scope and window, strongest first; empty where nothing did that is worth telling, as when a
+    /// window grows while it goes on. What a decision does to the organisation or a project in a window that goes on cannot be told from
+    /// its growth, and is not told.
+    pub fn causes(&self, metric: &str, scope: (&str, &str), window: (&str, Time, Time)) -> Vec<Value> {
+        let (kind, start, end) = window;
         let Some(previous) = self.previous_as_of else { return Vec::new() };
         if start >= previous {
             return Vec::new();
         }
+        let over = end <= previous;
+        let touches = |windows: &WindowSet| windows.get(kind).is_some_and(|starts| starts.contains(&start));
         let settings =
             self.settings.iter().map(|(what, from, to)| json!({"kind": "settings", "what": what, "from_version": from, "to_version": to}));
         let definition =
             self.definitions.get(metric).map(|(from, to)| json!({"kind": "definition", "from_version": from, "to_version": to}));
-        let decisions = self.decisions.iter().map(|(id, reason)| json!({"kind": "decision", "decision_id": id, "reason": reason}));
-        let late = end <= previous && self.late.iter().any(|(from, to)| *from < end && start < *to);
-        settings.chain(definition).chain(decisions).chain(late.then(|| json!({"kind": "late_row"}))).collect()
+        let decisions = self
+            .decisions
+            .iter()
+            .filter(|one| (over || matches!(scope.0, "person" | "team")) && one.concerns(scope) && touches(&one.windows))
+            .map(|one| json!({"kind": "decision", "decision_id": one.decision_id, "reason": one.reason}));
+        let of_incidents = matches!(metric, "change_failure_rate" | "failed_deployment_recovery_time" | "delivery_health");
+        let overrides = (of_incidents && touches(&self.overrides)).then(|| json!({"kind": "override"}));
+        let late = (over && touches(&self.late)).then(|| json!({"kind": "late_row"}));
+        settings.chain(definition).chain(decisions).chain(overrides).chain(late).collect()
     }
 }
 
@@ -65,7 +105,7 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     /// `None` where there is nothing to tell.
     pub(super) fn of(book: &CauseBook, new: &'a NewSnapshot, before: (Option<f64>, i32)) -> Option<Self> {
-        let causes = book.causes(new.metric, new.window_start, new.window_end);
+        let causes = book.causes(new.metric, (new.scope_kind, &new.scope_id), (new.window_kind, new.window_start, new.window_end));
         (!causes.is_empty() && differ(before.0, new.value)).then(|| Self {
             metric: new.metric,
             scope: (new.scope_kind, &new.scope_id),
@@ -148,8 +188,9 @@ pub struct ChangeFilter {
     pub scope_kind: Option<&'static str>,
     pub scope_id: Option<String>,
     pub window_kind: Option<&'static str>,
-    /// `settings`, `definition`, `decision`, `late_row`.
+    /// One of the causes: `settings`, `definition`, `decision`, `override`, `late_row`.
     pub cause: Option<&'static str>,
+    /// One of the causes.
     pub decision_id: Option<i64>,
     pub run_id: Option<Uuid>,
     /// Noted at or after this time.

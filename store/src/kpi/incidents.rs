@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use ovia_domain::OrgId;
 use serde_json::json;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::state::fence_check;
 use crate::{PageOf, PageToken, Store, StoreError};
 
 type Time = DateTime<Utc>;
@@ -51,58 +50,72 @@ pub struct IncidentRow {
     pub overridden_at: Option<Time>,
 }
 
+/// What has become of attributions since the figures were made.
+#[derive(Clone, Debug, Default)]
+pub struct AttributionsMoved {
+    /// Of each incident that was taken from a deployment or put down to one: the earliest moment that says so (of the deployments and of
+    /// the incident), and whether a person's word did it.
+    pub moved: Vec<(Time, bool)>,
+    /// Whether there was any incident then.
+    pub any_before: bool,
+}
+
+/// Replaces the organisation's attributions.
+pub(super) async fn attributions_store(tx: &mut PgConnection, org: OrgId, attributions: &[NewAttribution]) -> Result<(), StoreError> {
+    let tables: Vec<&str> = attributions.iter().map(|one| one.incident_table).collect();
+    let ids: Vec<i64> = attributions.iter().map(|one| one.incident_id).collect();
+    let deployments: Vec<Option<i64>> = attributions.iter().map(|one| one.deployment_id).collect();
+    let rules: Vec<&str> = attributions.iter().map(|one| one.rule.as_str()).collect();
+    let confidences: Vec<f64> = attributions.iter().map(|one| one.confidence).collect();
+    sqlx::query(
+        "delete from kpi_incident_attributions a where org_id = $1
+         and not exists (select from unnest($2::text[], $3::bigint[]) n (t, id) where n.t = a.incident_table and n.id = a.incident_id)",
+    )
+    .bind(org.0)
+    .bind(&tables)
+    .bind(&ids)
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query(
+        "insert into kpi_incident_attributions as a (org_id, incident_table, incident_id, deployment_id, rule, confidence)
+         select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::double precision[])
+         on conflict (org_id, incident_table, incident_id) do update
+         set deployment_id = excluded.deployment_id, rule = excluded.rule, confidence = excluded.confidence, computed_at = now()
+         where (a.deployment_id, a.rule, a.confidence) is distinct from (excluded.deployment_id, excluded.rule, excluded.confidence)",
+    )
+    .bind(org.0)
+    .bind(&tables)
+    .bind(&ids)
+    .bind(&deployments)
+    .bind(&rules)
+    .bind(&confidences)
+    .execute(&mut *tx)
+    .await?;
+    Ok(())
+}
+
 impl Store {
-    /// Replaces the organisation's attributions, under an attempt's fence. Answers the deployments that an incident was taken from or put
-    /// down to.
-    pub async fn kpi_attributions_set(&self, org: OrgId, fence: i64, attributions: &[NewAttribution]) -> Result<Vec<i64>, StoreError> {
+    /// What these attributions change, compared with those that the figures were made with. Nothing is stored.
+    pub async fn kpi_attributions_moved(
+        &self,
+        org: OrgId,
+        since: Option<Time>,
+        attributions: &[NewAttribution],
+    ) -> Result<AttributionsMoved, StoreError> {
         let tables: Vec<&str> = attributions.iter().map(|one| one.incident_table).collect();
         let ids: Vec<i64> = attributions.iter().map(|one| one.incident_id).collect();
         let deployments: Vec<Option<i64>> = attributions.iter().map(|one| one.deployment_id).collect();
-        let rules: Vec<&str> = attributions.iter().map(|one| one.rule.as_str()).collect();
-        let confidences: Vec<f64> = attributions.iter().map(|one| one.confidence).collect();
-        let mut tx = self.pool.begin().await?;
-        fence_check(&mut tx, org, fence).await?;
-        let moved: Vec<i64> = sqlx::query_scalar(
-            "with n as (select * from unnest($2::text[], $3::bigint[], $4::bigint[]) n (t, id, deployment_id)),
-                  o as (select incident_table, incident_id, deployment_id from kpi_incident_attributions where org_id = $1)
-             select distinct d.id
-             from o full join n on n.t = o.incident_table and n.id = o.incident_id
-             cross join lateral (values (o.deployment_id), (n.deployment_id)) d (id)
-             where o.deployment_id is distinct from n.deployment_id and d.id is not null
-             order by 1",
-        )
-        .bind(org.0)
-        .bind(&tables)
-        .bind(&ids)
-        .bind(&deployments)
-        .fetch_all(&mut *tx)
-        .await?;
-        sqlx::query(
-            "delete from kpi_incident_attributions a where org_id = $1
-             and not exists (select from unnest($2::text[], $3::bigint[]) n (t, id) where n.t = a.incident_table and n.id = a.incident_id)",
-        )
-        .bind(org.0)
-        .bind(&tables)
-        .bind(&ids)
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query(
-            "insert into kpi_incident_attributions as a (org_id, incident_table, incident_id, deployment_id, rule, confidence)
-             select $1, * from unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::double precision[])
-             on conflict (org_id, incident_table, incident_id) do update
-             set deployment_id = excluded.deployment_id, rule = excluded.rule, confidence = excluded.confidence, computed_at = now()
-             where (a.deployment_id, a.rule, a.confidence) is distinct from (excluded.deployment_id, excluded.rule, excluded.confidence)",
-        )
-        .bind(org.0)
-        .bind(&tables)
-        .bind(&ids)
-        .bind(&deployments)
-        .bind(&rules)
-        .bind(&confidences)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(moved)
+        let moved: Vec<(Time, bool)> = sqlx::query_as(include_str!("attributions_moved.sql"))
+            .bind(org.0)
+            .bind(&tables)
+            .bind(&ids)
+            .bind(&deployments)
+            .bind(since)
+            .fetch_all(&self.pool)
+            .await?;
+        let sql = "select exists (select from kpi_incident_attributions where org_id = $1)";
+        let any_before: bool = sqlx::query_scalar(sql).bind(org.0).fetch_one(&self.pool).await?;
+        Ok(AttributionsMoved { moved, any_before })
     }
 
     /// Incidents with their attributions, newest row first. `deployment` asks for those of one deployment.
@@ -168,7 +181,7 @@ impl Store {
     }
 }
 
-async fn override_end(tx: &mut sqlx::PgConnection, org: OrgId, incident: (&str, i64)) -> Result<bool, StoreError> {
+async fn override_end(tx: &mut PgConnection, org: OrgId, incident: (&str, i64)) -> Result<bool, StoreError> {
     let sql = "update kpi_incident_overrides set ended_at = now()
         where org_id = $1 and incident_table = $2 and incident_id = $3 and ended_at is null";
     Ok(sqlx::query(sql).bind(org.0).bind(incident.0).bind(incident.1).execute(tx).await?.rows_affected() > 0)

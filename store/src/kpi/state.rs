@@ -8,6 +8,10 @@ use serde_json::Value;
 use sqlx::{FromRow, PgConnection, Postgres, Transaction};
 use tokio::task::JoinHandle;
 
+use super::{
+    incidents::{NewAttribution, attributions_store},
+    write::ComputedWindow,
+};
 use crate::{Store, StoreError};
 
 /// The lock's connection says this often that its process is alive. One that is frozen loses the lock a few of these later.
@@ -26,6 +30,16 @@ pub struct RollupState {
     pub basis: String,
     pub first_day: Option<NaiveDate>,
     pub firsts: Value,
+    pub inputs_at: Option<DateTime<Utc>>,
+}
+
+/// What is stored at the end of a rollup besides its state.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RollupEnd<'a> {
+    /// What the figures were made with. `None`: as they were.
+    pub attributions: Option<&'a [NewAttribution]>,
+    /// Windows there are: what is stored of others is gone. `None`: nothing goes.
+    pub windows: Option<&'a [ComputedWindow]>,
 }
 
 /// A slice that is stored. Columns are documented in the migration.
@@ -70,7 +84,8 @@ impl Store {
         let state: RollupState = sqlx::query_as(
             "insert into kpi_rollup_state (org_id, fence) values ($1, 1)
              on conflict (org_id) do update set fence = kpi_rollup_state.fence + 1
-             returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts",
+             returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts,
+                inputs_at",
         )
         .bind(org.0)
         .fetch_one(&self.pool)
@@ -81,18 +96,36 @@ impl Store {
 
     /// How far the figures are; the default where there are none.
     pub async fn kpi_rollup_state(&self, org: OrgId) -> Result<RollupState, StoreError> {
-        let sql = "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts
+        let sql =
+            "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts,
+                inputs_at
             from kpi_rollup_state where org_id = $1";
         Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
 
     /// Says that the figures are `state` now, under the attempt's fence.
-    pub async fn kpi_rollup_finish(&self, org: OrgId, run: RunId, fence: i64, state: &RollupState) -> Result<(), StoreError> {
+    pub async fn kpi_rollup_finish(
+        &self,
+        org: OrgId,
+        run: RunId,
+        fence: i64,
+        state: &RollupState,
+        end: RollupEnd<'_>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         fence_check(&mut tx, org, fence).await?;
+        if let Some(attributions) = end.attributions {
+            attributions_store(&mut tx, org, attributions).await?;
+        }
+        if let Some(windows) = end.windows {
+            let (kinds, starts): (Vec<&str>, Vec<DateTime<Utc>>) = windows.iter().map(|window| (window.kind, window.start)).unzip();
+            let sql = "delete from kpi_snapshots k where k.org_id = $1 and not exists (
+                select from unnest($2::text[], $3::timestamptz[]) w (kind, start) where w.kind = k.window_kind and w.start = k.window_start)";
+            sqlx::query(sql).bind(org.0).bind(kinds).bind(starts).execute(&mut *tx).await?;
+        }
         sqlx::query(
             "update kpi_rollup_state set watermark = $2, as_of = $3, changed_people_id = $4, identity_epoch = $5, settings_version = $6,
-                definitions = $7, basis = $8, first_day = $9, firsts = $10, run_id = $11, finished_at = now()
+                definitions = $7, basis = $8, first_day = $9, firsts = $10, run_id = $11, inputs_at = $12, finished_at = now()
              where org_id = $1",
         )
         .bind(org.0)
@@ -106,6 +139,7 @@ impl Store {
         .bind(state.first_day)
         .bind(&state.firsts)
         .bind(run.0)
+        .bind(state.inputs_at)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -223,12 +223,7 @@ impl KpiReader {
     }
 
     /// All changes of status of the items that [`Self::work_items`] reads.
-    pub async fn transitions(
-        &mut self,
-        stretch: &Stretch,
-        ids: &[i64],
-        mut each: impl FnMut(TransitionRow<'_>),
-    ) -> Result<(), StoreError> {
+    pub async fn transitions(&mut self, stretch: &Stretch, ids: &[i64], mut each: impl FnMut(TransitionRow<'_>)) -> Result<(), StoreError> {
         let statement = self.of_items(include_str!("stretch/transitions.sql"), stretch, ids);
         copy_out(self.connection(), statement, |row| {
             each(TransitionRow {

@@ -28,14 +28,43 @@ pub struct TouchedSpan {
     pub to: Time,
 }
 
+/// What the organisation's settings say about rows.
+#[derive(Clone, Debug, Default)]
+pub struct TouchedMeaning {
+    /// Types of incidents, in lower case.
+    pub incident_types: Vec<String>,
+    /// Labels of incidents, in lower case.
+    pub incident_labels: Vec<String>,
+    /// Tiers of environments that count as production, as `environments.tier` has them.
+    pub production_tiers: Vec<String>,
+}
+
+/// Later than any row.
+const NEVER: Time = DateTime::<Utc>::from_timestamp_nanos(i64::MAX);
+
 impl KpiReader {
-    /// Of rows whose `changed_at` is `since` or later: the time in which each may count, from its creation to its end, or to `as_of` for
-    /// what is open or may have been. Merge requests also for their notes, approvals and commits, and for what their deployments and
-    /// incidents say. `people` are those whose accounts changed: every row by them counts as changed. Days in between are merged.
-    pub async fn touched(&mut self, since: Time, as_of: Time, people: &[Uuid]) -> Result<Vec<TouchedSpan>, StoreError> {
+    /// Of rows whose `changed_at` is `since` or later: the time in which each may count, from its creation (or from what waited for it) to
+    /// `as_of`, or to its end where it is known to be over. Merge requests also for their notes, approvals and commits, for what they
+    /// mention and for what their deployments and incidents say. `people` are those whose accounts changed: every row by them counts as
+    /// changed; without `since` only theirs. One span per hour of beginning.
+    pub async fn touched(
+        &mut self,
+        since: Option<Time>,
+        as_of: Time,
+        people: &[Uuid],
+        meaning: &TouchedMeaning,
+    ) -> Result<Vec<TouchedSpan>, StoreError> {
         let org = self.org();
         let sql = include_str!("touched.sql");
-        Ok(sqlx::query_as(sql).bind(org.0).bind(since).bind(as_of).bind(people).fetch_all(self.connection()).await?)
+        let rows = sqlx::query_as(sql)
+            .bind(org.0)
+            .bind(since.unwrap_or(NEVER))
+            .bind(as_of)
+            .bind(people)
+            .bind(&meaning.incident_types)
+            .bind(&meaning.incident_labels)
+            .bind(&meaning.production_tiers);
+        Ok(rows.fetch_all(self.connection()).await?)
     }
 
     /// People whose accounts changed after `after`, in that order.
@@ -52,8 +81,8 @@ impl KpiReader {
         Ok(sqlx::query_scalar(sql).bind(org.0).fetch_one(self.connection()).await?)
     }
 
-    /// A hash of what changes figures without a row of theirs changing: live connections, live projects, meanings of statuses,
-    /// environments, teams and their members, overruled incidents.
+    /// A hash of what changes figures without a row of theirs changing: live connections, live projects, meanings of statuses, teams and
+    /// their members.
     pub async fn basis(&mut self) -> Result<String, StoreError> {
         let org: OrgId = self.org();
         let parts: Vec<String> = sqlx::query_scalar(include_str!("basis.sql")).bind(org.0).fetch_all(self.connection()).await?;

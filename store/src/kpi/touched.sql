@@ -19,7 +19,8 @@ merge_request_ids as materialized (
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1 and n.changed_at >= $2
     union
-    select m.id, false as moved from merge_request_commits n
+    -- its first commit is counted from where it was deployed
+    select m.id, true from merge_request_commits n
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1 and n.changed_at >= $2
     union
@@ -36,52 +37,98 @@ merge_request_ids as materialized (
     join merge_requests m on m.connection_id = n.connection_id and m.external_id = n.merge_request_external_id
     where n.org_id = $1
 ),
+-- deployments to production that came, changed or went: also those that may have been to production before
+production as materialized (
+    select d.id, d.connection_id, d.project_external_id, d.sha, least(d.created_at, d.updated_at, d.finished_at) as at
+    from (
+        select d.id from deployments d where d.org_id = $1 and d.changed_at >= $2
+        union
+        select d.id
+        from environments e
+        join deployments d on d.connection_id = e.connection_id and d.environment_external_id = e.external_id
+        where e.org_id = $1 and e.tier_changed_at >= $2
+    ) c
+    join deployments d on d.id = c.id
+    left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
+    where coalesce(e.tier, d.environment_tier) = any($7::text[]) or d.ingested_at < $2 and (e.tier is null or e.tier_changed_at >= $2)
+),
 spans as (
-    -- a row that was there before may have been open until now, as far as the figures knew; and what goes to another person or team may be
-    -- their first, or have been: from then on they have 0 where they had no data
-    select m.created_at as "from",
-           greatest(case when c.moved or m.changed_at >= $2 and m.ingested_at < $2 then $3 else coalesce(least(m.merged_at, m.closed_at), $3) end,
-                    m.merged_at, e.at) as "to"
-    from merge_request_ids c
+    -- from its creation to now: what was there before may have been open until now as far as the figures knew; what is new, or goes to
+    -- another person or team, may be the first of its scope: from then on there is 0 where there was no data. Where only a note or an
+    -- approval came, until it ended
+    select least(m.created_at, m.merged_at) as "from",
+           case when c.moved or m.changed_at >= $2 then $3
+                else greatest(coalesce(least(m.merged_at, m.closed_at), $3), m.merged_at, n.at, a.at) end as "to"
+    from (select id, bool_or(moved) as moved from merge_request_ids group by id) c
     join merge_requests m on m.id = c.id
     left join lateral (
         select max(n.created_at) as at from merge_request_notes n
         where n.connection_id = m.connection_id and n.merge_request_external_id = m.external_id
-    ) e on true
+    ) n on true
+    left join lateral (
+        select max(a.approved_at) as at from merge_request_approvals a
+        where a.connection_id = m.connection_id and a.merge_request_external_id = m.external_id
+    ) a on true
     union all
-    -- the deployments that merge requests go out with; the next ones of the project tell which
-    select d.at, d.at
+    -- its commit was deployed before it was created
+    select coalesce(d.finished_at, d.updated_at, d.created_at), m.created_at
     from merge_request_ids c
     join merge_requests m on m.id = c.id and m.merged_at is not null
-    cross join lateral (
-        (select coalesce(d.finished_at, d.updated_at, d.created_at) as at from deployments d
-         where d.connection_id = m.connection_id and d.project_external_id = m.project_external_id
-             and coalesce(d.finished_at, d.updated_at, d.created_at) >= m.merged_at
-         order by coalesce(d.finished_at, d.updated_at, d.created_at) limit 20)
-        union all
-        select coalesce(d.finished_at, d.updated_at, d.created_at) from deployments d
-        where d.connection_id = m.connection_id and d.project_external_id = m.project_external_id
-            and d.sha in (m.merge_commit_sha, m.squash_commit_sha, m.head_sha)
-    ) d
+    cross join lateral (values (m.merge_commit_sha), (m.squash_commit_sha), (m.head_sha)) s (sha)
+    join deployments d on d.connection_id = m.connection_id and d.sha = s.sha
+    where coalesce(d.finished_at, d.updated_at, d.created_at) < m.created_at
     union all
-    select least(p.created_at, p.finished_at, p.updated_at), greatest(p.finished_at, p.updated_at, p.created_at)
+    -- what merge requests mention
+    select m.created_at, $3
+    from references_found r
+    join merge_requests m on m.connection_id = r.connection_id and m.external_id = r.from_external_id
+    where r.org_id = $1 and r.changed_at >= $2 and r.from_table = 'merge_requests'
+    union all
+    -- the risk of a release looks back on a month of pipelines
+    select least(p.created_at, p.finished_at, p.updated_at), greatest(p.finished_at, p.updated_at, p.created_at) + interval '30 days'
     from pipelines p
-    where p.org_id = $1 and p.changed_at >= $2 and coalesce(p.finished_at, p.updated_at, p.created_at) is not null
+    where p.org_id = $1 and p.changed_at >= $2
     union all
     select coalesce(p.finished_at, p.updated_at), coalesce(p.finished_at, p.updated_at)
     from accounts a join pipelines p on p.connection_id = a.connection_id and p.identity_external_id = a.external_id
-    where p.org_id = $1 and coalesce(p.finished_at, p.updated_at) is not null
+    where p.org_id = $1
     union all
-    -- what it contains, those after it do not
-    select d.created_at, $3 from deployments d where d.org_id = $1 and d.changed_at >= $2
+    -- what it contains, those after it do not; before it, what had waited for it since the deployment before. A project's first one ends
+    -- the time in which merges were all that could be measured
+    select least(c.at, m.at), $3
+    from (select connection_id, project_external_id, min(at) as at from production group by 1, 2) c
+    left join lateral (
+        select max(coalesce(d.finished_at, d.updated_at, d.created_at)) as at
+        from deployments d
+        left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
+        where d.connection_id = c.connection_id and d.project_external_id = c.project_external_id and d.status = 'success'
+            and coalesce(e.tier, d.environment_tier) = any($7) and d.deleted_at is null and d.changed_at < $2
+            and (e.tier_changed_at is null or e.tier_changed_at < $2) and coalesce(d.finished_at, d.updated_at, d.created_at) < c.at
+    ) p on true
+    left join lateral (
+        select min(m.merged_at) as at from merge_requests m
+        where m.org_id = $1 and m.connection_id = c.connection_id and m.project_external_id = c.project_external_id
+            and m.merged_at > coalesce(p.at, '-infinity')
+    ) m on true
+    union all
+    -- merge requests that it names by their commit, however old
+    select m.merged_at, $3
+    from production c
+    cross join lateral (
+        select m.merged_at from merge_requests m where m.connection_id = c.connection_id and m.merge_commit_sha = c.sha
+        union all
+        select m.merged_at from merge_requests m where m.connection_id = c.connection_id and m.squash_commit_sha = c.sha
+        union all
+        select m.merged_at from merge_requests m
+        where m.connection_id = c.connection_id and m.head_sha = c.sha and m.merged_at is not null and m.merge_commit_sha is null
+            and m.squash_commit_sha is null
+    ) m
     union all
     select coalesce(d.finished_at, d.updated_at, d.created_at), $3
     from accounts a join deployments d on d.connection_id = a.connection_id and d.identity_external_id = a.external_id
     where d.org_id = $1
     union all
-    select w.created_at,
-           case when w.changed_at >= $2 and w.ingested_at < $2 or w.status_category is distinct from 'done' or w.changed_at < $2 then $3
-                else greatest(w.resolved_at, w.updated_at, w.created_at) end
+    select least(w.created_at, w.resolved_at, h.at), $3
     from (
         select id from work_items where org_id = $1 and changed_at >= $2
         union
@@ -94,6 +141,10 @@ spans as (
         where w3.org_id = $1
     ) c
     join work_items w on w.id = c.id
+    left join lateral (
+        select min(h.created_at) as at from work_item_changes h
+        where h.connection_id = w.connection_id and h.work_item_external_id = w.external_id and h.field in ('status', 'Fix Version')
+    ) h on true
     union all
     -- an incident counts where its deployment does
     select coalesce(d.finished_at, d.updated_at, d.created_at), coalesce(d.finished_at, d.updated_at, d.created_at)
@@ -109,9 +160,30 @@ spans as (
         )
     )
     union all
-    select s.created_at, $3 from issues s where s.org_id = $1 and s.changed_at >= $2 and ('incident' = lower(s.issue_type) or cardinality(s.labels) > 0)
+    -- it is an incident, or was one
+    select s.created_at, $3
+    from issues s
+    where s.org_id = $1 and s.changed_at >= $2 and (
+        lower(s.issue_type) = any($5::text[])
+        or exists (select from unnest(s.labels) l where lower(l) = any($6::text[]))
+        or exists (select from kpi_incident_attributions a where a.org_id = $1 and a.incident_table = 'issues' and a.incident_id = s.id)
+    )
     union all
-    select coalesce(v.start_on::timestamptz, v.ingested_at, v.changed_at), $3 from versions v where v.org_id = $1 and v.changed_at >= $2
+    -- from the day it began, or from its first item; the day before, as days begin earlier in the east
+    select least((v.earliest_start_on - 1) at time zone 'UTC', i.at, v.ingested_at), $3
+    from versions v
+    cross join lateral (
+        select min(w.created_at) as at
+        from work_items w
+        where w.connection_id = v.connection_id and (
+            w.fix_version_external_ids @> array[v.external_id]
+            or w.external_id in (
+                select h.work_item_external_id from work_item_changes h
+                where h.org_id = $1 and h.connection_id = v.connection_id and h.field = 'Fix Version' and v.external_id in (h.from_value, h.to_value)
+            )
+        )
+    ) i
+    where v.org_id = $1 and v.changed_at >= $2
 )
 select date_trunc('hour', "from") as "from", max("to") as "to"
 from spans

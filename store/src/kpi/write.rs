@@ -1,6 +1,9 @@
 //! Storing snapshots: what differs is written, in bulk, with a note of every number that was another before.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    fmt::Write as _,
+};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use ovia_domain::{OrgId, RunId};
@@ -102,7 +105,8 @@ impl Store {
         let mut tx = self.pool.begin().await?;
         fence_check(&mut tx, write.org, write.fence).await?;
         let stored = stored(&mut tx, write).await?;
-        let plan = plan(write, &stored);
+        let mut plan = plan(write, &stored);
+        untold(&mut tx, write, &mut plan.changes).await?;
         let mut written = SliceWritten { changes: plan.changes.len() as u64, ..SliceWritten::default() };
         if !plan.delete.is_empty() {
             let sql = "delete from kpi_snapshots where org_id = $1 and id = any($2)";
@@ -142,6 +146,22 @@ async fn stored(tx: &mut PgConnection, write: &SliceWrite<'_>) -> Result<Vec<Sto
     Ok(sqlx::query_as(sql).bind(write.org.0).bind(kinds).bind(starts).fetch_all(tx).await?)
 }
 
+/// Takes away what would say that a figure changed of a scope that had none: a new team, project or person.
+async fn untold(tx: &mut PgConnection, write: &SliceWrite<'_>, changes: &mut Vec<Change<'_>>) -> Result<(), StoreError> {
+    let scopes: BTreeSet<(&str, &str)> = changes.iter().filter(|change| change.before == (None, 0)).map(|change| change.scope).collect();
+    if scopes.is_empty() {
+        return Ok(());
+    }
+    let (kinds, ids): (Vec<&str>, Vec<&str>) = scopes.into_iter().unzip();
+    let sql = "select s.kind, s.id from unnest($2::text[], $3::text[]) s (kind, id)
+        where not exists (
+            select from kpi_snapshots k where k.org_id = $1 and k.scope_kind = s.kind and k.scope_id = s.id and k.run_id is distinct from $4)";
+    let new: Vec<(String, String)> = sqlx::query_as(sql).bind(write.org.0).bind(kinds).bind(ids).bind(write.run.0).fetch_all(tx).await?;
+    let new: HashSet<(&str, &str)> = new.iter().map(|(kind, id)| (kind.as_str(), id.as_str())).collect();
+    changes.retain(|change| change.before != (None, 0) || !new.contains(&change.scope));
+    Ok(())
+}
+
 #[derive(Default)]
 struct Plan<'a> {
     insert: Vec<(&'a NewSnapshot, i64)>,
@@ -160,6 +180,9 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
             *known = row;
         }
     }
+    // where nothing of the kind was told, nothing that was told has changed
+    let told: HashSet<(&str, Time, &str)> =
+        stored.iter().map(|row| (row.window_kind.as_str(), row.window_start, row.scope_kind.as_str())).collect();
     let mut plan = Plan::default();
     for new in write.snapshots {
         let key: Key<'_> = (new.metric, new.scope_kind, &new.scope_id, new.window_kind, new.window_start);
@@ -172,12 +195,23 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
             _ => plan.insert.push((new, hash)),
         }
         let (value, rows) = before.map_or((None, 0), |row| (row.value, row.row_count));
-        if before.is_none() || value != new.value {
+        let was_told = before.is_some() || told.contains(&(new.window_kind, new.window_start, new.scope_kind));
+        if was_told && (before.is_none() || value != new.value) {
             plan.changes.extend(Change::of(write.causes, new, (value, rows)));
         }
     }
-    for (_, row) in newest {
-        plan.delete.push(row.id);
+    // figures without data any more, with those of former definitions: nobody is to read them in its place
+    let gone = |row: &&Stored| {
+        newest.contains_key(&(
+            row.metric.as_str(),
+            row.scope_kind.as_str(),
+            row.scope_id.as_str(),
+            row.window_kind.as_str(),
+            row.window_start,
+        ))
+    };
+    plan.delete = stored.iter().filter(gone).map(|row| row.id).collect();
+    for row in newest.into_values() {
         let gone = Change {
             metric: &row.metric,
             scope: (&row.scope_kind, &row.scope_id),
@@ -186,9 +220,15 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
             unit: &row.unit,
             before: (row.value, row.row_count),
             after: (None, 0),
-            causes: write.causes.causes(&row.metric, row.window_start, row.window_end),
+            causes: write.causes.causes(
+                &row.metric,
+                (&row.scope_kind, &row.scope_id),
+                (&row.window_kind, row.window_start, row.window_end),
+            ),
         };
-        if row.scope_kind != "person" && row.value.is_some() && !gone.causes.is_empty() {
+        // figures of people that are turned off are not told once more
+        let turned_off = row.scope_kind == "person" && gone.causes.iter().any(|cause| cause["kind"] == "settings");
+        if row.value.is_some() && !gone.causes.is_empty() && !turned_off {
             plan.changes.push(gone);
         }
     }

@@ -115,8 +115,7 @@ async fn incidents(
     for row in reader.incidents(&types, &labels).await? {
         incident_add(facts, keys, settings, paths, &row);
     }
-    let items: Vec<i64> =
-        facts.work_items.iter().filter(|row| row.item.table == ItemTable::WorkItems).map(|row| row.item.id).collect();
+    let items: Vec<i64> = facts.work_items.iter().filter(|row| row.item.table == ItemTable::WorkItems).map(|row| row.item.id).collect();
     if items.is_empty() {
         return Ok(HashSet::new());
     }

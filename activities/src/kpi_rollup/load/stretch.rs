@@ -37,12 +37,7 @@ impl Base {
     }
 
     /// Reads the facts of a stretch, over two connections where there is a second one. Everything with the default stretch.
-    pub async fn facts(
-        &self,
-        reader: &mut KpiReader,
-        beside: Option<&mut KpiReader>,
-        mut stretch: Stretch,
-    ) -> Result<Facts, StoreError> {
+    pub async fn facts(&self, reader: &mut KpiReader, beside: Option<&mut KpiReader>, mut stretch: Stretch) -> Result<Facts, StoreError> {
         let shared = Shared::new(&self.keys, self.facts.clone());
         let planned = releases(reader, &shared, &stretch).await?;
         let is_planned: HashSet<i64> = planned.iter().copied().collect();
