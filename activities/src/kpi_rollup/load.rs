@@ -195,14 +195,13 @@ async fn work_load(
     let mut stays = Stays::default();
     reader.version_items(|row| stays.add(&row)).await?;
     facts.release_items = stays.finish();
-    let incidents: Vec<i64> = facts
-        .work_items
-        .iter()
-        .filter(|item| item.is_incident && item.item.table == ItemTable::WorkItems)
-        .map(|item| item.item.id)
-        .collect();
-    if !incidents.is_empty() {
-        let named = reader.item_merge_requests(&incidents).await?;
+    // incidents name what caused them; items of releases, what is to go out with them
+    let incidents = facts.work_items.iter().filter(|item| item.is_incident && item.item.table == ItemTable::WorkItems);
+    let mut naming: Vec<i64> = incidents.map(|item| item.item.id).chain(facts.release_items.iter().map(|row| row.work_item_id)).collect();
+    naming.sort_unstable();
+    naming.dedup();
+    if !naming.is_empty() {
+        let named = reader.item_merge_requests(&naming).await?;
         let of = |(id, merge_request_id)| ItemMergeRequest { item: ItemRef { table: ItemTable::WorkItems, id }, merge_request_id };
         facts.item_merge_requests.extend(named.into_iter().map(of));
     }
