@@ -235,8 +235,8 @@ impl Attempt<'_> {
         blocking(move || {
             let mut snapshots = Vec::new();
             compute_each(&facts, &settings, as_of, &scopes, windows, |snapshot| {
-                // no data needs no row
-                if snapshot.value.is_some() || !snapshot.row_ids.is_empty() {
+                // no data needs no row, unless something was left out
+                if snapshot.value.is_some() || !snapshot.row_ids.is_empty() || leaves_out(&snapshot) {
                     snapshots.push(new_snapshot(snapshot, days_from));
                 }
             });
@@ -339,8 +339,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Metrics that look at a moment or are made of others: their rows are not those of the days within the window.
-const OF_A_MOMENT: [MetricKey; 7] = [
+/// Metrics that look at a moment or are made of others, or whose rows add another share to a week than to a day: what their rows add is not
+/// what those of the days within the window do.
+const ROWS_OF_ITS_OWN: [MetricKey; 8] = [
+    MetricKey::DeploymentFrequency,
     MetricKey::StaleMergeRequests,
     MetricKey::WorkInProgress,
     MetricKey::WorkItemAge,
@@ -350,9 +352,14 @@ const OF_A_MOMENT: [MetricKey; 7] = [
     MetricKey::ReleaseRisk,
 ];
 
+/// Whether there were rows that the figure does not count.
+fn leaves_out(snapshot: &Snapshot) -> bool {
+    snapshot.coverage.iter().any(|(name, rows)| name.starts_with("excluded_") && rows.as_u64().is_some_and(|rows| rows > 0))
+}
+
 fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     let window = snapshot.window;
-    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OF_A_MOMENT.contains(&snapshot.metric);
+    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !ROWS_OF_ITS_OWN.contains(&snapshot.metric);
     let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
     NewSnapshot {
         metric: snapshot.metric.as_str(),
