@@ -93,5 +93,263 @@ async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, St
         person_level: set.person_level,
         now,
     };
+<<<<<<< HEAD
     attempt.run(reader, scope, happened).await
+=======
+    attempt.run(facts, scope, late).await
+}
+
+impl Attempt<'_> {
+    async fn run(&self, facts: Facts, mut scope: Scope, late: Vec<TouchedSpan>) -> Result<StepOutcome, StoreError> {
+        let as_of = self.now.as_of;
+        let facts = Arc::new(facts);
+        let moved = self.attributions(&facts).await?;
+        if let Scope::Touched(spans) = &mut scope {
+            // an incident may move between deployments of any age
+            let deployments = facts.deployments.iter().filter(|row| moved.binary_search(&row.id).is_ok());
+            spans.extend(deployments.map(|row| TouchedSpan { from: row.at(), to: row.at() }));
+        }
+        let earliest = facts.earliest().unwrap_or(as_of).min(as_of);
+        let stored = self.trailing_windows().await?;
+        let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
+        let rows = row_counts(&facts);
+        let total: usize = rows.values().sum();
+        let slices = plan::slices(windows, total, earliest, as_of);
+        let done = self.store.kpi_slices_done(self.org, self.run).await?;
+        let causes = plan::causes(&self.lock.state, &self.now, &late);
+        let days_from = plan::days_from(&self.settings, earliest, as_of);
+        let mut sums = Sums::of(&done);
+        let mut oldest = done.iter().map(|slice| slice.watermark).fold(self.watermark, DateTime::min);
+        let people_id = done.iter().map(|slice| slice.changed_people_id).fold(self.changed_people_id, i64::min);
+        if let Scope::Range { .. } = scope {
+            // windows outside the range are as old as they were
+            oldest = oldest.min(self.lock.state.watermark.unwrap_or(oldest));
+        }
+        for (index, slice) in slices.iter().enumerate() {
+            self.progress(&scope, &rows, index, slices.len(), &sums).await?;
+            let name = plan::slice_name(slice);
+            if done.iter().any(|slice| slice.slice == name) {
+                continue;
+            }
+            // the row knows of a request to stop even where Temporal does not
+            let status = self.store.run_status(self.org, self.run).await?;
+            if status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()) {
+                return Ok(StepOutcome::Cancelled);
+            }
+            let snapshots = self.compute(&facts, slice.clone(), days_from).await;
+            sums.add(self.slice_write(&name, slice, snapshots, &causes).await?);
+        }
+        let as_of_state = match scope {
+            Scope::Range { .. } => self.lock.state.as_of,
+            _ => Some(as_of),
+        };
+        let people_id = if matches!(scope, Scope::Range { .. }) { self.lock.state.changed_people_id } else { people_id };
+        let state = RollupState {
+            fence: self.lock.fence,
+            watermark: Some(oldest),
+            as_of: as_of_state,
+            changed_people_id: people_id,
+            identity_epoch: self.identity_epoch,
+            settings_version: self.now.settings_version,
+            definitions: plan::definitions(),
+            basis: self.now.basis.clone(),
+            first_day: Some(ovia_kpi::Calendar::new(self.settings.tz()).date(earliest)),
+        };
+        self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state).await?;
+        self.progress(&scope, &rows, slices.len(), slices.len(), &sums).await?;
+        Ok(StepOutcome::Done)
+    }
+
+    /// Stores which deployment each incident is held to come from; answers the deployments of those that moved.
+    async fn attributions(&self, facts: &Arc<Facts>) -> Result<Vec<i64>, StoreError> {
+        let (shared, settings) = (facts.clone(), self.settings.clone());
+        let attributions = blocking(move || {
+            let found = attribute_incidents(&shared, &settings);
+            let mut known: std::collections::HashMap<_, _> = found.into_iter().map(|one| (one.item, one)).collect();
+            let incidents = shared.work_items.iter().filter(|item| item.is_incident);
+            incidents
+                .map(|incident| {
+                    let one = known.remove(&incident.item);
+                    NewAttribution {
+                        incident_table: match incident.item.table {
+                            ovia_kpi::ItemTable::WorkItems => "work_items",
+                            ovia_kpi::ItemTable::Issues => "issues",
+                        },
+                        incident_id: incident.item.id,
+                        deployment_id: one.and_then(|one| one.deployment_id),
+                        rule: one.map_or_else(|| "none".to_owned(), |one| name_of(&one.rule)),
+                        confidence: one.map_or(0.0, |one| one.confidence),
+                    }
+                })
+                .collect::<Vec<_>>()
+        })
+        .await;
+        self.store.kpi_attributions_set(self.org, self.lock.fence, &attributions).await
+    }
+
+    /// Trailing windows of earlier days: the newest of each day was computed on that day, and stays right.
+    async fn trailing_windows(&self) -> Result<Vec<Window>, StoreError> {
+        let kind = WindowKind::Trailing30Days;
+        let stored = self.store.kpi_windows(self.org, kind.as_str(), None, None, 400).await?;
+        // in another time zone days begin elsewhere
+        let calendar = ovia_kpi::Calendar::new(self.settings.tz());
+        let begins = |at: DateTime<Utc>| calendar.midnight(calendar.date(at)) == at;
+        Ok(stored
+            .into_iter()
+            .filter(|(start, end)| begins(*start) && begins(*end))
+            .map(|(start, end)| Window { kind, start, end })
+            .collect())
+    }
+
+    /// Off the async threads: seconds of arithmetic must not stop heartbeats.
+    async fn compute(&self, facts: &Arc<Facts>, windows: Vec<Window>, days_from: DateTime<Utc>) -> Vec<NewSnapshot> {
+        let (facts, settings, as_of) = (facts.clone(), self.settings.clone(), self.now.as_of);
+        let scopes = if self.person_level { ScopeFilter::All } else { ScopeFilter::WithoutPeople };
+        blocking(move || {
+            let mut snapshots = Vec::new();
+            compute_each(&facts, &settings, as_of, &scopes, windows, |snapshot| {
+                // no data needs no row, unless something was left out
+                if snapshot.value.is_some() || !snapshot.row_ids.is_empty() || leaves_out(&snapshot) {
+                    snapshots.push(new_snapshot(snapshot, days_from));
+                }
+            });
+            snapshots
+        })
+        .await
+    }
+
+    async fn slice_write(
+        &self,
+        name: &str,
+        windows: &[Window],
+        snapshots: Vec<NewSnapshot>,
+        causes: &CauseBook,
+    ) -> Result<(usize, u64, u64), StoreError> {
+        let computed: Vec<ComputedWindow> =
+            windows.iter().map(|window| ComputedWindow { kind: window.kind.as_str(), start: window.start }).collect();
+        let write = SliceWrite {
+            org: self.org,
+            run: self.run,
+            fence: self.lock.fence,
+            slice: name,
+            watermark: self.watermark,
+            changed_people_id: self.changed_people_id,
+            identity_epoch: self.identity_epoch,
+            inputs_at: self.inputs_at,
+            windows: &computed,
+            snapshots: &snapshots,
+            causes,
+        };
+        let written = self.store.kpi_slice_write(&write).await?;
+        Ok((snapshots.len(), written.written(), written.changes))
+    }
+
+    async fn progress(
+        &self,
+        scope: &Scope,
+        rows: &std::collections::BTreeMap<&'static str, usize>,
+        done: usize,
+        slices: usize,
+        sums: &Sums,
+    ) -> Result<(), StoreError> {
+        let (mode, why) = match scope {
+            Scope::Everything { why } => ("everything", *why),
+            Scope::Range { .. } => ("range", "asked"),
+            Scope::Touched(_) => ("touched", "changes"),
+        };
+        let mut counts = json!(rows);
+        counts["as_of"] = json!(self.now.as_of);
+        let result = json!({
+            "rows": counts, "mode": mode, "why": why, "slices": slices, "slices_done": done,
+            "snapshots": sums.snapshots, "written": sums.written, "changes": sums.changes,
+        });
+        self.store.run_result_set(self.org, self.run, &result).await
+    }
+}
+
+/// What a run has stored so far.
+struct Sums {
+    snapshots: u64,
+    written: u64,
+    changes: u64,
+}
+
+impl Sums {
+    fn of(done: &[SliceDone]) -> Self {
+        let sum = |of: fn(&SliceDone) -> i64| done.iter().map(|slice| of(slice).unsigned_abs()).sum();
+        Self { snapshots: sum(|slice| slice.snapshots), written: sum(|slice| slice.written), changes: sum(|slice| slice.changes) }
+    }
+
+    fn add(&mut self, (snapshots, written, changes): (usize, u64, u64)) {
+        self.snapshots += snapshots as u64;
+        self.written += written;
+        self.changes += changes;
+    }
+}
+
+fn row_counts(facts: &Facts) -> std::collections::BTreeMap<&'static str, usize> {
+    [
+        ("merge_requests", facts.merge_requests.len()),
+        ("pipelines", facts.pipelines.len()),
+        ("deployments", facts.deployments.len()),
+        ("work_items", facts.work_items.len()),
+    ]
+    .into()
+}
+
+/// As JSON names it.
+fn name_of(rule: &impl serde::Serialize) -> String {
+    match serde_json::to_value(rule) {
+        Ok(Value::String(name)) => name,
+        _ => String::new(),
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Metrics that look at a moment or are made of others, or whose rows add another share to a week than to a day: what their rows add is not
+/// what those of the days within the window do.
+const ROWS_OF_ITS_OWN: [MetricKey; 8] = [
+    MetricKey::DeploymentFrequency,
+    MetricKey::StaleMergeRequests,
+    MetricKey::WorkInProgress,
+    MetricKey::WorkItemAge,
+    MetricKey::ReleaseScopeChange,
+    MetricKey::ReleaseCompletion,
+    MetricKey::DeliveryHealth,
+    MetricKey::ReleaseRisk,
+];
+
+/// Whether there were rows that the figure does not count.
+fn leaves_out(snapshot: &Snapshot) -> bool {
+    snapshot.coverage.iter().any(|(name, rows)| name.starts_with("excluded_") && rows.as_u64().is_some_and(|rows| rows > 0))
+}
+
+fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
+    let window = snapshot.window;
+    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !ROWS_OF_ITS_OWN.contains(&snapshot.metric);
+    let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
+    NewSnapshot {
+        metric: snapshot.metric.as_str(),
+        definition_version: snapshot.definition_version,
+        scope_kind: snapshot.scope.kind(),
+        scope_id: snapshot.scope.id().to_owned(),
+        window_kind: window.kind.as_str(),
+        window_start: window.start,
+        window_end: window.end,
+        value: snapshot.value,
+        unit: snapshot.unit,
+        stats: snapshot.stats,
+        coverage: snapshot.coverage,
+        row_table: snapshot.row_table,
+        row_count,
+        row_ids: (!of_days).then_some(snapshot.row_ids),
+        row_values: (!of_days).then_some(snapshot.row_values),
+    }
+>>>>>>> ktruth
 }

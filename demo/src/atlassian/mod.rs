@@ -1,7 +1,7 @@
 //! The company's Jira and Confluence: the same people, their issues and pages, behind Atlassian's APIs on loopback.
 
 pub(crate) mod accounts;
-mod jira;
+pub(crate) mod jira;
 pub(crate) mod mentions;
 mod people;
 mod rows;

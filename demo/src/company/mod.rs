@@ -8,6 +8,7 @@ pub(crate) mod changes;
 pub(crate) mod deployments;
 pub(crate) mod dice;
 mod edits;
+mod failures;
 mod issues;
 mod jobs;
 mod merge_requests;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Answer, Call, Faults, State};
+use crate::truth::KpiQuestion;
 
 /// `POST /_demo/changes`: what to change, how many, and at which instant (default: now).
 #[derive(Deserialize)]
@@ -64,10 +65,17 @@ pub(super) fn answer(state: &State, path: &str, call: &Call) -> Answer {
 
 fn truth(state: &State, call: &Call) -> Answer {
     let world = state.world();
-    let truth = match call.param("as_of").map(|text| text.parse::<DateTime<Utc>>()) {
-        None => serde_json::to_value(world.company.truth()),
-        Some(Ok(as_of)) => serde_json::to_value(world.company.truth_at(as_of)),
+    let as_of = match call.param("as_of").map(|text| text.parse::<DateTime<Utc>>()) {
+        None => None,
+        Some(Ok(as_of)) => Some(as_of),
         Some(Err(_)) => return Answer::message(400, "as_of is not an RFC 3339 time"),
+    };
+    if call.param("part") == Some("metrics") {
+        return serialised(&world.company.kpi_truth(&KpiQuestion::at(as_of.unwrap_or(world.company.options().as_of))));
+    }
+    let truth = match as_of {
+        None => serde_json::to_value(world.company.truth()),
+        Some(as_of) => serde_json::to_value(world.company.truth_at(as_of)),
     };
     match (truth, call.param("part")) {
         (Ok(truth), None) => serialised(&truth),

@@ -28,7 +28,7 @@ use anyhow::Context;
 use chrono::{DateTime, Utc};
 
 use crate::company::Company;
-use crate::truth::Truth;
+use crate::truth::{KpiQuestion, MetricTruth, Truth};
 pub(crate) use answer::{Answer, Effect, Reply};
 pub(crate) use auth::is_authorised;
 pub(crate) use call::Call;
@@ -152,6 +152,11 @@ impl DemoServer {
     /// The truth for another present.
     pub fn truth_at(&self, as_of: DateTime<Utc>) -> Truth {
         self.state.world().company.truth_at(as_of)
+    }
+
+    /// Every metric as it is now, edits included.
+    pub fn kpi_truth(&self, question: &KpiQuestion) -> Vec<MetricTruth> {
+        self.state.world().company.kpi_truth(question)
     }
 
     /// Changes the company and serves the changed rows from then on, as in `server.edit(|c| c.delete_merge_requests(3))`.

@@ -3,15 +3,11 @@
 //! Nothing here is shared with the product: the arithmetic is written a second time, naively, so that an error in one place cannot
 //! hide in the other. Row structs are named and typed like the product's columns; a test can compare them as JSON.
 
-mod metrics;
+mod kpi;
 mod people;
-mod reviews;
 mod rows;
 mod rows_build;
 mod rows_ci;
-#[cfg(test)]
-mod spot;
-mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::company::Company;
-pub use metrics::MetricTruth;
+pub use kpi::{AttributionTruth, KpiPerson, KpiQuestion, KpiStay, KpiTeam, MetricTruth};
 pub use people::{Duplicate, PeopleTruth, PersonTruth};
 pub use rows::*;
 
@@ -67,8 +63,6 @@ pub struct Truth {
     #[serde(rename = "tag_releases")]
     pub releases: Table<ReleaseRow>,
     pub people: PeopleTruth,
-    /// Every metric for the organisation and each project, over every window.
-    pub metrics: Vec<MetricTruth>,
 }
 
 impl Truth {
@@ -91,14 +85,13 @@ impl Truth {
             deployments: rows_ci::deployments(company),
             releases: rows_ci::releases(company),
             people: people::compute(company),
-            metrics: metrics::compute(company, as_of),
         };
         truth.without_invisible(company);
         truth.counts = truth.count();
         truth
     }
 
-    /// Leaves out what is in projects that the token does not see. Accounts, people and metrics stay: what was seen before counts on.
+    /// Leaves out what is in projects that the token does not see. Accounts and people stay: what was seen before counts on.
     fn without_invisible(&mut self, company: &Company) {
         let gone: BTreeSet<String> =
             company.projects.iter().map(|project| project.id).filter(|id| !company.is_visible(*id)).map(|id| id.to_string()).collect();
@@ -136,10 +129,5 @@ impl Truth {
             deployments: self.deployments.len(),
             releases: self.releases.len(),
         }
-    }
-
-    /// One metric value. `scope_id` is empty for the organisation, else a project's external id; `start` is the window's first instant.
-    pub fn metric(&self, metric: &str, scope_id: &str, window: &str, start: DateTime<Utc>) -> Option<&MetricTruth> {
-        self.metrics.iter().find(|one| one.metric == metric && one.scope_id == scope_id && one.window == window && one.start == start)
     }
 }

@@ -6,7 +6,7 @@ pub(super) mod generate;
 pub(super) mod history;
 mod issues;
 mod jql;
-pub(super) mod model;
+pub(crate) mod model;
 mod planted;
 mod routes;
 mod search;

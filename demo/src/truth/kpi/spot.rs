@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Truth;
+use super::{KpiQuestion, MetricTruth};
 use crate::company::model::{Approval, MergeRequest, Note, NoteEvent};
 use crate::company::{Company, CompanyOptions, CompanySize};
 
@@ -101,38 +101,50 @@ fn pipelines_and_deployments(company: &mut Company) {
     }
 }
 
+/// As of Wednesday, 18 March, 10:00: of the week that begins on a day.
+fn week(metric: &str, start: &str) -> MetricTruth {
+    let all = company().kpi_truth(&KpiQuestion::at(time("18T10:00")));
+    let own = |one: &&MetricTruth| one.metric == metric && one.scope_id.is_empty() && one.window == "week" && one.start == time(start);
+    all.iter().find(own).unwrap().clone()
+}
+
 #[test]
 fn every_metric_of_the_week_by_hand() {
-    let truth = Truth::compute(&company(), time("18T10:00"));
-    let week = |metric: &str| truth.metric(metric, "", "week", time("16T00:00")).unwrap();
+    let week = |metric: &str| week(metric, "16T00:00");
+    let number = |of: &MetricTruth, name: &str| of.stats[name].as_f64().unwrap();
     assert_eq!(week("merge_throughput").value, Some(2.0));
-    assert_eq!(week("merge_throughput").excluded["excluded_bots"], 1);
+    assert_eq!(week("merge_throughput").coverage["excluded_bots"], 1);
     // 10 h and 30 h: median 20, p75 = 10 + 0.75 · 20, p90 = 10 + 0.9 · 20.
     let merge = week("time_to_merge");
-    assert_eq!((merge.value, merge.stats["p75"], merge.stats["p90"]), (Some(20.0), 25.0, 28.0));
-    assert_eq!(merge.rows, ["1", "2"]);
-    // 15:00 − 12:00 = 3 h, and 26 h after creation: median 14.5.
+    assert_eq!((merge.value, number(&merge, "p75"), number(&merge, "p90")), (Some(20.0), 25.0, 28.0));
+    assert_eq!(merge.rows, [("1".to_owned(), 10.0), ("2".to_owned(), 30.0)].into());
+    // 15:00 − 12:00 = 3 h, and 26 h after creation: median 14.5. From then to the merges, 3 h and 4 h.
     assert_eq!(week("time_to_first_review").value, Some(14.5));
+    assert_eq!(week("review_duration").value, Some(3.5));
     let rate = week("pipeline_success_rate");
-    assert_eq!((rate.value, rate.stats["numerator"], rate.stats["denominator"]), (Some(2.0 / 3.0), 2.0, 3.0));
+    assert_eq!((rate.value, number(&rate, "numerator"), number(&rate, "denominator")), (Some(2.0 / 3.0), 2.0, 3.0));
     // Only the third: open, not a draft, last touched two weeks ago.
-    assert_eq!((week("stale_merge_requests").value, week("stale_merge_requests").rows.clone()), (Some(1.0), vec!["3".to_owned()]));
+    let stale = week("stale_merge_requests");
+    assert_eq!((stale.value, stale.rows), (Some(1.0), [("3".to_owned(), 1.0)].into()));
     // Two deployments in the three days up to the midnight after as_of, on one day.
     let frequency = week("deployment_frequency");
-    assert_eq!((frequency.value, frequency.stats["days"], frequency.stats["days_with_deployment"]), (Some(2.0 / 3.0), 3.0, 1.0));
-    assert!(frequency.partial);
+    let counted = (frequency.value, number(&frequency, "days"), number(&frequency, "days_with_deployment"));
+    assert_eq!(counted, (Some(2.0 / 3.0), 3.0, 1.0));
+    assert_eq!(frequency.coverage["partial"], true);
+    // No commits: no lead time. The first was not deployed before the second deployment of the 17th, the second waits.
+    let lead = week("lead_time_for_changes");
+    assert_eq!((lead.value, &lead.coverage["excluded_without_commits"]), (None, &1.into()));
+    assert_eq!(lead.coverage["excluded_not_deployed"], 1);
 }
 
 #[test]
 fn no_data_is_not_zero() {
-    let truth = Truth::compute(&company(), time("18T10:00"));
-    let earlier = |metric: &str, start: &str| truth.metric(metric, "", "week", time(start)).unwrap();
     // The week of the 9th: a merge request existed, none was merged; nothing was deployed or ran yet.
-    assert_eq!(earlier("merge_throughput", "09T00:00").value, Some(0.0));
-    assert_eq!(earlier("time_to_merge", "09T00:00").value, None);
-    assert_eq!(earlier("pipeline_success_rate", "09T00:00").value, None);
-    assert_eq!(earlier("deployment_frequency", "09T00:00").value, None);
+    assert_eq!(week("merge_throughput", "09T00:00").value, Some(0.0));
+    assert_eq!(week("time_to_merge", "09T00:00").value, None);
+    assert_eq!(week("pipeline_success_rate", "09T00:00").value, None);
+    assert_eq!(week("deployment_frequency", "09T00:00").value, None);
     // On the 16th 00:00 the third had been untouched for more than seven days; on the 9th not yet.
-    assert_eq!(earlier("stale_merge_requests", "09T00:00").value, Some(1.0));
-    assert_eq!(earlier("stale_merge_requests", "02T00:00").value, Some(0.0));
+    assert_eq!(week("stale_merge_requests", "09T00:00").value, Some(1.0));
+    assert_eq!(week("stale_merge_requests", "02T00:00").value, Some(0.0));
 }

@@ -1,0 +1,93 @@
+//! What merge requests' notes and approvals say: ready when, first reviewed when, draft at an instant, last touched when.
+
+use std::collections::BTreeMap;
+
+use super::world::{Time, World};
+use crate::company::model::{MergeRequest, NoteEvent};
+
+/// What is known about the reviews of a merge request.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Reviews {
+    pub ready: Option<Time>,
+    /// The first by a human who is not the author, once it was ready.
+    pub first: Option<Time>,
+    /// By humans, dated before the merge request.
+    pub before_creation: usize,
+    /// By bots, since it was created.
+    pub by_bots: Vec<Time>,
+}
+
+/// Nobody reviews their own work with a second account: accounts of one person are one.
+pub(super) fn reviews(world: &World<'_>, one: &MergeRequest) -> Reviews {
+    let marked = one.notes.iter().filter(|note| note.event == Some(NoteEvent::MarkedReady)).map(|note| note.created_at).min();
+    let ready = marked.or((!one.draft).then_some(one.created_at));
+    let author = world.person(&one.author.to_string());
+    let mut all: Vec<(u64, Time)> = one.notes.iter().filter(|note| !note.system).map(|note| (note.author, note.created_at)).collect();
+    all.extend(approvals(world, one));
+    all.retain(|(user, _)| world.person(&user.to_string()) != author);
+    let (by_bots, by_humans): (Vec<_>, Vec<_>) = all.into_iter().partition(|(user, _)| world.is_bot(&user.to_string()));
+    let since = |at: &Time| *at >= one.created_at;
+    let counts = by_humans.iter().map(|(_, at)| *at).filter(since).filter(|at| ready.is_some_and(|ready| ready <= *at));
+    Reviews {
+        ready,
+        first: counts.min(),
+        before_creation: by_humans.iter().filter(|(_, at)| !since(at)).count(),
+        by_bots: by_bots.into_iter().map(|(_, at)| at).filter(since).collect(),
+    }
+}
+
+/// Approvals with their times. A person whose approvals have none approved at the first note that tells of it.
+fn approvals(world: &World<'_>, one: &MergeRequest) -> Vec<(u64, Time)> {
+    let timed: Vec<(u64, Time)> = one.approvals.iter().filter_map(|approval| Some((approval.user, approval.approved_at?))).collect();
+    let person = |user: u64| world.person(&user.to_string());
+    let mut told: BTreeMap<Option<usize>, (Time, u64)> = BTreeMap::new();
+    for note in one.notes.iter().filter(|note| note.event == Some(NoteEvent::Approved)) {
+        if timed.iter().all(|(user, _)| person(*user) != person(note.author)) {
+            let first = told.entry(person(note.author)).or_insert((note.created_at, note.author));
+            *first = (*first).min((note.created_at, note.author));
+        }
+    }
+    timed.into_iter().chain(told.into_values().map(|(at, user)| (user, at))).collect()
+}
+
+/// Whether a merge request waits for somebody at `instant`: open, and no draft.
+pub(super) fn waits_at(one: &MergeRequest, instant: Time) -> bool {
+    open_at(one, instant) && !draft_at(one, instant)
+}
+
+/// Whether it waits, and nobody has touched it for seven days.
+pub(super) fn stale_at(one: &MergeRequest, instant: Time) -> bool {
+    waits_at(one, instant) && last_activity(one, instant) <= instant - chrono::Duration::days(7)
+}
+
+fn open_at(one: &MergeRequest, instant: Time) -> bool {
+    let undecided = one.merged_at.is_none() && one.closed_at.is_none();
+    if one.created_at >= instant || (undecided && one.state != "opened" && one.state != "locked") {
+        return false;
+    }
+    one.merged_at.is_none_or(|at| at >= instant) && one.closed_at.is_none_or(|at| at >= instant)
+}
+
+fn draft_at(one: &MergeRequest, instant: Time) -> bool {
+    let mut marks: Vec<(Time, bool)> = Vec::new();
+    for note in &one.notes {
+        match note.event {
+            Some(NoteEvent::MarkedDraft) => marks.push((note.created_at, true)),
+            Some(NoteEvent::MarkedReady) => marks.push((note.created_at, false)),
+            _ => {}
+        }
+    }
+    marks.sort_unstable();
+    if let Some((_, draft)) = marks.iter().rfind(|(at, _)| *at < instant) {
+        return *draft;
+    }
+    marks.first().map_or(one.draft, |(_, draft)| !draft)
+}
+
+fn last_activity(one: &MergeRequest, instant: Time) -> Time {
+    let notes = one.notes.iter().map(|note| note.created_at);
+    let approvals = one.approvals.iter().filter_map(|approval| approval.approved_at);
+    let commits = one.commits.iter().map(|commit| commit.committed_at);
+    let last = notes.chain(approvals).chain(commits).chain([one.updated_at]).filter(|at| *at < instant).max();
+    last.map_or(one.created_at, |at| at.max(one.created_at))
+}
