@@ -11,6 +11,7 @@ use crate::{
     output::{Column, number, print, short_time, text},
 };
 
+mod days;
 mod explain;
 pub mod notes;
 mod settings;
@@ -166,14 +167,14 @@ pub const COLUMNS: &[Column] = &[
     Column { title: "BAND", cell: |row| text(row, "/band") },
     Column { title: "P75", cell: |row| number(row, "/stats/p75") },
     Column { title: "P90", cell: |row| number(row, "/stats/p90") },
-    Column { title: "FROM", cell: |row| date(row, "/window/start") },
-    Column { title: "TO", cell: |row| date(row, "/window/end") },
+    Column { title: "FROM", cell: |row| days::day(row, "first") },
+    Column { title: "TO", cell: |row| days::day(row, "last") },
     Column { title: "ROWS", cell: |row| number(row, "/row_count") },
 ];
 
 const HISTORY: &[Column] = &[
-    Column { title: "FROM", cell: |row| date(row, "/window/start") },
-    Column { title: "TO", cell: |row| date(row, "/window/end") },
+    Column { title: "FROM", cell: |row| days::day(row, "first") },
+    Column { title: "TO", cell: |row| days::day(row, "last") },
     Column { title: "OF", cell: |row| text(row, "/scope_name") },
     Column { title: "VALUE", cell: value },
     Column { title: "UNIT", cell: |row| text(row, "/unit") },
@@ -186,7 +187,7 @@ const ROWS: &[Column] = &[
     Column { title: "ROW", cell: |row| text(row, "/reference") },
     Column { title: "PROJECT", cell: |row| text(row, "/project") },
     Column { title: "VALUE", cell: |row| number(row, "/value") },
-    Column { title: "COUNTED ON", cell: |row| date(row, "/counted_on") },
+    Column { title: "COUNTED ON", cell: |row| days::day(row, "counted") },
     Column { title: "TITLE", cell: |row| text(row, "/title") },
     Column { title: "URL", cell: |row| text(row, "/url") },
 ];
@@ -196,7 +197,7 @@ const CHANGES: &[Column] = &[
     Column { title: "METRIC", cell: |row| text(row, "/metric") },
     Column { title: "OF", cell: |row| text(row, "/scope_name") },
     Column { title: "WINDOW", cell: |row| text(row, "/window/kind") },
-    Column { title: "FROM", cell: |row| date(row, "/window/start") },
+    Column { title: "FROM", cell: |row| days::day(row, "first") },
     Column { title: "BEFORE", cell: |row| or_no_data(row, "/before") },
     Column { title: "AFTER", cell: |row| or_no_data(row, "/after") },
     Column { title: "CAUSE", cell: |row| text(row, "/cause") },
@@ -215,8 +216,7 @@ pub async fn run(global: &Global, command: &KpiCommand) -> CliResult {
             let mut query = filters(&[("metric", &args.metric), ("window", &args.window), ("at", &args.at)]);
             query.extend(args.scope.query());
             let listing = Listing { path: "team/kpi", query, columns: COLUMNS, when_empty: WHEN_EMPTY };
-            let (items, next_cursor) = listing.fetch(&client, &args.paging).await?;
-            listing.print(&items, next_cursor, global.json)?;
+            let items = show(&client, &listing, &args.paging, global.json).await?;
             print_notes(&items, notes::figure, global.json)
         }
         KpiCommand::History(args) => history(&client, args, global.json).await,
@@ -226,7 +226,7 @@ pub async fn run(global: &Global, command: &KpiCommand) -> CliResult {
             let mut query = filters(&[("window", &args.window), ("at", &args.at)]);
             query.extend(args.scope.query());
             let listing = Listing { path: &path, query, columns: ROWS, when_empty: "No rows: there is no data in this window." };
-            listing.show(&client, &args.paging, global.json).await
+            show(&client, &listing, &args.paging, global.json).await.map(|_| ())
         }
         KpiCommand::Changes(args) => {
             let mut query = filters(&[
@@ -238,11 +238,22 @@ pub async fn run(global: &Global, command: &KpiCommand) -> CliResult {
             ]);
             query.extend(args.scope.query());
             let when_empty = "No number changed after it was told.";
-            Listing { path: "team/kpi/changes", query, columns: CHANGES, when_empty }.show(&client, &args.paging, global.json).await
+            let listing = Listing { path: "team/kpi/changes", query, columns: CHANGES, when_empty };
+            show(&client, &listing, &args.paging, global.json).await.map(|_| ())
         }
         KpiCommand::Settings(command) => settings::run(&client, command, global.json).await,
         KpiCommand::PeopleAccess(_) => Ok(()),
     }
+}
+
+/// Prints a list, in a table with the organisation's days; answers its items.
+async fn show(client: &ApiClient, listing: &Listing<'_>, paging: &Paging, json: bool) -> CliResult<Vec<Value>> {
+    let (mut items, next_cursor) = listing.fetch(client, paging).await?;
+    if !json {
+        days::put(client, &mut items).await?;
+    }
+    listing.print(&items, next_cursor, json)?;
+    Ok(items)
 }
 
 /// Values over time; of one scope with a line that shows their course, oldest first.
@@ -251,7 +262,10 @@ async fn history(client: &ApiClient, args: &HistoryArgs, json: bool) -> CliResul
     query.push(("metric", args.metric.clone()));
     query.extend(args.scope.query());
     let listing = Listing { path: "team/kpi/history", query, columns: HISTORY, when_empty: WHEN_EMPTY };
-    let (items, next_cursor) = listing.fetch(client, &args.paging).await?;
+    let (mut items, next_cursor) = listing.fetch(client, &args.paging).await?;
+    if !json {
+        days::put(client, &mut items).await?;
+    }
     if !json && args.scope.is_one() && items.len() > 1 && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
         let course: Vec<Option<f64>> = items.iter().rev().map(|item| item["value"].as_f64()).collect();
         print(&format!("{}  {}\n", args.metric, spark::line(&course)))?;
@@ -260,7 +274,7 @@ async fn history(client: &ApiClient, args: &HistoryArgs, json: bool) -> CliResul
     let one = args.scope.is_one();
     print_notes(
         &items,
-        |row| if one { date(row, "/window/start") } else { format!("{} of {}", date(row, "/window/start"), text(row, "/scope_name")) },
+        |row| if one { days::day(row, "first") } else { format!("{} of {}", days::day(row, "first"), text(row, "/scope_name")) },
         json,
     )
 }
@@ -291,9 +305,4 @@ fn or_no_data(row: &Value, pointer: &str) -> String {
 fn signed(row: &Value, pointer: &str) -> String {
     let sign = if row.pointer(pointer).and_then(Value::as_f64).is_some_and(|number| number > 0.0) { "+" } else { "" };
     format!("{sign}{}", number(row, pointer))
-}
-
-/// The day of a moment, in UTC.
-fn date(row: &Value, pointer: &str) -> String {
-    text(row, pointer).chars().take(10).collect()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{metric_path, notes};
+use super::{days, metric_path, notes};
 use crate::{
     client::ApiClient,
     exit::CliResult,
@@ -15,10 +15,11 @@ pub async fn run(client: &ApiClient, metric: &str, window: &Option<String>, scop
     query.push(("metric", metric.to_owned()));
     query.extend(window.clone().map(|window| ("window", window)));
     let page: Value = client.get("team/kpi", &query).await?;
-    let newest = page["items"][0].clone();
+    let mut newest = page["items"][0].clone();
     if json {
         return print_json(&json!({"definition": definition, "newest": newest}));
     }
+    days::put(client, std::slice::from_mut(&mut newest)).await?;
     let value = match newest["value"].is_null() {
         true => format!("no data ({})", text(&definition, "/no_data")),
         false => format!("{} {}", number(&newest, "/value"), text(&newest, "/unit")),
@@ -40,7 +41,7 @@ pub async fn run(client: &ApiClient, metric: &str, window: &Option<String>, scop
     lines.extend(sentences.iter().map(|note| ("!", text(note, "/sentence"))));
     lines.extend([
         ("band", text(&newest, "/band")),
-        ("window", format!("{} to {}", short_time(&newest, "/window/start"), short_time(&newest, "/window/end"))),
+        ("window", format!("{} to {}", days::day(&newest, "first"), days::day(&newest, "last"))),
         ("rows", number(&newest, "/row_count")),
         ("further figures", named(&newest["stats"])),
         ("coverage", named(&newest["coverage"])),
