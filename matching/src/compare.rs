@@ -1,6 +1,7 @@
 //! Two accounts side by side: the best evidence of each family, what speaks against, and the sum.
 
 use crate::{
+    activity,
     compare_names::{self, NameResult},
     config::MatchConfig,
     corpus::Context,
@@ -105,6 +106,14 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, together: Together, corpus_loss:
         let share = if comparison.by_email { table::SHARE_AGAINST_EMAIL } else { 1.0 };
         push(against(Rule::OtherName, log_odds * weights.name * share));
     }
+    let held = [name, account, domain].iter().any(|signal| log_odds(signal) > table::FLOOR);
+    let are_elsewhere = a.features.space != b.features.space;
+    if held && are_elsewhere && !are_bots && !comparison.by_email && together.count == 0 && weights.co_occurrence > 0.0 {
+        let rhythms = (a.features.rhythm.as_deref(), b.features.rhythm.as_deref());
+        if let Some((rule, family, log_odds)) = activity::signal(rhythms.0, rhythms.1, is_common(a) || is_common(b)) {
+            push(Signal { rule, family, log_odds: log_odds * weights.co_occurrence, handle: None });
+        }
+    }
     if !comparison.by_email {
         if are_other_accounts(a.features, b.features) {
             push(Signal {
@@ -123,6 +132,13 @@ pub(crate) fn compare(a: Side<'_>, b: Side<'_>, together: Together, corpus_loss:
     }
     comparison.total = total;
     comparison
+}
+
+/// Whether every word of the account's name is common.
+fn is_common(side: Side<'_>) -> bool {
+    let Some(name) = &side.features.name else { return false };
+    let mut seen = name.words.iter().zip(&side.context.words).filter(|(word, _)| !word.is_initial).map(|(_, seen)| *seen);
+    seen.all(|seen| seen > table::RARE_NAMES)
 }
 
 fn weighted(signal: Signal, weight: f64) -> Signal {
@@ -195,8 +211,9 @@ fn account(a: Side<'_>, b: Side<'_>, names: NameResult) -> Option<Signal> {
                 }
                 let is_word = is_word(a, b, index, other_index);
                 let (rule, log_odds) = table::same_handle(one.kind, other.kind, one.len, is_word);
-                let carriers = a.context.handles[index.min(3)].1.max(b.context.handles[other_index.min(3)].1);
-                offer(rule, log_odds - crowd(carriers), true, index);
+                let carriers = a.context.handles[index.min(3)].carriers.max(b.context.handles[other_index.min(3)].carriers);
+                let rivals = table::rivals(rivals(a, b, one.key, a.context.handles[index.min(3)].makers));
+                offer(rule, log_odds - crowd(carriers) + rivals, true, index);
             } else if one.base_key != 0 && (one.base_key == other.base_key || one.base_key == other.key)
                 || other.base_key != 0 && other.base_key == one.key
             {
@@ -243,7 +260,7 @@ fn handles(features: &Features) -> impl Iterator<Item = (usize, &Handle)> {
 
 /// Whether other people's names have the login as a word.
 fn is_word(a: Side<'_>, b: Side<'_>, index: usize, other_index: usize) -> bool {
-    let seen = a.context.handles[index.min(3)].0.max(b.context.handles[other_index.min(3)].0);
+    let seen = a.context.handles[index.min(3)].words.max(b.context.handles[other_index.min(3)].words);
     let id = a.features.handles[index].id;
     let full = |features: &Features| {
         features.name.as_ref().filter(|name| name.is_full()).map(|name| (name.sorted, name.words.iter().any(|word| word.id == id)))
@@ -258,6 +275,16 @@ fn is_word(a: Side<'_>, b: Side<'_>, index: usize, other_index: usize) -> bool {
 
 fn is_of_address(kind: HandleKind) -> bool {
     matches!(kind, HandleKind::Local | HandleKind::Relay)
+}
+
+/// Other people whose names would make the login, of `makers` in all. One of these is who has it, known or not.
+fn rivals(a: Side<'_>, b: Side<'_>, key: u64, makers: u8) -> u8 {
+    let sorted = |side: Side<'_>| side.features.name.as_ref().filter(|_| side.features.makes(key)).map(|name| name.sorted);
+    let own = match (sorted(a), sorted(b)) {
+        (Some(one), Some(other)) if one != other => 2,
+        _ => 1,
+    };
+    makers.saturating_sub(own)
 }
 
 /// What a login loses that many people's accounts carry.
@@ -288,7 +315,7 @@ fn domain(a: Side<'_>, b: Side<'_>) -> Option<Signal> {
             continue;
         };
         for (_, handle) in handles(to.features).filter(|(_, handle)| handle.key == label.key) {
-            let is_word = from.context.handles[index.min(3)].0 > 1;
+            let is_word = from.context.handles[index.min(3)].words > 1;
             offer(Rule::DomainFromName, table::domain_handle(handle.len, is_word));
         }
         if let Ok(place) = to.features.shapes.binary_search_by_key(&label.key, |(key, _)| *key) {

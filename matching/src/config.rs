@@ -1,6 +1,7 @@
 //! What an organisation can set. The default is what is shipped and measured (docs/matching.md).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Thresholds, weights, switches and lists of an organisation.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,12 +68,14 @@ impl Default for Switches {
     }
 }
 
-/// What is wrong with a configuration.
+/// What is wrong with one value of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigProblem {
     /// Dotted, as `thresholds.auto`.
     pub field: String,
+    /// What is wrong, without a full stop.
     pub message: String,
+    /// What would do: the range, the form or the names, as a sentence.
     pub hint: String,
 }
 
@@ -82,36 +85,36 @@ const LEAST_AUTO: f64 = 0.5;
 const MOST_WEIGHT: f64 = 2.0;
 
 impl MatchConfig {
+    /// A configuration as somebody wrote it; what is left out is as shipped. Every problem, with its path; of a document that cannot be
+    /// read, the first.
+    pub fn read(document: &Value) -> Result<Self, Vec<ConfigProblem>> {
+        let config: Self = serde_path_to_error::deserialize(document).map_err(|error| {
+            let field = error.path().to_string().trim_start_matches('.').to_owned();
+            let hint = allowed(&field);
+            vec![ConfigProblem { field, message: error.into_inner().to_string(), hint }]
+        })?;
+        config.validate().map(|()| config)
+    }
+
     /// Every problem, in the order of the fields.
     pub fn validate(&self) -> Result<(), Vec<ConfigProblem>> {
         let mut problems = Vec::new();
-        let mut problem = |field: &str, message: String, hint: &str| {
-            problems.push(ConfigProblem { field: field.to_owned(), message, hint: hint.to_owned() })
-        };
+        let mut problem =
+            |field: &str, message: String| problems.push(ConfigProblem { field: field.to_owned(), message, hint: allowed(field) });
         let Thresholds { auto, conflict } = self.thresholds;
         if !(LEAST_AUTO..=1.0).contains(&auto) {
-            problem(
-                "thresholds.auto",
-                format!("{auto} is not between {LEAST_AUTO} and 1"),
-                "a link that is wrong more often than right is none",
-            );
+            problem("thresholds.auto", format!("{auto} is not between {LEAST_AUTO} and 1"));
         }
         if !(LEAST_THRESHOLD..=1.0).contains(&conflict) {
-            let hint = "0.5 asks about pairs that are as likely right as wrong";
-            problem("thresholds.conflict", format!("{conflict} is not between {LEAST_THRESHOLD} and 1"), hint);
+            problem("thresholds.conflict", format!("{conflict} is not between {LEAST_THRESHOLD} and 1"));
         } else if conflict > auto {
-            problem(
-                "thresholds.conflict",
-                format!("{conflict} is above thresholds.auto, {auto}"),
-                "what is surer than a question is a link",
-            );
+            problem("thresholds.conflict", format!("{conflict} is above thresholds.auto, {auto}"));
         }
         let Weights { email, name, account, domain, co_occurrence } = self.weights;
         let weights = [("email", email), ("name", name), ("account", account), ("domain", domain), ("co_occurrence", co_occurrence)];
         for (family, weight) in weights {
             if !(0.0..=MOST_WEIGHT).contains(&weight) {
-                let hint = "1 is as shipped, 0 ignores the family";
-                problem(&format!("weights.{family}"), format!("{weight} is not between 0 and {MOST_WEIGHT}"), hint);
+                problem(&format!("weights.{family}"), format!("{weight} is not between 0 and {MOST_WEIGHT}"));
             }
         }
         let lists = [
@@ -121,21 +124,48 @@ impl MatchConfig {
         ];
         for (field, list, is_domains) in lists {
             if list.len() > MOST_ENTRIES {
-                problem(field, format!("{} entries", list.len()), "at most 1000 are possible");
+                problem(field, format!("{} entries are more than {MOST_ENTRIES}", list.len()));
             }
             for (index, entry) in list.iter().enumerate() {
                 let field = format!("{field}[{index}]");
                 if is_domains && !is_domain(entry) {
-                    problem(&field, format!("`{entry}` is not a domain"), "write it as `acme.test`, without `@`");
+                    problem(&field, format!("`{entry}` is not a domain"));
                 } else if !is_domains && !is_word(entry) {
-                    problem(&field, format!("`{entry}` is not a word"), "letters and digits only, two at least");
+                    problem(&field, format!("`{entry}` is not a word"));
                 }
             }
         }
         for domain in self.corporate_domains.iter().filter(|domain| self.free_mail_domains.contains(domain)) {
-            problem("corporate_domains", format!("`{domain}` is in free_mail_domains too"), "a domain is one or the other");
+            problem("corporate_domains", format!("`{domain}` is in free_mail_domains too"));
         }
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+/// What may stand at `field`, or the names there are where there is no such field.
+fn allowed(field: &str) -> String {
+    let (section, name) = field.split_once('.').unwrap_or((field, ""));
+    match (section.split('[').next().unwrap_or_default(), name) {
+        ("thresholds", "auto") => format!("Give a number from {LEAST_AUTO} to 1: what is wrong more often than right is no link."),
+        ("thresholds", "conflict") => format!(
+            "Give a number from {LEAST_THRESHOLD} to thresholds.auto: 0.5 asks about pairs that are as likely right as wrong, and what is surer than a question is a link."
+        ),
+        ("thresholds", _) => format!("There are thresholds.auto, {LEAST_AUTO} to 1, and thresholds.conflict, {LEAST_THRESHOLD} to thresholds.auto."),
+        ("weights", "email" | "name" | "account" | "domain" | "co_occurrence") => {
+            format!("Give a number from 0 to {MOST_WEIGHT}: 1 is as shipped, 0 ignores the family.")
+        }
+        ("weights", _) => format!("There are weights.email, name, account, domain and co_occurrence, each from 0 to {MOST_WEIGHT}."),
+        ("switches", "nicknames" | "logins_from_names" | "detect_service_accounts" | "ask_about_namesakes") => "Give true or false.".to_owned(),
+        ("switches", _) => {
+            "There are switches.nicknames, logins_from_names, detect_service_accounts and ask_about_namesakes, each true or false.".to_owned()
+        }
+        ("free_mail_domains" | "corporate_domains", _) => {
+            format!("Give at most {MOST_ENTRIES} domains as `acme.test`, without `@`; a domain is in one of the two lists.")
+        }
+        ("service_account_words", _) => format!("Give at most {MOST_ENTRIES} words of 2 to 64 letters and digits."),
+        _ => {
+            "There are thresholds, weights, switches, free_mail_domains, corporate_domains and service_account_words; docs/matching.md says what each means.".to_owned()
+        }
     }
 }
 
@@ -170,6 +200,28 @@ mod tests {
         for json in [r#"{"treshold": 1}"#, r#"{"thresholds": {"reject": 0.1}}"#, r#"{"weights": {"emails": 1}}"#] {
             assert!(serde_json::from_str::<MatchConfig>(json).is_err(), "{json}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_has_its_path_and_what_would_do() {
+        for (document, field, hint) in [
+            (serde_json::json!({"weights": {"exact_email": 1}}), "weights.exact_email", "weights.email"),
+            (serde_json::json!({"weights": {"email": "much"}}), "weights.email", "from 0 to 2"),
+            (serde_json::json!({"thresholds": {"auto": true}}), "thresholds.auto", "from 0.5 to 1"),
+            (serde_json::json!({"thresholds": {"auto": 7}}), "thresholds.auto", "from 0.5 to 1"),
+            (serde_json::json!({"thresholds": {"conflict": 0.9}}), "thresholds.conflict", "to thresholds.auto"),
+            (serde_json::json!({"threshold": {}}), "threshold", "thresholds, weights"),
+            (serde_json::json!({"switches": {"nicknames": 1}}), "switches.nicknames", "true or false"),
+            (serde_json::json!({"corporate_domains": ["acme.test", 7]}), "corporate_domains[1]", "acme.test"),
+            (serde_json::json!({"service_account_words": ["two words"]}), "service_account_words[0]", "2 to 64"),
+            (serde_json::json!(7), "", "thresholds, weights"),
+        ] {
+            let problems = MatchConfig::read(&document).err().unwrap_or_default();
+            let [problem] = problems.as_slice() else { panic!("{document}: {problems:?}") };
+            assert_eq!(problem.field, field, "{document}");
+            assert!(problem.hint.contains(hint), "{document}: {}", problem.hint);
+        }
+        assert_eq!(MatchConfig::read(&serde_json::json!({"weights": {"name": 0.5}})).map(|config| config.weights.name), Ok(0.5));
     }
 
     #[test]

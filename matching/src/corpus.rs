@@ -20,6 +20,12 @@ pub(crate) struct Corpus {
     carried: FxHashMap<(Id, Id), u32>,
     /// Distinct full names at an address or login.
     carriers: Vec<u32>,
+    /// Accounts with a full name that makes a login.
+    made: FxHashMap<(u64, Id), u32>,
+    /// Distinct full names that make a login, by its key.
+    makers: FxHashMap<u64, u32>,
+    /// The handle of a key, of all that ever were.
+    handle_of: FxHashMap<u64, Id>,
     /// Accounts with an address at a domain.
     domains: Vec<u32>,
     /// Texts whose counts changed class since [`Corpus::take_changed`].
@@ -27,13 +33,23 @@ pub(crate) struct Corpus {
     pub(crate) accounts: usize,
 }
 
+/// What the crowd says about a handle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HandleContext {
+    /// How many full names have it as a word.
+    pub(crate) words: u8,
+    /// How many full names carry it as a handle.
+    pub(crate) carriers: u8,
+    /// How many full names would make it, as `mholt`.
+    pub(crate) makers: u8,
+}
+
 /// The crowd as seen from one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Context {
     /// For each word of the name: how many full names have it.
     pub(crate) words: [u8; 6],
-    /// For each handle: how many full names have it as a word, and how many carry it as a handle.
-    pub(crate) handles: [(u8, u8); 4],
+    pub(crate) handles: [HandleContext; 4],
     /// The address belongs to several people.
     pub(crate) is_shared_mailbox: bool,
     /// Accounts at the domain.
@@ -66,7 +82,23 @@ impl Corpus {
         if let Some(domain) = features.domain {
             step(&mut self.domains, domain, up, &mut self.changed);
         }
+        for handle in &features.handles {
+            self.handle_of.insert(handle.key, handle.id);
+        }
         let Some(name) = features.name.as_ref().filter(|name| name.is_full()) else { return };
+        for (key, _) in features.shapes.iter().filter(|(_, shape)| shape.is_predictable()) {
+            if first_or_last(&mut self.made, (*key, name.sorted), up) {
+                let makers = self.makers.entry(*key).or_default();
+                let before = class(*makers);
+                *makers = if up { *makers + 1 } else { makers.saturating_sub(1) };
+                if class(*makers) != before {
+                    self.changed.extend(self.handle_of.get(key));
+                }
+                if *makers == 0 {
+                    self.makers.remove(key);
+                }
+            }
+        }
         if first_or_last(&mut self.names, name.sorted, up) {
             for (index, word) in name.words.iter().enumerate().filter(|(_, word)| !word.is_initial) {
                 if !name.words[..index].iter().any(|before| before.id == word.id) {
@@ -108,7 +140,11 @@ impl Corpus {
             }
         }
         for (seen, handle) in context.handles.iter_mut().zip(&features.handles) {
-            *seen = (class(read(&self.name_words, handle.id)), class(read(&self.carriers, handle.id)));
+            *seen = HandleContext {
+                words: class(read(&self.name_words, handle.id)),
+                carriers: class(read(&self.carriers, handle.id)),
+                makers: class(self.makers.get(&handle.key).copied().unwrap_or_default()),
+            };
         }
         if let Some(email) = features.email {
             context.is_shared_mailbox = read(&self.carriers, email) > features.most_names;

@@ -28,11 +28,6 @@ pub struct LabelledRow {
     /// Number of commits.
     #[serde(default)]
     pub n: Option<u64>,
-    /// First and last activity, in seconds since 1970.
-    #[serde(default)]
-    pub first: Option<i64>,
-    #[serde(default)]
-    pub last: Option<i64>,
     /// The source's flag, where it is set; `false` is taken as "it did not say".
     #[serde(default)]
     pub bot: Option<bool>,
@@ -52,7 +47,7 @@ pub fn identities(rows: &[LabelledRow]) -> Vec<IdentityIn> {
         is_bot: row.bot.filter(|bot| *bot),
         current_person: None,
         confirmed_person: None,
-        active: row.first.zip(row.last),
+        activity: None,
         weight: row.n,
     };
     rows.iter().map(identity).collect()

@@ -67,6 +67,8 @@ fn detail(signal: Signal, first: Party<'_>, second: Party<'_>) -> String {
             format!("a domain named like the account, `{of}`")
         }
         Rule::CoOccurrence => "seen together in merge requests or branches".to_owned(),
+        Rule::SameHours => "at work in the same project at the same hours".to_owned(),
+        Rule::OtherHours => "never at work at the same hours of the day".to_owned(),
         Rule::OtherName => format!("the names `{one}` and `{other}` differ"),
         Rule::OtherAccount => "both are accounts of one source".to_owned(),
         Rule::Namesakes => {

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::{
+    activity::Rhythm,
     bot,
     config::MatchConfig,
     email::{self, AddressKind},
@@ -93,6 +94,14 @@ pub(crate) struct Handle {
     pub(crate) is_generic: bool,
 }
 
+impl Features {
+    /// Whether the account's full name makes a login of this key in a way in which others' names make it, too.
+    pub(crate) fn makes(&self, key: u64) -> bool {
+        let shape = self.shapes.binary_search_by_key(&key, |(key, _)| *key).ok().map(|place| self.shapes[place].1);
+        shape.is_some_and(Shape::is_predictable) && self.name.as_ref().is_some_and(Name::is_full)
+    }
+}
+
 /// How a login can be made of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Shape {
@@ -106,6 +115,13 @@ pub(crate) enum Shape {
     Initials,
     Last,
     First,
+}
+
+impl Shape {
+    /// Whether it leaves so much of the name out that several people of an organisation may come to the same login.
+    pub(crate) fn is_predictable(self) -> bool {
+        matches!(self, Self::InitialLast | Self::InitialsLast | Self::LastInitial | Self::FirstInitial | Self::Initials)
+    }
 }
 
 pub(crate) struct Features {
@@ -128,6 +144,7 @@ pub(crate) struct Features {
     pub(crate) shapes: Vec<(u64, Shape)>,
     /// Why its own fields make it a bot's.
     pub(crate) bot_sign: Option<String>,
+    pub(crate) rhythm: Option<Box<Rhythm>>,
 }
 
 /// Whatever is compared with a login carries the same key as the login.
@@ -145,7 +162,8 @@ pub(crate) fn key_of(kind: u8, value: impl Hash) -> u64 {
 pub(crate) fn of(identity: &IdentityIn, config: &MatchConfig, ids: &mut Interner) -> Features {
     // an address in the name field is an address
     let shown = identity.display_name.as_deref().filter(|text| text.contains('@'));
-    let address = email::parse(identity.email.as_deref()).or_else(|| email::parse(shown));
+    let given = identity.email.as_deref().filter(|_| !name::is_gateway(identity.display_name.as_deref()));
+    let address = email::parse(given).or_else(|| email::parse(shown));
     let parsed = name::parse(identity.display_name.as_deref());
     let handles = handles(identity, address.as_ref(), parsed.as_ref(), config, ids);
     let shapes = parsed.as_ref().filter(|_| config.switches.logins_from_names).map(shapes).unwrap_or_default();
@@ -169,6 +187,7 @@ pub(crate) fn of(identity: &IdentityIn, config: &MatchConfig, ids: &mut Interner
         handles,
         shapes,
         bot_sign: bot::sign(identity, &config.service_account_words).filter(|_| config.switches.detect_service_accounts),
+        rhythm: identity.activity.as_ref().and_then(|activity| Rhythm::new(activity, ids)).map(Box::new),
     }
 }
 

@@ -20,6 +20,21 @@ pub struct Organisation {
     pub person_of: HashMap<IdentityId, usize>,
 }
 
+/// Who has a login on a source or an address: nobody else can have it there.
+#[derive(Default)]
+struct Taken(HashMap<(&'static str, String), usize>);
+
+impl Taken {
+    /// The text, or with the first number behind it that is free, as sources offer it.
+    fn take(&mut self, space: &'static str, text: &str, person: usize) -> String {
+        let numbered = |number: usize| if number == 1 { text.to_owned() } else { format!("{text}{number}") };
+        let free = (1..).map(numbered).find(|text| self.0.get(&(space, text.clone())).is_none_or(|owner| *owner == person));
+        let free = free.unwrap_or_default();
+        self.0.insert((space, free.clone()), person);
+        free
+    }
+}
+
 /// A small generator of numbers (SplitMix64): no need for more, and nothing may change between versions.
 struct Dice(u64);
 
@@ -60,6 +75,7 @@ impl Dice {
 pub fn organisation(accounts: usize, seed: u64) -> Organisation {
     let mut dice = Dice(seed);
     let mut made = Organisation { identities: Vec::with_capacity(accounts), person_of: HashMap::with_capacity(accounts) };
+    let mut taken = Taken::default();
     let mut person = 0;
     while made.identities.len() < accounts {
         let first = dice.name(1_500, 2);
@@ -69,7 +85,16 @@ pub fn organisation(accounts: usize, seed: u64) -> Organisation {
         let login = login(&mut dice, &first, &last);
         for place in 0..count {
             let number = made.identities.len();
-            let identity = account(&mut dice, number, place, &first, &last, &login, company);
+            let mut identity = account(&mut dice, number, place, &first, &last, &login, company);
+            let source = ["git", "gitlab", "jira", "git"][place % 4];
+            identity.username = identity.username.map(|login| taken.take(source, &login, person));
+            identity.email = identity.email.map(|email| match email.split_once('@') {
+                Some((local, domain)) if !domain.ends_with("github.com") => {
+                    let space = PROVIDERS.iter().chain(&COMPANIES).find(|known| **known == domain).copied().unwrap_or_default();
+                    format!("{}@{domain}", taken.take(space, local, person))
+                }
+                _ => email,
+            });
             made.person_of.insert(identity.id, person);
             made.identities.push(identity);
         }
@@ -117,7 +142,7 @@ fn account(dice: &mut Dice, number: usize, place: usize, first: &str, last: &str
         is_bot: None,
         current_person: None,
         confirmed_person: None,
-        active: None,
+        activity: None,
         weight: Some(1 + dice.below(200) as u64),
     }
 }

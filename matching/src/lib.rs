@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod blocking;
 mod bodies;
 mod bot;
@@ -36,4 +37,4 @@ pub use config::{ConfigProblem, MatchConfig, Switches, Thresholds, Weights};
 pub use matcher::{Matcher, match_identities};
 pub use outcome::{Candidate, Cluster, Evidence, Family, Link, LinkClass, MatchOutput, Rule, Shared};
 pub use sentence::sentence;
-pub use types::{CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, RULE_SET_VERSION};
+pub use types::{Activity, CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, RULE_SET_VERSION};

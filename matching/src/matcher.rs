@@ -360,5 +360,6 @@ fn fingerprint(identity: &IdentityIn) -> u64 {
     let mut hasher = FxHasher::default();
     (&identity.source, &identity.host, &identity.external_id).hash(&mut hasher);
     (&identity.username, &identity.display_name, &identity.email, identity.is_bot).hash(&mut hasher);
+    identity.activity.hash(&mut hasher);
     hasher.finish()
 }

@@ -36,11 +36,16 @@ pub(crate) struct ParsedName {
     pub(crate) numeral: String,
 }
 
+/// Whether a mailing list or forum wrote the name, as "Mina Holt via Forum": the address beside it is the gateway's.
+pub(crate) fn is_gateway(text: Option<&str>) -> bool {
+    text.is_some_and(|text| [" via ", " Via ", " VIA "].iter().any(|via| text.contains(via)))
+}
+
 /// `None` if the text names no person.
 pub(crate) fn parse(text: Option<&str>) -> Option<ParsedName> {
     let text = known(text)?;
-    // an address in the name field, or a gateway's "Mina Holt via Forum"
-    if text.contains('@') || [" via ", " Via ", " VIA "].iter().any(|via| text.contains(via)) {
+    // an address in the name field names nobody
+    if text.contains('@') || is_gateway(Some(text)) {
         return None;
     }
     let bare = without_brackets(text);

@@ -196,6 +196,9 @@ rules! {
     SameDomain = "same domain",
     DomainFromName = "domain made of the name",
     CoOccurrence = "seen together",
+    /// At work at the same hours in the same project: of a pair that something else holds together.
+    SameHours = "same project and hours",
+    OtherHours = "active at other hours",
     OtherName = "different names",
     OtherAccount = "two accounts of one source",
     /// Two people of one name are likelier than one person with two such accounts.

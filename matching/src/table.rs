@@ -97,6 +97,13 @@ pub(crate) fn same_but_digits(len: u8, is_word: bool) -> f64 {
     }
 }
 
+/// What a login in common loses by other people whose names make it as well: `mholt`, where there is a Magnus Holt beside Mina.
+pub(crate) fn rivals(rivals: u8) -> f64 {
+    if rivals == 0 { 0.0 } else { -RIVAL - f64::from(rivals).ln() }
+}
+
+const RIVAL: f64 = 2.2;
+
 /// A login made of a name; `first`, `last`: how many full names have its first and its last word.
 pub(crate) fn login_from_name(shape: Shape, first: u8, last: u8) -> f64 {
     let rare = |seen: u8| seen <= RARE_NAMES;

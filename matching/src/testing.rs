@@ -3,7 +3,7 @@
 use ovia_domain::{IdentityId, PersonId};
 use uuid::Uuid;
 
-use crate::{Cluster, Decisions, IdentityIn, Inputs, Link, MatchConfig, MatchOutput, match_identities};
+use crate::{Activity, Cluster, Decisions, IdentityIn, Inputs, Link, MatchConfig, MatchOutput, match_identities};
 
 pub(crate) fn identity(id: u128) -> IdentityId {
     IdentityId(Uuid::from_u128(id))
@@ -26,7 +26,7 @@ pub(crate) fn account(id: u128) -> Builder {
         is_bot: None,
         current_person: None,
         confirmed_person: None,
-        active: None,
+        activity: None,
         weight: None,
     })
 }
@@ -56,6 +56,10 @@ impl Builder {
 
     pub(crate) fn weight(self, weight: u64) -> Self {
         Self(IdentityIn { weight: Some(weight), ..self.0 })
+    }
+
+    pub(crate) fn activity(self, activity: Activity) -> Self {
+        Self(IdentityIn { activity: Some(activity), ..self.0 })
     }
 
     pub(crate) fn at(self, host: &str, external_id: &str) -> Self {

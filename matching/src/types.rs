@@ -4,7 +4,7 @@ use ovia_domain::{IdentityId, PersonId};
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever a rule changes its answers.
-pub const RULE_SET_VERSION: i32 = 2;
+pub const RULE_SET_VERSION: i32 = 3;
 
 /// One account. Ids are unique.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,19 @@ pub struct IdentityIn {
     pub current_person: Option<PersonId>,
     /// The person somebody confirmed it to be. Never changed; accounts confirmed to one person are together whatever the rules say.
     pub confirmed_person: Option<PersonId>,
-    /// First and last activity, in seconds since 1970.
-    pub active: Option<(i64, i64)>,
+    /// When and where the account is at work; `None` where that is not known.
+    pub activity: Option<Activity>,
     /// How much there is of it, as the number of commits. Decides which name and address a person is shown with, never who it is.
     pub weight: Option<u64>,
+}
+
+/// When and where an account is at work.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Activity {
+    /// What it did in each hour of the day, in UTC: counts.
+    pub hours: [u32; 24],
+    /// Projects it acts in, in any order, in names that are the same for all sources.
+    pub projects: Vec<String>,
 }
 
 /// What people decided about pairs. Pairs of unknown accounts, and of an account with itself, are ignored.

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use ovia_domain::{IdentityId, PersonId};
 use ovia_matching::{
-    CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, LinkClass, MatchConfig, MatchOutput, Matcher, Rule, match_identities,
+    Activity, CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, LinkClass, MatchConfig, MatchOutput, Matcher, Rule,
+    match_identities,
 };
 use proptest::{option, prelude::*, sample::select};
 use uuid::Uuid;
@@ -37,13 +38,23 @@ const EMAILS: &[&str] = &[
 ];
 const USERNAMES: &[&str] = &["mina", "odd", "acme-ci", "jan.bot", "mholt", "snowrook", "snowrook7"];
 
+/// Day or night, much or little, in one of two projects.
+fn activity() -> impl Strategy<Value = Activity> {
+    (select(&[7usize, 8, 19][..]), select(&[1u32, 4, 20][..]), select(&["web", "api"][..])).prop_map(|(from, each, project)| {
+        let mut hours = [0; 24];
+        (from..from + 8).for_each(|hour| hours[hour % 24] = each);
+        Activity { hours, projects: vec![project.to_owned()] }
+    })
+}
+
 fn account() -> impl Strategy<Value = IdentityIn> {
     let text = |values: &'static [&'static str]| option::weighted(0.7, select(values)).prop_map(|text| text.map(str::to_owned));
     let person = || option::weighted(0.5, (1..4u128).prop_map(|id| PersonId(Uuid::from_u128(id))));
-    (0..12u32, text(USERNAMES), text(NAMES), text(EMAILS), option::weighted(0.3, any::<bool>()), person()).prop_map(
-        |(external_id, username, display_name, email, is_bot, current_person)| IdentityIn {
+    let fields = (text(USERNAMES), text(NAMES), text(EMAILS));
+    (0..12u32, select(&["gitlab", "jira"][..]), fields, option::weighted(0.3, any::<bool>()), person(), option::weighted(0.6, activity()))
+        .prop_map(|(external_id, source, (username, display_name, email), is_bot, current_person, activity)| IdentityIn {
             id: IdentityId(Uuid::nil()),
-            source: "gitlab".to_owned(),
+            source: source.to_owned(),
             host: "git.acme.test".to_owned(),
             external_id: external_id.to_string(),
             username,
@@ -52,10 +63,9 @@ fn account() -> impl Strategy<Value = IdentityIn> {
             is_bot,
             current_person,
             confirmed_person: None,
-            active: None,
+            activity,
             weight: None,
-        },
-    )
+        })
 }
 
 fn accounts() -> impl Strategy<Value = Vec<IdentityIn>> {
@@ -163,13 +173,13 @@ proptest! {
     fn no_cluster_mixes_bots_and_humans(accounts in accounts()) {
         let output = match_identities(&accounts, &Inputs::default(), &MatchConfig::default());
         // one account can carry both flags in two connections: the true one wins
-        let mut flags: HashMap<&str, Option<bool>> = HashMap::new();
+        let mut flags: HashMap<(&str, &str), Option<bool>> = HashMap::new();
         for account in &accounts {
-            let flag = flags.entry(&account.external_id).or_default();
+            let flag = flags.entry((&account.source, &account.external_id)).or_default();
             *flag = (*flag).max(account.is_bot);
         }
         for cluster in &output.clusters {
-            let known: HashSet<bool> = accounts.iter().filter(|account| cluster.members.contains(&account.id)).filter_map(|account| flags[account.external_id.as_str()]).collect();
+            let known: HashSet<bool> = accounts.iter().filter(|account| cluster.members.contains(&account.id)).filter_map(|account| flags[&(account.source.as_str(), account.external_id.as_str())]).collect();
             prop_assert!(known.len() <= 1);
             prop_assert!(known.iter().all(|is_bot| *is_bot == cluster.is_bot));
         }

@@ -21,7 +21,7 @@ fn organisation() -> Vec<IdentityIn> {
         is_bot: None,
         current_person: None,
         confirmed_person: None,
-        active: None,
+        activity: None,
         weight: None,
     };
     let four = |person: usize| {

@@ -30,7 +30,7 @@ fn identity_in(row: &MatchingIdentityRow) -> IdentityIn {
         is_bot: row.is_bot,
         current_person: person,
         confirmed_person: person.filter(|_| confirmed),
-        active: None,
+        activity: None,
         weight: None,
     }
 }

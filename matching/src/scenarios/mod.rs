@@ -1,9 +1,11 @@
 //! Whole runs over small sets of invented accounts: the failure classes this rule set meets, decisions, and what stays over reruns.
 
+mod activity;
 mod bots;
 mod decisions;
 mod emails;
 mod explained;
+mod hosts;
 mod logins;
 mod names;
 mod persons;
