@@ -7,7 +7,9 @@ mod batches;
 mod desired;
 mod inputs;
 mod matchers;
+mod persons;
 mod preview;
+mod refused;
 
 use ovia_domain::{ErrorCode, OrgId, RunError, RunId};
 use ovia_matching::{MatchConfig, RULE_SET_VERSION};

@@ -1,7 +1,10 @@
 //! `/team/matching-config`: thresholds, weights and switches of matching, and what others would change.
 
 use ovia_domain::RunKind;
-use ovia_store::matching_config::{ConfigPut, MatchingConfigRow};
+use ovia_store::{
+    decisions::Decider,
+    matching_config::{ConfigPut, MatchingConfigRow},
+};
 use poem_openapi::{Object, OpenApi, param::Query, payload::Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +16,7 @@ use crate::{
     page::{ListOf, list, page},
     problem::{FieldError, Problem},
     runs::{Accepted, run_out},
-    runs_start::{engine_start, new_run},
+    runs_start::{engine_start, new_run, queued_start},
     service::Tag,
     state::ApiState,
     time::Time,
@@ -67,15 +70,22 @@ impl MatchingConfigApi {
 
     /// Change how accounts are matched
     ///
-    /// The next matching run follows it. POST /team/identity-mappings/preview says before what that will do.
+    /// A matching run that follows it is queued. POST /team/identity-mappings/preview says before what that will do.
     #[oai(path = "/team/matching-config", method = "put", operation_id = "matching_config_put")]
     async fn put(&self, caller: Caller, body: Body<MatchingConfigIn>) -> Result<Json<MatchingConfigOut>, Problem> {
         let config = self.valid(&body.0.config)?;
         let note = text("note", body.0.note)?;
-        let (expected, actor) = (body.0.expected_version, caller.requested_by());
-        let put = self.0.config.store.matching_config_put(caller.org_id(), expected, &config, note.as_deref(), &actor).await?;
-        match put {
-            ConfigPut::Written(row) | ConfigPut::Unchanged(row) => Ok(Json(row.into())),
+        let expected = body.0.expected_version;
+        let follow_up = new_run(&caller, RunKind::Matching, None, json!({}));
+        let by = Decider { actor: caller.requested_by(), reason: note, follow_up };
+        match self.0.config.store.matching_config_put(caller.org_id(), expected, &config, &by).await? {
+            ConfigPut::Written(row, follow_up) => {
+                if let Some(run) = &follow_up {
+                    queued_start(&self.0, run).await;
+                }
+                Ok(Json(row.into()))
+            }
+            ConfigPut::Unchanged(row) => Ok(Json(row.into())),
             ConfigPut::Stale(now) => Err(stale(expected.unwrap_or_default(), now)),
         }
     }

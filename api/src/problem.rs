@@ -309,6 +309,10 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::BadCursor => Self::parameter("cursor", "it is not a `next_cursor` of this list"),
             StoreError::Conflict(detail) => Self::conflict(detail, "Look at the current state and try again."),
+            error if error.is_busy() => Self::conflict(
+                "Something else is being written about the same things and has not ended in time.",
+                "Nothing was done. Try again in half a minute.",
+            ),
             error => Self::internal(error.to_string()),
         }
     }

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 pub use bulk::{BulkConfirm, BulkPlan, BulkPlanned};
 pub use error::{DecisionError, Stale};
+pub(crate) use plan::follow_up_in_txn;
 pub use read::{DecisionBrief, DecisionFilter, DecisionRow};
 
 use crate::{Store, links::matching_lock_in_txn, runs::NewRun};
@@ -92,6 +93,8 @@ pub enum Decision {
 #[derive(Clone, Debug)]
 pub struct Decided {
     pub decision: DecisionRow,
+    /// Earlier decisions by which accounts were confirmed to whom they leave now: this one goes over them, and its undo brings them back.
+    pub overruled: Vec<DecisionBrief>,
     /// Whose accounts changed.
     pub people_changed: Vec<PersonId>,
     /// The person made by a split or a remap to a new one; the one that has the accounts of a confirm, remap or merge.

@@ -36,6 +36,11 @@ impl StoreError {
     pub fn is_unique_violation(&self, name: &str) -> bool {
         matches!(self, Self::Sql(sqlx::Error::Database(error)) if error.is_unique_violation() && error.constraint() == Some(name))
     }
+
+    /// Whether a lock was not to be had in time: somebody else holds it, and later it may be free (SQLSTATE 55P03).
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Sql(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
+    }
 }
 
 /// Whether a failed query may succeed when repeated: no connection, a server going down or coming up, a deadlock, too little of

@@ -28,6 +28,7 @@ pub mod links;
 pub mod mappings;
 pub mod matching;
 pub mod matching_config;
+mod membership_moves;
 pub mod mentions;
 pub mod merge_requests;
 pub mod org_runs;

@@ -211,12 +211,21 @@ impl Store {
         })
     }
 
-    /// Current links of live accounts after account `after`, at most `limit`, in the order of their ids: an export reads on until it gets
-    /// none.
-    pub async fn mappings_export(&self, org: OrgId, after: Option<IdentityId>, limit: i64) -> Result<Vec<MappingRow>, StoreError> {
-        let sql = select!("and i.deleted_at is null and ($2::uuid is null or l.identity_id > $2) order by l.identity_id limit $3");
-        let query = sqlx::query_as::<_, MappingRow>(sql).bind(org.0).bind(after.map(|id| id.0)).bind(limit);
-        Ok(query.fetch_all(&self.pool).await?)
+    /// Current links of live accounts, of this status if one is given, after account `after`, at most `limit`, in the order of their ids: an
+    /// export reads on until it gets none.
+    pub async fn mappings_export(
+        &self,
+        org: OrgId,
+        status: Option<LinkStatus>,
+        after: Option<IdentityId>,
+        limit: i64,
+    ) -> Result<Vec<MappingRow>, StoreError> {
+        let sql = select!(
+            "and i.deleted_at is null and ($2::text is null or l.status = $2) and ($3::uuid is null or l.identity_id > $3)
+            order by l.identity_id limit $4"
+        );
+        let query = sqlx::query_as::<_, MappingRow>(sql).bind(org.0).bind(status.map(LinkStatus::as_str)).bind(after.map(|id| id.0));
+        Ok(query.bind(limit).fetch_all(&self.pool).await?)
     }
 
     /// One account's current link.
@@ -224,7 +233,8 @@ impl Store {
         Ok(self.mappings_of_accounts(org, &[identity.0]).await?.pop())
     }
 
-    pub(crate) async fn mappings_of_accounts(&self, org: OrgId, identities: &[Uuid]) -> Result<Vec<MappingRow>, StoreError> {
+    /// Current links of these accounts, also of those gone at the source.
+    pub async fn mappings_of_accounts(&self, org: OrgId, identities: &[Uuid]) -> Result<Vec<MappingRow>, StoreError> {
         let sql = select!("and l.identity_id = any($2) order by l.identity_id");
         Ok(sqlx::query_as::<_, MappingRow>(sql).bind(org.0).bind(identities).fetch_all(&self.pool).await?)
     }

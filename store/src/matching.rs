@@ -3,7 +3,7 @@
 //! A run computes outside of any transaction. So that it never writes over what it has not seen, every batch compares the identity epoch
 //! with the one read: decisions and other runs raise it, and then nothing is written and the run reads again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ovia_domain::{OrgId, RunId};
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::{
     identity_events::{NewEvent, events_insert_in_txn},
     links::{LinkStatus, LinkWrite, Origin, epoch_raise_in_txn, links_write_in_txn, matching_lock_in_txn, people_settle_in_txn},
     matching_config::{MatchingConfigRow, config_fetch},
+    membership_moves::memberships_move_in_txn,
 };
 
 /// An account with its present link.
@@ -66,9 +67,24 @@ pub struct MatchingRead {
     pub identities: Vec<MatchingIdentityRow>,
     /// Pairs, the smaller id first.
     pub never_together: Vec<(Uuid, Uuid)>,
+    /// (account, person) that somebody decided not to be one; of a person that was merged also with whom it is now.
+    pub rejected: Vec<(Uuid, Uuid)>,
     pub co_occurrences: Vec<CoOccurrenceRow>,
     /// Live people whose names matching may set.
     pub people: HashMap<Uuid, PersonWrite>,
+    /// Live people who are more than what matching made of accounts, in the order of their ids.
+    pub rooted: Vec<RootedPerson>,
+}
+
+/// A person who was imported, or is in a team: accounts come to this person, not the other way round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootedPerson {
+    pub id: Uuid,
+    pub primary_email: Option<String>,
+    /// Name and address are somebody's word.
+    pub is_imported: bool,
+    /// Whether any account is linked now.
+    pub has_accounts: bool,
 }
 
 /// By what links are written.
@@ -119,7 +135,10 @@ impl Store {
             org.0
         );
         let people = people.fetch_all(&mut *tx).await?.into_iter().map(|person| (person.id, person)).collect();
-        Ok(MatchingRead { identity_epoch, config, identities, never_together, co_occurrences, people })
+        let rejected =
+            sqlx::query_file!("src/matching/rejected.sql", org.0).map(|row| (row.identity_id, row.person_id)).fetch_all(&mut *tx).await?;
+        let rooted = sqlx::query_file_as!(RootedPerson, "src/matching/rooted.sql", org.0).fetch_all(&mut *tx).await?;
+        Ok(MatchingRead { identity_epoch, config, identities, never_together, rejected, co_occurrences, people, rooted })
     }
 
     /// Accounts whose current links are not as in `links`. Takes no lock.
@@ -229,6 +248,9 @@ async fn apply_in_txn(
     let change = changes(&links, &present);
     let touched: Vec<Uuid> = change.touched.into_iter().collect();
     let (retired, restored) = people_settle_in_txn(tx, org, &touched).await?;
+    for (from, into) in followed(&links, &present, &retired) {
+        memberships_move_in_txn(tx, org, &format!("run:{}", by.run), from, into).await?;
+    }
     let mut events = change.events;
     events.extend(people_events("person_retired", &retired));
     events.extend(people_events("person_restored", &restored));
@@ -245,6 +267,17 @@ async fn apply_in_txn(
         people_changed: counted.len() as u64,
         identity_epoch,
     })
+}
+
+/// Of the people retired those whose accounts all went to one other person, and to whom: their team memberships follow.
+fn followed(links: &[LinkWrite], present: &HashMap<Uuid, Present>, retired: &[Uuid]) -> Vec<(Uuid, Uuid)> {
+    let mut to: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
+    for link in links {
+        if let Some(before) = present.get(&link.identity_id).and_then(|before| before.person_id).filter(|before| retired.contains(before)) {
+            to.entry(before).or_default().insert(link.person_id);
+        }
+    }
+    to.into_iter().filter_map(|(from, to)| (to.len() == 1).then(|| to.first().map(|into| (from, *into)))?).collect()
 }
 
 #[derive(Default)]

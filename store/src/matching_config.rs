@@ -4,7 +4,13 @@ use chrono::{DateTime, Utc};
 use ovia_domain::OrgId;
 use serde_json::{Value, json};
 
-use crate::{PageOf, PageToken, Store, StoreError, audit::audit_in_txn};
+use crate::{
+    PageOf, PageToken, Store, StoreError,
+    audit::audit_in_txn,
+    decisions::{Decider, follow_up_in_txn},
+    links::epoch_raise_in_txn,
+    runs::NewRun,
+};
 
 const LIST: &str = "matching_configs";
 
@@ -19,9 +25,10 @@ pub struct MatchingConfigRow {
 }
 
 /// What became of a new configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum ConfigPut {
-    Written(MatchingConfigRow),
+    /// With the queued matching run, for the caller to start. `None`: one that was queued before follows the configuration too.
+    Written(MatchingConfigRow, Option<NewRun>),
     /// It is the one in force already; nothing was written.
     Unchanged(MatchingConfigRow),
     /// Another version is in force than was expected; `None`: the one as shipped.
@@ -48,14 +55,14 @@ impl Store {
         page.page(LIST, rows.fetch_all(&self.pool).await?, |row| row.version)
     }
 
-    /// Puts a configuration in force (validated by the caller) as the next version, if `expected_version` (0: as shipped) is in force now.
+    /// Puts a configuration in force (validated by the caller) as the next version, if `expected_version` (0: as shipped) is in force now. A
+    /// run under way reads again and follows it, and one more is queued. The reason of `by` is kept as the note.
     pub async fn matching_config_put(
         &self,
         org: OrgId,
         expected_version: Option<i32>,
         config: &Value,
-        note: Option<&str>,
-        actor: &str,
+        by: &Decider,
     ) -> Result<ConfigPut, StoreError> {
         let mut tx = self.pool.begin().await?;
         crate::links::matching_lock_in_txn(&mut tx, org).await?;
@@ -74,15 +81,17 @@ impl Store {
             org.0,
             version + 1,
             config,
-            note,
-            actor
+            by.reason,
+            by.actor
         )
         .fetch_one(&mut *tx)
         .await?;
-        let data = json!({"version": row.version, "note": note});
-        audit_in_txn(&mut tx, org, actor, "matching_config.put", ("matching_config", &row.version.to_string()), data).await?;
+        let data = json!({"version": row.version, "note": by.reason});
+        audit_in_txn(&mut tx, org, &by.actor, "matching_config.put", ("matching_config", &row.version.to_string()), data).await?;
+        epoch_raise_in_txn(&mut tx, org, &[], "matching_config", None, None).await?;
+        let follow_up = follow_up_in_txn(&mut tx, org, &by.follow_up).await?;
         tx.commit().await?;
-        Ok(ConfigPut::Written(row))
+        Ok(ConfigPut::Written(row, follow_up))
     }
 }
 

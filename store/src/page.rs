@@ -4,7 +4,7 @@
 //! and every query is scoped by organisation anyway. It names its list, so that one list's token is refused by another.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::StoreError;
@@ -78,6 +78,24 @@ impl TryFrom<i64> for CursorTime {
     }
 }
 
+/// A day within a cursor, refused like a `CursorTime` where Postgres could not take it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(try_from = "NaiveDate", into = "NaiveDate")]
+pub(crate) struct CursorDate(pub NaiveDate);
+
+impl From<CursorDate> for NaiveDate {
+    fn from(date: CursorDate) -> NaiveDate {
+        date.0
+    }
+}
+
+impl TryFrom<NaiveDate> for CursorDate {
+    type Error = &'static str;
+    fn try_from(date: NaiveDate) -> Result<Self, Self::Error> {
+        if (0..10_000).contains(&date.year()) { Ok(Self(date)) } else { Err("out of range") }
+    }
+}
+
 fn encode<K: Serialize>(list: &str, key: &K) -> Result<String, StoreError> {
     Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&(list, key))?))
 }
@@ -132,6 +150,10 @@ mod tests {
         for micros in [i64::MAX, i64::MIN, 253_402_300_800_000_000] {
             let late = encode("things", &micros).unwrap();
             assert!(matches!(of(&late).key::<CursorTime>("things"), Err(StoreError::BadCursor)), "{micros}");
+        }
+        for (day, is_ours) in [("2026-01-31", true), ("0001-01-01", true), ("-9999-01-01", false), ("+10000-01-01", false), ("x", false)] {
+            let cursor = encode("things", &day).unwrap();
+            assert_eq!(of(&cursor).key::<CursorDate>("things").is_ok(), is_ours, "{day}");
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{PageOf, PageToken, Store, StoreError, audit::audit_in_txn};
+use crate::{PageOf, PageToken, Store, StoreError, audit::audit_in_txn, links::matching_lock_in_txn, page::CursorDate};
 
 const LIST: &str = "team_memberships";
 
@@ -62,7 +62,7 @@ impl Store {
         filter: &TeamMembershipFilter,
         page: &PageToken,
     ) -> Result<PageOf<TeamMembershipRow>, StoreError> {
-        let key: Option<(Uuid, NaiveDate, i64)> = page.key(LIST)?;
+        let key: Option<(Uuid, CursorDate, i64)> = page.key(LIST)?;
         let rows = sqlx::query_as!(
             TeamMembershipRow,
             "select m.id, m.team_id, t.name as team_name, m.person_id, p.display_name as person_name, m.role, m.from_date, m.until_date, m.created_by
@@ -76,11 +76,11 @@ impl Store {
             filter.person.map(|id| id.0),
             filter.on,
             key.map(|key| key.0),
-            key.map(|key| key.1),
+            key.map(|key| key.1.0),
             key.map(|key| key.2),
             page.fetch()
         );
-        page.page(LIST, rows.fetch_all(&self.pool).await?, |row| (row.team_id, row.from_date, row.id))
+        page.page(LIST, rows.fetch_all(&self.pool).await?, |row| (row.team_id, CursorDate(row.from_date), row.id))
     }
 
     pub(crate) async fn team_memberships_of_person(&self, org: OrgId, person: PersonId) -> Result<Vec<TeamMembershipRow>, StoreError> {
@@ -98,6 +98,7 @@ impl Store {
     /// Puts a person in a team for a while.
     pub async fn team_membership_create(&self, org: OrgId, new: &NewTeamMembership, actor: &str) -> Result<MembershipOutcome, StoreError> {
         let mut tx = self.pool.begin().await?;
+        matching_lock_in_txn(&mut tx, org).await?;
         if !team_exists_in_txn(&mut tx, org, new.team_id).await? {
             return Ok(MembershipOutcome::NoTeam);
         }
@@ -136,6 +137,7 @@ impl Store {
         actor: &str,
     ) -> Result<Option<MembershipOutcome>, StoreError> {
         let mut tx = self.pool.begin().await?;
+        matching_lock_in_txn(&mut tx, org).await?;
         let ended = sqlx::query_scalar!(
             "update team_memberships set until_date = $3, updated_at = now() where org_id = $1 and id = $2 returning team_id",
             org.0,
@@ -162,6 +164,7 @@ impl Store {
     /// Takes a membership away that never was. Whether there was one.
     pub async fn team_membership_delete(&self, org: OrgId, id: i64, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
+        matching_lock_in_txn(&mut tx, org).await?;
         let row = sqlx::query!(
             "delete from team_memberships where org_id = $1 and id = $2 returning team_id, person_id, from_date, until_date",
             org.0,
@@ -206,6 +209,6 @@ async fn person_is_live_in_txn(tx: &mut PgConnection, org: OrgId, id: PersonId) 
 }
 
 /// The overlap trigger, or the check of the dates.
-pub(crate) fn is_refused(error: &sqlx::Error) -> bool {
+fn is_refused(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("23P01" | "23514")))
 }

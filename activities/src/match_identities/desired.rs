@@ -1,9 +1,7 @@
 //! What the engine wants the tables to say.
 
-use std::sync::PoisonError;
-
-use ovia_domain::PersonId;
-use ovia_matching::{Link, LinkClass, MatchOutput};
+use ovia_domain::IdentityId;
+use ovia_matching::{IdentityIn, Link, LinkClass, MatchOutput};
 use ovia_store::{
     StoreError,
     links::{LinkCandidate, LinkStatus, LinkWrite},
@@ -12,10 +10,7 @@ use ovia_store::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    inputs,
-    matchers::{Matchers, SharedMatcher},
-};
+use super::{inputs, matchers::SharedMatcher, persons, refused};
 
 /// People and links as they are to be. Clusters without a person have a new one.
 pub(super) struct Desired {
@@ -26,9 +21,10 @@ pub(super) struct Desired {
 }
 
 impl Desired {
-    fn new(output: MatchOutput) -> Self {
-        let people = output.clusters.iter().map(|cluster| PersonWrite {
-            id: cluster.person.unwrap_or_else(PersonId::generate).0,
+    fn new(output: MatchOutput, read: &MatchingRead) -> Self {
+        let persons = persons::persons(&output, read);
+        let people = output.clusters.iter().zip(persons).map(|(cluster, id)| PersonWrite {
+            id,
             display_name: cluster.display_name.clone(),
             primary_email: cluster.primary_email.clone(),
             is_bot: cluster.is_bot,
@@ -73,20 +69,38 @@ pub(super) fn status(class: LinkClass) -> LinkStatus {
     }
 }
 
+/// Computations until what was refused about people and who they are then agree. Two do, unless a refusal moves accounts.
+const ROUNDS: usize = 4;
+
 /// Off the async threads: a large organisation takes a while, and heartbeats must go on.
 pub(super) async fn compute(matcher: SharedMatcher, read: MatchingRead) -> (Desired, MatchingRead) {
     let computed = tokio::task::spawn_blocking(move || {
-        let (identities, inputs) = (inputs::identities(&read), inputs::inputs(&read));
-        let output = if Matchers::is_sound(&matcher) {
-            matcher.lock().unwrap_or_else(PoisonError::into_inner).run(&identities, &inputs)
-        } else {
-            let config = matcher.lock().unwrap_or_else(PoisonError::into_inner).config().clone();
-            ovia_matching::match_identities(&identities, &inputs, &config)
-        };
-        (Desired::new(output), read)
+        let identities = inputs::identities(&read);
+        let mut refused = refused::present(&read);
+        let mut desired = run(&matcher, &read, &identities, &refused);
+        for _ in 1..ROUNDS {
+            let then = refused::pairs(&read, desired.links.iter().map(|link| (link.identity.0, desired.person_of(link))));
+            if then == refused {
+                break;
+            }
+            refused = then;
+            desired = run(&matcher, &read, &identities, &refused);
+        }
+        (desired, read)
     });
     match computed.await {
         Ok(computed) => computed,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+fn run(matcher: &SharedMatcher, read: &MatchingRead, identities: &[IdentityIn], refused: &refused::Pairs) -> Desired {
+    let mut inputs = inputs::inputs(read);
+    inputs.decisions.never_together.extend(refused.iter().map(|(a, b)| (IdentityId(*a), IdentityId(*b))));
+    let output = match matcher.lock() {
+        Ok(mut matcher) => matcher.run(identities, &inputs),
+        // another run panicked with it, and it holds half of that
+        Err(poisoned) => ovia_matching::match_identities(identities, &inputs, poisoned.get_ref().config()),
+    };
+    Desired::new(output, read)
 }

@@ -18,6 +18,8 @@ impl Matchers {
     /// The organisation's matcher for this version of its configuration.
     pub(super) fn of(&self, org: OrgId, version: i32, config: &MatchConfig) -> SharedMatcher {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // one that panicked holds half a run
+        kept.retain(|(_, _, matcher)| !matcher.is_poisoned());
         let found = kept.iter().position(|(kept, at, _)| (*kept, *at) == (org, version));
         let entry = match found {
             Some(index) => kept.remove(index),
@@ -31,11 +33,6 @@ impl Matchers {
         kept.insert(0, entry);
         kept.truncate(MOST);
         matcher
-    }
-
-    /// A matcher that panicked may hold half a run: it is thrown away.
-    pub(super) fn is_sound(matcher: &SharedMatcher) -> bool {
-        !matcher.is_poisoned()
     }
 }
 
@@ -56,5 +53,21 @@ mod tests {
             matchers.of(*org, 0, &config);
         }
         assert!(!Arc::ptr_eq(&second, &matchers.of(orgs[0], 1, &config)), "the one used longest ago is gone");
+    }
+
+    #[test]
+    fn one_that_panicked_is_not_given_out_again() {
+        let matchers = Matchers::default();
+        let (config, org) = (MatchConfig::default(), OrgId::generate());
+        let first = matchers.of(org, 0, &config);
+        let poisoned = first.clone();
+        let panicked = std::thread::spawn(move || {
+            let _held = poisoned.lock();
+            panic!("in the middle of a run");
+        });
+        assert!(panicked.join().is_err() && first.is_poisoned());
+        let second = matchers.of(org, 0, &config);
+        assert!(!Arc::ptr_eq(&first, &second) && !second.is_poisoned());
+        assert!(Arc::ptr_eq(&second, &matchers.of(org, 0, &config)), "the new one is kept");
     }
 }

@@ -3,5 +3,6 @@
 
 mod company;
 mod model;
+mod rooted;
 mod runs;
 mod sequence;

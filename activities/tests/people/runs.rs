@@ -104,7 +104,7 @@ async fn a_configuration_is_tried_without_writing_and_then_put_in_force() {
     assert!(!wrong["problems"].as_array().unwrap().is_empty(), "{wrong}");
     let unknown = preview(&json!({"thresholdz": {}})).await;
     assert!(unknown["problems"][0]["message"].as_str().unwrap().contains("thresholdz"), "{unknown}");
-    company.store().matching_config_put(company.org, Some(0), &strict, None, "token:ops").await.unwrap();
+    company.store().matching_config_put(company.org, Some(0), &strict, &company.by()).await.unwrap();
     let run = company.matched().await;
     assert_eq!((&run["conflicts"], &run["people"]), (&stricter["conflicts_then"], &stricter["people_then"]), "as it was foretold");
     company

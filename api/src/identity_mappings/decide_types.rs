@@ -1,6 +1,6 @@
 //! Decisions on the wire.
 
-use ovia_store::decisions::{BulkConfirm, BulkPlan, BulkPlanned, Decided, DecisionRow};
+use ovia_store::decisions::{BulkConfirm, BulkPlan, BulkPlanned, Decided, DecisionBrief, DecisionRow};
 use poem_openapi::Object;
 use serde::Deserialize;
 use serde_json::Value;
@@ -161,6 +161,8 @@ struct BulkAccountOut {
 #[oai(rename = "Decided")]
 pub(super) struct DecidedOut {
     decision: DecisionOut,
+    /// Earlier decisions by which accounts were confirmed to whom they leave now: this one goes over them, and its undo brings them back.
+    overruled: Vec<DecisionBriefOut>,
     /// The person made by a split or a remap to a new one; the one that has the accounts of a confirm, remap or merge; null of others.
     person_id: Option<Uuid>,
     /// Whose accounts changed: their figures are computed again.
@@ -168,6 +170,17 @@ pub(super) struct DecidedOut {
     identity_epoch: i64,
     /// The matching run that follows; null when one that was queued before sees the decision too.
     run_id: Option<Uuid>,
+}
+
+/// A decision by its name.
+#[derive(Object)]
+#[oai(rename = "IdentityDecisionBrief")]
+struct DecisionBriefOut {
+    id: i64,
+    kind: String,
+    /// `token:<name>`.
+    actor: String,
+    decided_at: Time,
 }
 
 /// What somebody decided about accounts.
@@ -185,9 +198,13 @@ pub(super) struct DecisionOut {
     decided_at: Time,
     /// What was asked for.
     input: Value,
-    /// Accounts it says something about.
+    /// Accounts it says something about; in lists the first 100.
     identities: Vec<Uuid>,
+    /// People it changes; in lists the first 100.
     people: Vec<Uuid>,
+    /// How many they are in all.
+    identities_count: i32,
+    people_count: i32,
     /// The undo that took it back; null while it holds.
     undone_by: Option<i64>,
     /// Of an undo: what it takes back.
@@ -248,11 +265,18 @@ impl From<Decided> for DecidedOut {
     fn from(decided: Decided) -> Self {
         Self {
             decision: decided.decision.into(),
+            overruled: decided.overruled.into_iter().map(DecisionBriefOut::from).collect(),
             person_id: decided.person.map(|person| person.0),
             people_changed: decided.people_changed.into_iter().map(|person| person.0).collect(),
             identity_epoch: decided.identity_epoch,
             run_id: decided.follow_up.map(|run| run.run_id.0),
         }
+    }
+}
+
+impl From<DecisionBrief> for DecisionBriefOut {
+    fn from(brief: DecisionBrief) -> Self {
+        Self { id: brief.id, kind: brief.kind, actor: brief.actor, decided_at: brief.decided_at.into() }
     }
 }
 
@@ -267,6 +291,8 @@ impl From<DecisionRow> for DecisionOut {
             input: row.input,
             identities: row.identities,
             people: row.people,
+            identities_count: row.identities_count,
+            people_count: row.people_count,
             undone_by: row.undone_by,
             undoes: row.undoes,
             identity_epoch: row.identity_epoch,

@@ -1,12 +1,13 @@
 //! `GET /team/identity-mappings/export.csv`: every mapping as a line, with empty cells for decisions, which the import reads.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use futures::{Stream, stream};
 use ovia_domain::{IdentityId, OrgId};
 use ovia_store::{Store, StoreError, links::LinkStatus, mappings::MappingRow};
 use poem::Body;
 use poem_openapi::{OpenApi, param::Query, payload::Binary};
+use uuid::Uuid;
 
 use super::{current, explain};
 use crate::{
@@ -85,12 +86,12 @@ fn lines(store: Store, org: OrgId, status: Option<LinkStatus>) -> impl Stream<It
             Place::Header => return Ok(Some((header(), (store, Place::After(None))))),
             Place::After(after) => after,
         };
-        let rows = store.mappings_export(org, after, BATCH).await.map_err(std::io::Error::other)?;
+        let rows = store.mappings_export(org, status, after, BATCH).await.map_err(std::io::Error::other)?;
         let Some(last) = rows.last().map(|row| IdentityId(row.identity_id)) else { return Ok(None) };
+        let candidates = best_candidates(&store, org, &rows).await.map_err(std::io::Error::other)?;
         let mut text = Vec::new();
-        for row in rows.iter().filter(|row| status.is_none_or(|status| status.as_str() == row.status)) {
-            let candidate = best_candidate(&store, org, row).await.map_err(std::io::Error::other)?;
-            text.extend(line(row, candidate.as_ref()));
+        for row in &rows {
+            text.extend(line(row, best_candidate(row).and_then(|candidate| candidates.get(&candidate))));
         }
         Ok(Some((text, (store, Place::After(Some(last))))))
     })
@@ -104,11 +105,15 @@ fn header() -> Vec<u8> {
 }
 
 /// Who an account in conflict most likely is.
-async fn best_candidate(store: &Store, org: OrgId, row: &MappingRow) -> Result<Option<MappingRow>, StoreError> {
-    match row.candidates.first() {
-        Some(candidate) if row.status == LinkStatus::Conflict.as_str() => store.mapping_fetch(org, IdentityId(candidate.identity)).await,
-        _ => Ok(None),
-    }
+fn best_candidate(row: &MappingRow) -> Option<Uuid> {
+    row.candidates.first().filter(|_| row.status == LinkStatus::Conflict.as_str()).map(|candidate| candidate.identity)
+}
+
+/// The mappings of these accounts' best candidates, by account.
+async fn best_candidates(store: &Store, org: OrgId, rows: &[MappingRow]) -> Result<HashMap<Uuid, MappingRow>, StoreError> {
+    let wanted: Vec<Uuid> = rows.iter().filter_map(best_candidate).collect();
+    let found = if wanted.is_empty() { Vec::new() } else { store.mappings_of_accounts(org, &wanted).await? };
+    Ok(found.into_iter().map(|row| (row.identity_id, row)).collect())
 }
 
 fn line(row: &MappingRow, candidate: Option<&MappingRow>) -> Vec<u8> {

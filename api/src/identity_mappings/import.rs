@@ -41,7 +41,8 @@ struct ImportedOut {
     /// Lines without one.
     unchanged: u64,
     items: Vec<ImportedLineOut>,
-    /// Lines that are wrong, or that somebody else decided about meanwhile. A file with wrong lines is refused as a whole, unless this is a
+    /// Lines that are wrong, or that somebody else decided about meanwhile; the last one may say that the server failed there, and that lines from it on
+    /// were not done. A file with wrong lines is refused as a whole, unless this is a
     /// dry run.
     errors: Vec<LineErrorOut>,
     /// The matching run that follows.
@@ -78,7 +79,7 @@ pub(crate) struct ImportApi(pub ApiState);
 impl ImportApi {
     /// Take the decisions of a changed export
     ///
-    /// `decision` of a line is empty (nothing), `confirm` (the account is the person's it has), `same` (it is the candidate's person's), `remap` (it is
+    /// `decision` of a line is empty (nothing), `confirm` (the account is the person's it has, which `version` or `person_id` has to say), `same` (it is the candidate's person's), `remap` (it is
     /// the person's whose id is in `decision_person`), `new` (it is somebody's who is not known; `decision_person` may hold a name) or `never`
     /// (it and the candidate are never one person). First a dry run. At most 1,000 decisions at a time.
     #[oai(path = "/team/identity-mappings/import", method = "post", operation_id = "mappings_import")]
@@ -102,8 +103,8 @@ impl ImportApi {
         for entered in entered {
             if dry_run {
                 out.items.push(entered.out(None));
-            } else {
-                self.take(&caller, entered, &mut out).await?;
+            } else if !self.take(&caller, entered, &mut out).await? {
+                break;
             }
         }
         out.decisions = out.items.len() as u64;
@@ -139,8 +140,8 @@ impl ImportApi {
         Ok(entered(row, &mapping))
     }
 
-    /// Decides, and adds to `out` what came of it.
-    async fn take(&self, caller: &Caller, entered: Entered, out: &mut ImportedOut) -> Result<(), Problem> {
+    /// Decides, and adds to `out` what came of it. Whether to go on: what is done already is told whatever happens then.
+    async fn take(&self, caller: &Caller, entered: Entered, out: &mut ImportedOut) -> Result<bool, Problem> {
         let by = Decider {
             actor: caller.requested_by(),
             reason: entered.reason.clone(),
@@ -164,13 +165,19 @@ impl ImportApi {
                 }
                 out.items.push(entered.out(Some(decided.decision.id)));
             }
-            Err(DecisionError::Store(error)) => return Err(error.into()),
+            Err(DecisionError::Store(error)) if out.items.is_empty() => return Err(error.into()),
+            Err(DecisionError::Store(error)) => {
+                tracing::error!(%error, line = entered.line, "failed in the middle of a file of decisions");
+                let message = "the server failed here: this line and those below were not done, those above were. Send them again".into();
+                out.errors.push(LineError { line: entered.line, column: None, message }.into());
+                return Ok(false);
+            }
             Err(error) => {
                 let message = problems::decision(error).detail;
                 out.errors.push(LineError { line: entered.line, column: None, message }.into());
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -193,6 +200,16 @@ fn entered(row: &Row, mapping: &MappingRow) -> Result<Entered, LineError> {
     let needed = |column: &'static str| row.needed::<Uuid>(column, "an id");
     let (word, decision, summary) = match row.need("decision")?.to_lowercase().as_str() {
         "confirm" => {
+            let shown: Option<Uuid> = row.parse("person_id", "an id")?;
+            if version.is_none() && shown.is_none() {
+                return Err(row.error("decision", "`confirm` needs `version` or `person_id`: who the account is said to be"));
+            }
+            if shown.is_some_and(|shown| shown != mapping.person_id) {
+                let whose = &mapping.person_name;
+                return Err(
+                    row.error("person_id", format!("the account is {whose}'s now ({}): `confirm` would confirm that", mapping.person_id))
+                );
+            }
             let person = PersonId(mapping.person_id);
             ("confirm", Decision::Confirm { account, person }, format!("{name} is {}", mapping.person_name))
         }

@@ -49,8 +49,8 @@ fn not_found(what: &str, id: &str) -> Problem {
 
 fn stale(stale: &Stale) -> Problem {
     let by = match &stale.last_decision {
-        Some(last) => format!(" The last word is {}.", brief(last)),
-        None => " A matching run changed it.".to_owned(),
+        Some(last) => format!(" What changed it is {}.", brief(last)),
+        None => " It was no decision: a matching run changed it, or an import.".to_owned(),
     };
     let now = match (&stale.status, &stale.person_id) {
         (Some(status), Some(person)) => format!(" Its link is `{status}`, to person {person}."),
@@ -63,7 +63,7 @@ fn stale(stale: &Stale) -> Problem {
         ),
         match stale.what {
             "person" => format!("Look again (GET /team/people/{}) and decide with the version it has now.", stale.id),
-            _ => format!("Look again (GET /team/identity-mappings?identity={}) and decide with the version it has now.", stale.id),
+            _ => format!("Look again (GET /team/identity-mappings/{}) and decide with the version it has now.", stale.id),
         },
     )
 }

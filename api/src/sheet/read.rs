@@ -101,7 +101,7 @@ pub(crate) fn rows(bytes: &[u8], columns: &'static [&'static str], required: &[&
         if rows.len() == ROWS_MAX {
             return Err(refused(&format!("It has more than {ROWS_MAX} lines: cut it into several.")));
         }
-        let cells = header.iter().zip(record.iter()).map(|(column, cell)| (*column, restore(cell).to_owned())).collect();
+        let cells = header.iter().zip(record.iter()).map(|(column, cell)| (*column, restore(cell).into_owned())).collect();
         rows.push(Row { line, cells });
     }
     Ok(rows)

@@ -20,6 +20,8 @@ async fn a_configuration_is_checked_versioned_and_kept() {
     assert_eq!((&first["version"], &first["created_by"], &first["note"]), (&json!(1), &json!("token:first"), &json!("fewer mistakes")));
     assert_eq!(first["config"]["weights"], shipped["config"]["weights"], "what is left out is as shipped");
     assert_eq!(api.get("/team/matching-config").await.json(), first);
+    let runs = api.get("/runs?kind=matching").await.items();
+    assert_eq!(runs.len(), 1, "a matching run follows it: {runs:?}");
 
     let stale = put(body).await.problem(409, "CONFLICT");
     assert!(stale["detail"].as_str().unwrap().contains("token:first"), "{stale}");

@@ -236,11 +236,16 @@ async fn who_is_second_is_told_who_was_first() {
         detail.contains("token:first") && detail.contains("never") && detail.contains(&first["decision"]["id"].to_string()),
         "{detail}"
     );
+    let look = problem["hint"].as_str().unwrap().split(['(', ')']).nth(1).unwrap().trim_start_matches("GET ").to_owned();
+    assert_eq!(api.get(&look).await.json()["identity"]["id"], json!(c.bo_jira), "the hint says where to look: {look}");
     // and whoever looks again is told that it was decided otherwise
     let version = mapping(&api, &c.bo_jira).await["version"].clone();
     let against = json!({"identity_id": c.bo_jira, "person_id": c.bo, "expected_version": version});
     let problem = decide(&api, "confirm", against).await.problem(409, "CONFLICT");
     assert!(problem["hint"].as_str().unwrap().contains(&first["decision"]["id"].to_string()), "{problem}");
+
+    // at the version it has now nothing is in the way of anything else
+    decided(&decide(&api, "confirm", json!({"identity_id": c.bo_jira, "person_id": c.other_bo, "expected_version": version})).await);
 
     let split = json!({"person_id": c.ada, "identity_ids": [c.ada_jira], "expected_version": 1});
     decided(&decide(&api, "split", split.clone()).await);

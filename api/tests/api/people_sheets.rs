@@ -82,6 +82,47 @@ async fn lines_about_one_account_follow_each_other() {
     assert_eq!((&done["decisions"], &done["errors"]), (&json!(2), &json!([])), "{done}");
 }
 
+/// Somebody deletes the version, or changes the person: `confirm` is no yes to whatever is there by then.
+#[tokio::test]
+async fn a_confirm_says_who_the_account_is() {
+    let api = TestApi::start().await;
+    let c = seed(&api).await;
+    let head = "identity_id,version,person_id,decision\n";
+    let file = format!("{head}{},,,confirm\n{},,{},confirm\n{},1,{},confirm\n", c.ada_jira, c.ada_jira, c.bo, c.ada_jira, c.bo);
+    let told = send(&api, "/team/identity-mappings/import", &file).await.json();
+    let columns: Vec<&str> = told["errors"].as_array().unwrap().iter().map(|error| error["column"].as_str().unwrap()).collect();
+    assert_eq!(columns, ["decision", "person_id", "person_id"], "{told}");
+    let file = format!("{head}{},,{},confirm\n", c.ada_jira, c.ada);
+    let done = send(&api, "/team/identity-mappings/import?dry_run=false", &file).await.json();
+    assert_eq!((&done["decisions"], &done["errors"]), (&json!(1), &json!([])), "{done}");
+}
+
+/// The database fails in the middle: what was done before is told, and that the rest was not.
+#[tokio::test]
+async fn what_was_done_before_a_failure_is_told() {
+    let api = TestApi::start().await;
+    let c = seed(&api).await;
+    api.db
+        .sql(&format!(
+            "create function break_down() returns trigger language plpgsql as $$ begin
+                if new.identities && array['{}'::uuid] then raise 'no room on the disk' using errcode = 'disk_full'; end if;
+                return new;
+            end $$;
+            create trigger break_down before insert on identity_decisions for each row execute function break_down()",
+            c.bo_jira
+        ))
+        .await;
+    let head = "identity_id,version,candidate_identity_id,decision\n";
+    let [one, broken, last] =
+        [format!("{},1,,confirm\n", c.ada_jira), format!("{},1,{},never\n", c.bo_jira, c.bo_gitlab), format!("{},1,,confirm\n", c.eve)];
+    let done = send(&api, "/team/identity-mappings/import?dry_run=false", &format!("{head}{one}{broken}{last}")).await.json();
+    assert_eq!((&done["decisions"], &done["items"][0]["line"], &done["errors"][0]["line"]), (&json!(1), &json!(2), &json!(3)), "{done}");
+    assert_eq!(done["errors"].as_array().unwrap().len(), 1, "{done}");
+    assert_eq!(api.get("/team/identity-mappings/decisions").await.items().len(), 1);
+    // where nothing was done the answer is the failure
+    send(&api, "/team/identity-mappings/import?dry_run=false", &format!("{head}{broken}{last}")).await.problem(500, "SERVER_ERROR");
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_file_is_told_by_line() {
     let api = TestApi::start().await;

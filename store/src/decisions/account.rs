@@ -4,7 +4,7 @@ use ovia_domain::{IdentityId, OrgId, PersonId};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{AccountSeen, DecisionError, PersonSeen, Stale, read::decision_last_about_in_txn};
+use super::{AccountSeen, DecisionError, PersonSeen, Stale, read::decision_behind_account_in_txn};
 use crate::{
     StoreError,
     links::{LinkCandidate, LinkStatus},
@@ -19,8 +19,10 @@ pub(super) struct Account {
     pub confidence: Option<f64>,
     pub rule: Option<String>,
     candidates: Option<Json<Vec<LinkCandidate>>>,
-    /// Over all rows of its link; 0 if it never had one.
+    /// The link's; 0 if it has none.
     pub version: i64,
+    /// By which the link was confirmed.
+    pub decision_id: Option<i64>,
     /// What a person made of it alone would be called.
     pub name: String,
     pub email: Option<String>,
@@ -59,13 +61,18 @@ pub(super) struct Person {
 
 /// Live accounts with these ids, in the order of their ids.
 pub(super) async fn accounts_in_txn(tx: &mut PgConnection, org: OrgId, ids: &[Uuid]) -> Result<Vec<Account>, StoreError> {
-    let rows = sqlx::query_file_as!(Account, "src/decisions/accounts.sql", org.0, ids, None::<Uuid>);
+    let rows = sqlx::query_file_as!(Account, "src/decisions/accounts.sql", org.0, ids, None::<&[Uuid]>);
     Ok(rows.fetch_all(tx).await?)
 }
 
 /// Every account whose current link names the person, also those gone at the source, in the order of their ids.
 pub(super) async fn accounts_of_in_txn(tx: &mut PgConnection, org: OrgId, person: Uuid) -> Result<Vec<Account>, StoreError> {
-    let rows = sqlx::query_file_as!(Account, "src/decisions/accounts.sql", org.0, &[] as &[Uuid], Some(person));
+    accounts_of_people_in_txn(tx, org, &[person]).await
+}
+
+/// The same of several people at once.
+pub(super) async fn accounts_of_people_in_txn(tx: &mut PgConnection, org: OrgId, people: &[Uuid]) -> Result<Vec<Account>, StoreError> {
+    let rows = sqlx::query_file_as!(Account, "src/decisions/accounts.sql", org.0, &[] as &[Uuid], Some(people));
     Ok(rows.fetch_all(tx).await?)
 }
 
@@ -75,7 +82,7 @@ pub(super) async fn account_seen_in_txn(tx: &mut PgConnection, org: OrgId, seen:
     let account = found.ok_or_else(|| DecisionError::no_account(seen.identity))?;
     match seen.expected_version {
         Some(expected) if expected != account.version => {
-            let last_decision = decision_last_about_in_txn(tx, org, account.id).await?;
+            let last_decision = decision_behind_account_in_txn(tx, org, account.id).await?;
             Err(DecisionError::Stale(Box::new(Stale {
                 what: "account",
                 id: account.id,
@@ -100,7 +107,7 @@ pub(super) async fn person_seen_in_txn(tx: &mut PgConnection, org: OrgId, seen: 
     );
     let person = found.fetch_optional(&mut *tx).await?.ok_or_else(|| DecisionError::no_person(seen.person))?;
     if let Some(expected) = seen.expected_version.filter(|expected| *expected != person.version) {
-        let last_decision = super::read::decision_last_about_person_in_txn(tx, org, person.id).await?;
+        let last_decision = super::read::decision_behind_person_in_txn(tx, org, person.id).await?;
         return Err(DecisionError::Stale(Box::new(Stale {
             what: "person",
             id: person.id,

@@ -6,14 +6,14 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
+use crate::{StoreError, membership_moves::MembershipBefore};
 
 /// Rows as they were before a decision, for its undo.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Before {
     pub links: Vec<LinkBefore>,
     pub people: Vec<PersonBefore>,
-    /// Team memberships that moved, and whose they were.
+    /// Team memberships that moved, as they were.
     #[serde(default)]
     pub team_memberships: Vec<MembershipBefore>,
     /// Of an undo: pairs and refusals that it took away.
@@ -36,20 +36,8 @@ pub(super) struct PersonBefore {
     pub merged_into: Option<Uuid>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct MembershipBefore {
-    pub id: i64,
-    pub person: Uuid,
-}
-
-/// Links of accounts and the state of people, as undo wants them; of a merge also the memberships that can move.
-pub(super) async fn before_in_txn(
-    tx: &mut PgConnection,
-    org: OrgId,
-    identities: &[Uuid],
-    people: &[Uuid],
-    merged: Option<(Uuid, Uuid)>,
-) -> Result<Before, StoreError> {
+/// Links of accounts and the state of people, as undo wants them.
+pub(super) async fn before_in_txn(tx: &mut PgConnection, org: OrgId, identities: &[Uuid], people: &[Uuid]) -> Result<Before, StoreError> {
     let links = sqlx::query!(
         r#"select i.id as identity, coalesce(to_jsonb(l), 'null') as "row!" from identities i
         left join person_identity_links l on l.identity_id = i.id and l.status in ('auto', 'conflict', 'confirmed')
@@ -61,23 +49,8 @@ pub(super) async fn before_in_txn(
     .await?;
     let people =
         sqlx::query_as!(PersonBefore, "select id, merged_into from people where org_id = $1 and id = any($2) order by id", org.0, people)
-            .fetch_all(&mut *tx)
+            .fetch_all(tx)
             .await?;
-    let (from, into) = merged.unzip();
-    let team_memberships = sqlx::query_as!(
-        MembershipBefore,
-        // those that would overlap stay where they are: the other person was in the team then anyway
-        "select m.id, m.person_id as person from team_memberships m
-        where m.org_id = $1 and m.person_id = $2 and not exists (
-            select from team_memberships o where o.team_id = m.team_id and o.person_id = $3
-                and daterange(o.from_date, o.until_date) && daterange(m.from_date, m.until_date))
-        order by m.id",
-        org.0,
-        from,
-        into
-    )
-    .fetch_all(tx)
-    .await?;
     let links = links.into_iter().map(|row| LinkBefore { identity: row.identity, row: row.row }).collect();
-    Ok(Before { links, people, team_memberships, ..Before::default() })
+    Ok(Before { links, people, ..Before::default() })
 }

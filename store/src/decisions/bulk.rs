@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Decided, Decider, DecisionError,
-    account::{Account, accounts_in_txn, accounts_of_in_txn},
+    account::{Account, accounts_of_people_in_txn},
     confirm::anchor,
     plan::Deciding,
 };
@@ -86,10 +86,15 @@ async fn confirm_all(deciding: &mut Deciding<'_>, plan: &BulkPlan) -> Result<(),
     for planned in &plan.accounts {
         people.entry(planned.person.0).or_default().push(planned.identity.0);
     }
+    let ids: Vec<Uuid> = people.keys().copied().collect();
+    let mut members: BTreeMap<Uuid, Vec<Account>> = BTreeMap::new();
+    for account in accounts_of_people_in_txn(deciding.tx, deciding.org, &ids).await? {
+        let Some(person) = account.person else { continue };
+        members.entry(person).or_default().push(account);
+    }
     for (person, wanted) in people {
-        let accounts = accounts_in_txn(deciding.tx, deciding.org, &wanted).await?;
-        let mut others = accounts_of_in_txn(deciding.tx, deciding.org, person).await?;
-        others.retain(|other| !wanted.contains(&other.id));
+        let members = members.remove(&person).unwrap_or_default();
+        let (accounts, others): (Vec<Account>, Vec<Account>) = members.into_iter().partition(|member| wanted.contains(&member.id));
         for account in &accounts {
             deciding.confirm(account, person);
         }

@@ -12,13 +12,14 @@ use super::{
     account::{self, Account},
     before::{Before, before_in_txn},
     pair,
-    read::decision_fetch_in_txn,
+    read::{decision_fetch_in_txn, decisions_brief_in_txn},
 };
 use crate::{
     StoreError,
     audit::audit_in_txn,
     identity_events::{NewEvent, events_insert_in_txn},
     links::{LinkStatus, LinkWrite, Origin, epoch_raise_in_txn, links_write_in_txn, people_settle_in_txn},
+    membership_moves::memberships_move_in_txn,
     runs::{NewRun, run_create_in_txn},
 };
 
@@ -51,6 +52,8 @@ pub(super) struct Deciding<'a> {
     /// (retired, where its accounts are).
     merged: Option<(Uuid, Uuid)>,
     events: Vec<NewEvent>,
+    /// Earlier decisions by which accounts were confirmed to whom they leave now.
+    overruled: BTreeSet<i64>,
     /// Who answers for the outcome.
     pub person: Option<Uuid>,
     pub undo: Option<super::undo::Undo>,
@@ -72,6 +75,7 @@ impl<'a> Deciding<'a> {
             new_people: Vec::new(),
             merged: None,
             events: Vec::new(),
+            overruled: BTreeSet::new(),
             person: None,
             undo: None,
         }
@@ -99,6 +103,9 @@ impl<'a> Deciding<'a> {
         }
         self.people.extend(account.person);
         self.people.insert(person);
+        if account.is(LinkStatus::Confirmed) && account.person != Some(person) {
+            self.overruled.extend(account.decision_id);
+        }
         let event = match (self.kind, status) {
             (_, LinkStatus::Auto) => "conflict_settled",
             ("remap", _) => "remapped",
@@ -196,7 +203,7 @@ impl<'a> Deciding<'a> {
         sqlx::query!("update identity_decisions set effective_from = id where id = $1", decision).execute(&mut *self.tx).await?;
         match self.undo.take() {
             Some(undo) => undo.write(&mut self, decision).await?,
-            None => self.write(decision, &before).await?,
+            None => self.write(decision).await?,
         }
         let (retired, restored) = people_settle_in_txn(self.tx, self.org, &people).await?;
         for (kind, people) in [("person_retired", retired), ("person_restored", restored)] {
@@ -212,8 +219,10 @@ impl<'a> Deciding<'a> {
         audit_in_txn(self.tx, self.org, &self.by.actor, &action, ("identity_decision", &decision.to_string()), data).await?;
         let follow_up = follow_up_in_txn(self.tx, self.org, &self.by.follow_up).await?;
         let row = decision_fetch_in_txn(self.tx, self.org, decision).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let overruled: Vec<i64> = self.overruled.into_iter().collect();
         Ok(Decided {
             decision: row,
+            overruled: decisions_brief_in_txn(self.tx, self.org, &overruled).await?,
             people_changed: people.into_iter().map(account::person).collect(),
             person: self.person.map(account::person),
             identity_epoch,
@@ -224,10 +233,37 @@ impl<'a> Deciding<'a> {
     async fn before(&mut self) -> Result<Before, StoreError> {
         let written: Vec<Uuid> = self.links.keys().copied().collect();
         let people: Vec<Uuid> = self.people.iter().copied().collect();
-        before_in_txn(self.tx, self.org, &written, &people, self.merged).await
+        let mut before = before_in_txn(self.tx, self.org, &written, &people).await?;
+        for (from, into) in self.followed().await? {
+            before.team_memberships.extend(memberships_move_in_txn(self.tx, self.org, &self.by.actor, from, into).await?);
+        }
+        Ok(before)
     }
 
-    async fn write(&mut self, decision: i64, before: &Before) -> Result<(), StoreError> {
+    /// Who loses the last account to one other person, and to whom: team memberships follow. People that were imported stay what they are,
+    /// unless they are merged.
+    async fn followed(&mut self) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+        if let Some(merged) = self.merged {
+            return Ok(vec![merged]);
+        }
+        let people: Vec<Uuid> = self.people.iter().copied().collect();
+        let now = sqlx::query!(
+            r#"select p.id, array_agg(l.identity_id) as "identities!" from people p
+            join person_identity_links l on l.person_id = p.id and l.status in ('auto', 'conflict', 'confirmed')
+            where p.org_id = $1 and p.id = any($2) and p.imported_at is null group by p.id order by p.id"#,
+            self.org.0,
+            &people
+        );
+        let now = now.fetch_all(&mut *self.tx).await?;
+        let to = |identity: &Uuid| self.links.get(identity).map(|link| link.person_id);
+        let followed = now.iter().filter_map(|person| {
+            let into = person.identities.first().and_then(to).filter(|into| *into != person.id)?;
+            person.identities.iter().all(|identity| to(identity) == Some(into)).then_some((person.id, into))
+        });
+        Ok(followed.collect())
+    }
+
+    async fn write(&mut self, decision: i64) -> Result<(), StoreError> {
         for person in &self.new_people {
             sqlx::query!(
                 "insert into people (id, org_id, display_name, primary_email, is_bot) values ($1, $2, $3, $4, $5)",
@@ -250,15 +286,6 @@ impl<'a> Deciding<'a> {
             sqlx::query!("update people set merged_into = $3 where org_id = $1 and id = $2", self.org.0, from, into)
                 .execute(&mut *self.tx)
                 .await?;
-            let moved: Vec<i64> = before.team_memberships.iter().map(|membership| membership.id).collect();
-            sqlx::query!(
-                "update team_memberships set person_id = $3, updated_at = now() where org_id = $1 and id = any($2)",
-                self.org.0,
-                &moved,
-                into
-            )
-            .execute(&mut *self.tx)
-            .await?;
         }
         Ok(())
     }
@@ -296,7 +323,7 @@ pub(super) async fn never_insert_in_txn(
 }
 
 /// Queues the run, unless one of its kind waits to begin: that one reads what was decided here.
-async fn follow_up_in_txn(tx: &mut PgConnection, org: OrgId, run: &NewRun) -> Result<Option<NewRun>, StoreError> {
+pub(crate) async fn follow_up_in_txn(tx: &mut PgConnection, org: OrgId, run: &NewRun) -> Result<Option<NewRun>, StoreError> {
     let queued = sqlx::query_scalar!(
         "select id from runs where org_id = $1 and kind = $2 and connection_id is null and status = 'queued' and params -> 'preview' is null
         for update limit 1",

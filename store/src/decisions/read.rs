@@ -36,9 +36,13 @@ pub struct DecisionRow {
     /// What was asked for, by kind: `{"identity","person"}`, `{"identity","new_person"}`, `{"person","identities","display_name"}`,
     /// `{"into","from"}`, `{"one","other"}`, `{"decision"}`, `{"min_confidence","source","which"}`.
     pub input: Value,
-    /// Accounts it says something about.
+    /// Accounts it says something about; in lists the first 100.
     pub identities: Vec<Uuid>,
+    /// People it changes; in lists the first 100.
     pub people: Vec<Uuid>,
+    /// How many they are in all.
+    pub identities_count: i32,
+    pub people_count: i32,
     /// The undo that took it back; `None` while it holds.
     pub undone_by: Option<i64>,
     /// Of an undo: what it takes back.
@@ -65,12 +69,14 @@ impl Store {
         let key: Option<i64> = page.key(LIST)?;
         let rows = sqlx::query_as!(
             DecisionRow,
-            "select id, kind, actor, reason, decided_at, input, identities, people, undone_by, undoes, identity_epoch from identity_decisions
+            r#"select id, kind, actor, reason, decided_at, input, identities[:100] as "identities!", people[:100] as "people!",
+                cardinality(identities) as "identities_count!", cardinality(people) as "people_count!", undone_by, undoes, identity_epoch
+            from identity_decisions
             where org_id = $1 and ($2::uuid is null or identities @> array[$2::uuid]) and ($3::uuid is null or people @> array[$3::uuid])
                 and ($4::text is null or kind = $4) and ($5::text is null or actor = $5)
                 and ($6::bool is null or (undone_by is null and kind <> 'undo') = $6)
                 and ($7::timestamptz is null or decided_at >= $7) and ($8::bigint is null or id < $8)
-            order by id desc limit $9",
+            order by id desc limit $9"#,
             org.0,
             filter.identity.map(|id| id.0),
             filter.person.map(|id| id.0),
@@ -92,16 +98,32 @@ impl Store {
 pub(super) async fn decision_fetch_in_txn(tx: &mut PgConnection, org: OrgId, id: i64) -> Result<Option<DecisionRow>, StoreError> {
     let row = sqlx::query_as!(
         DecisionRow,
-        "select id, kind, actor, reason, decided_at, input, identities, people, undone_by, undoes, identity_epoch from identity_decisions
-        where org_id = $1 and id = $2",
+        r#"select id, kind, actor, reason, decided_at, input, identities, people, cardinality(identities) as "identities_count!",
+            cardinality(people) as "people_count!", undone_by, undoes, identity_epoch
+        from identity_decisions where org_id = $1 and id = $2"#,
         org.0,
         id
     );
     Ok(row.fetch_optional(tx).await?)
 }
 
-/// The last decision about an account.
-pub(super) async fn decision_last_about_in_txn(
+/// These decisions, in their order.
+pub(super) async fn decisions_brief_in_txn(tx: &mut PgConnection, org: OrgId, ids: &[i64]) -> Result<Vec<DecisionBrief>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as!(
+        DecisionBrief,
+        "select id, kind, actor, decided_at from identity_decisions where org_id = $1 and id = any($2) order by id",
+        org.0,
+        ids
+    );
+    Ok(rows.fetch_all(tx).await?)
+}
+
+/// The decision that made the account's link what it is; `None` where a run has changed it since, or none was taken. What one transaction
+/// writes has one time.
+pub(super) async fn decision_behind_account_in_txn(
     tx: &mut PgConnection,
     org: OrgId,
     identity: Uuid,
@@ -109,6 +131,7 @@ pub(super) async fn decision_last_about_in_txn(
     let row = sqlx::query_as!(
         DecisionBrief,
         "select id, kind, actor, decided_at from identity_decisions where org_id = $1 and identities @> array[$2::uuid]
+            and decided_at = (select max(updated_at) from person_identity_links where org_id = $1 and identity_id = $2)
         order by id desc limit 1",
         org.0,
         identity
@@ -116,8 +139,8 @@ pub(super) async fn decision_last_about_in_txn(
     Ok(row.fetch_optional(tx).await?)
 }
 
-/// The last decision about a person.
-pub(super) async fn decision_last_about_person_in_txn(
+/// The decision that last changed a person; `None` where a run or an import has changed them since, or none was taken.
+pub(super) async fn decision_behind_person_in_txn(
     tx: &mut PgConnection,
     org: OrgId,
     person: Uuid,
@@ -125,6 +148,7 @@ pub(super) async fn decision_last_about_person_in_txn(
     let row = sqlx::query_as!(
         DecisionBrief,
         "select id, kind, actor, decided_at from identity_decisions where org_id = $1 and people @> array[$2::uuid]
+            and decided_at = (select updated_at from people where org_id = $1 and id = $2)
         order by id desc limit 1",
         org.0,
         person

@@ -3,16 +3,21 @@
 //! What runs did in between to other rows stays, and the run that follows weighs everything again. An undo can be undone, which brings
 //! the decision back; from then on it is younger than what was decided meanwhile.
 
+use ovia_domain::OrgId;
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
     DecisionError,
-    before::{Before, LinkBefore, MembershipBefore, PersonBefore, before_in_txn},
+    before::{Before, LinkBefore, PersonBefore, before_in_txn},
     plan::{Deciding, never_insert_in_txn},
     read::{DecisionBrief, decisions_built_on_in_txn},
 };
-use crate::StoreError;
+use crate::{
+    StoreError,
+    membership_moves::{memberships_now_in_txn, memberships_restore_in_txn},
+};
 
 /// What an undo is about to write.
 pub(super) struct Undo {
@@ -25,6 +30,8 @@ pub(super) struct Undo {
     pub before: Before,
     /// Refusals of the decision that are on record now.
     refusals: Vec<i64>,
+    /// Of a merge, or of the undo of one: whom it retires. Nobody else was merged by it.
+    merged: Option<Uuid>,
 }
 
 struct Target {
@@ -59,7 +66,7 @@ pub(super) async fn undo(deciding: &mut Deciding<'_>, id: i64) -> Result<(), Dec
     let restore: Before = serde_json::from_value(target.before)?;
     in_the_way(deciding, id, &restore).await?;
     let identities: Vec<Uuid> = restore.links.iter().map(|link| link.identity).collect();
-    let mut before = before_in_txn(deciding.tx, org, &identities, &target.people, None).await?;
+    let mut before = before_in_txn(deciding.tx, org, &identities, &target.people).await?;
     let source = target.undoes.unwrap_or(id);
     before.never = sqlx::query!("select a, b from never_together where org_id = $1 and decision_id = $2 order by a, b", org.0, source)
         .map(|row| (row.a, row.b))
@@ -72,15 +79,7 @@ pub(super) async fn undo(deciding: &mut Deciding<'_>, id: i64) -> Result<(), Dec
     )
     .fetch_all(&mut *deciding.tx)
     .await?;
-    let moved: Vec<i64> = restore.team_memberships.iter().map(|membership| membership.id).collect();
-    before.team_memberships = sqlx::query_as!(
-        MembershipBefore,
-        "select id, person_id as person from team_memberships where org_id = $1 and id = any($2) order by id",
-        org.0,
-        &moved
-    )
-    .fetch_all(&mut *deciding.tx)
-    .await?;
+    before.team_memberships = memberships_now_in_txn(deciding.tx, org, &restore.team_memberships).await?;
     events(deciding, &before, &restore);
     deciding.concerns(target.identities.iter().copied());
     for person in target.people {
@@ -91,7 +90,8 @@ pub(super) async fn undo(deciding: &mut Deciding<'_>, id: i64) -> Result<(), Dec
         deciding.concerns_person(person_of(&link.row));
     }
     let refusals = before.rejected.clone();
-    deciding.undo = Some(Undo { target: id, brings_back: target.undoes, restore, before, refusals });
+    let merged = merged_by_in_txn(deciding.tx, org, source).await?;
+    deciding.undo = Some(Undo { target: id, brings_back: target.undoes, restore, before, refusals, merged });
     Ok(())
 }
 
@@ -106,6 +106,16 @@ async fn undoable(deciding: &mut Deciding<'_>, id: i64, target: &Target) -> Resu
         }
         None => Ok(()),
     }
+}
+
+/// The person that a merge retires.
+async fn merged_by_in_txn(tx: &mut PgConnection, org: OrgId, decision: i64) -> Result<Option<Uuid>, StoreError> {
+    let from = sqlx::query_scalar!(
+        "select (input ->> 'from')::uuid from identity_decisions where org_id = $1 and id = $2 and kind = 'merge'",
+        org.0,
+        decision
+    );
+    Ok(from.fetch_optional(tx).await?.flatten())
 }
 
 /// A person the accounts would go back to may have been merged since, without these accounts.
@@ -170,6 +180,7 @@ impl Undo {
         )
         .execute(&mut *deciding.tx)
         .await?;
+        self.versions_raise(deciding, rows).await?;
         self.people(deciding).await?;
         sqlx::query!("update identity_decisions set undone_by = $3 where org_id = $1 and id = $2", org.0, self.target, decision)
             .execute(&mut *deciding.tx)
@@ -198,8 +209,25 @@ impl Undo {
         Ok(())
     }
 
+    /// A refusal more or less is a change of the account's link, also where its current row stays as it is.
+    async fn versions_raise(&self, deciding: &mut Deciding<'_>, refusals: &[i64]) -> Result<(), StoreError> {
+        let restored: Vec<Uuid> = self.restore.links.iter().map(|link| link.identity).collect();
+        sqlx::query!(
+            "update person_identity_links l
+            set version = 1 + (select max(h.version) from person_identity_links h where h.identity_id = l.identity_id), updated_at = now()
+            where l.org_id = $1 and l.status in ('auto', 'conflict', 'confirmed') and l.identity_id <> all($3)
+                and l.identity_id = any(array(select r.identity_id from person_identity_links r where r.org_id = $1 and r.id = any($2)))",
+            deciding.org.0,
+            refusals,
+            &restored
+        )
+        .execute(&mut *deciding.tx)
+        .await?;
+        Ok(())
+    }
+
     async fn people(&self, deciding: &mut Deciding<'_>) -> Result<(), StoreError> {
-        for PersonBefore { id, merged_into } in &self.restore.people {
+        for PersonBefore { id, merged_into } in self.restore.people.iter().filter(|person| Some(person.id) == self.merged) {
             sqlx::query!(
                 "update people set merged_into = $3 where org_id = $1 and id = $2 and merged_into is distinct from $3",
                 deciding.org.0,
@@ -209,19 +237,7 @@ impl Undo {
             .execute(&mut *deciding.tx)
             .await?;
         }
-        for membership in &self.restore.team_memberships {
-            sqlx::query!(
-                // one that was entered meanwhile for the same time stays, and this one with whom it is
-                "update team_memberships m set person_id = $3, updated_at = now() where m.org_id = $1 and m.id = $2 and not exists (
-                    select from team_memberships o where o.team_id = m.team_id and o.person_id = $3 and o.id <> m.id
-                        and daterange(o.from_date, o.until_date) && daterange(m.from_date, m.until_date))",
-                deciding.org.0,
-                membership.id,
-                membership.person
-            )
-            .execute(&mut *deciding.tx)
-            .await?;
-        }
+        memberships_restore_in_txn(deciding.tx, deciding.org, &self.restore.team_memberships).await?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ select
         select count(*) from person_identity_links
         where org_id = $1 and status in ('auto', 'conflict', 'confirmed') and contradicts <> '[]'
     ) as "contradicted!",
-    (select max(ended_at) from runs where org_id = $1 and kind = 'matching' and status = 'succeeded') as last_run_at
+    (select max(ended_at) from runs where org_id = $1 and kind = 'matching' and status = 'succeeded' and params -> 'preview' is null) as last_run_at
 from (
     select count(*) as size, min(l.conflict_since) as oldest
     from person_identity_links l

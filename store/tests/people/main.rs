@@ -5,9 +5,13 @@
 mod concurrency;
 mod decisions;
 mod faults;
+mod imports;
+mod moves;
+mod plans;
 mod reads;
 mod runs;
 mod teams;
 mod tenancy;
 mod undo;
+mod versions;
 mod world;

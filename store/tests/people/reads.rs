@@ -67,7 +67,7 @@ async fn mappings_are_walked_in_each_order_and_filtered() {
     let other = PageToken::new(Some(2), first.next_cursor);
     let refused = world.store().mappings_list(world.org, &all, MappingSort::AgeDesc, &other).await;
     assert!(matches!(refused, Err(StoreError::BadCursor)), "a cursor of another order");
-    let exported = world.store().mappings_export(world.org, Some(account(2)), 2).await.unwrap();
+    let exported = world.store().mappings_export(world.org, None, Some(account(2)), 2).await.unwrap();
     assert_eq!(exported.iter().map(|row| row.identity_id).collect::<Vec<_>>(), [account(3).0, account(4).0]);
 }
 
@@ -105,14 +105,13 @@ async fn a_persons_page_has_everything_about_them() {
 #[tokio::test]
 async fn configurations_have_versions_and_are_never_changed() {
     let world = World::new(0).await;
-    let put =
-        async |expected, config| world.store().matching_config_put(world.org, expected, &config, Some("why"), "token:ops").await.unwrap();
+    let put = async |expected, config| world.store().matching_config_put(world.org, expected, &config, &world.by("ops")).await.unwrap();
     assert!(world.store().matching_config_fetch(world.org).await.unwrap().is_none());
     let stricter = json!({"thresholds": {"auto": 0.97, "conflict": 0.5}});
-    assert!(matches!(put(Some(0), stricter.clone()).await, ConfigPut::Written(row) if row.version == 1));
+    assert!(matches!(put(Some(0), stricter.clone()).await, ConfigPut::Written(row, _) if row.version == 1));
     assert!(matches!(put(Some(1), stricter.clone()).await, ConfigPut::Unchanged(row) if row.version == 1));
     assert!(matches!(put(Some(0), json!({})).await, ConfigPut::Stale(Some(row)) if row.version == 1));
-    assert!(matches!(put(None, json!({})).await, ConfigPut::Written(row) if row.version == 2));
+    assert!(matches!(put(None, json!({})).await, ConfigPut::Written(row, _) if row.version == 2));
     let versions = world.store().matching_configs_list(world.org, &Default::default()).await.unwrap().items;
     assert_eq!(versions.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 1]);
     let refused = sqlx::query("update matching_configs set version = 9").execute(world.store().pool()).await;

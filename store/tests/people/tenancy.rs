@@ -36,7 +36,7 @@ async fn nothing_of_another_organisation_is_read_or_decided() {
     let all = BulkConfirm { min_confidence: 0.0, source: None };
     assert!(store.bulk_confirm_plan(other, &all).await.unwrap().accounts.is_empty());
     assert!(store.mappings_list(other, &Default::default(), Default::default(), &Default::default()).await.unwrap().items.is_empty());
-    assert!(store.mappings_export(other, None, 10).await.unwrap().is_empty());
+    assert!(store.mappings_export(other, None, None, 10).await.unwrap().is_empty());
     assert!(store.conflicts_list(other, None, &Default::default()).await.unwrap().items.is_empty());
     assert!(store.mapping_fetch(other, account(1)).await.unwrap().is_none());
     assert!(store.person_detail(other, person(1)).await.unwrap().is_none());
@@ -49,7 +49,7 @@ async fn nothing_of_another_organisation_is_read_or_decided() {
     let stats = store.mapping_stats(other).await.unwrap();
     assert_eq!((stats.people, stats.queue, stats.sources.len()), (0, 0, 0));
     let read = store.matching_read(other).await.unwrap();
-    assert!(read.identities.is_empty() && read.people.is_empty());
+    assert!(read.identities.is_empty() && read.people.is_empty() && read.rejected.is_empty() && read.rooted.is_empty());
     assert_eq!(world.everything().await, before);
 
     // a run of one that names accounts and people of another writes none of them

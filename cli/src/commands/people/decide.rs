@@ -245,11 +245,17 @@ async fn send(client: &ApiClient, verb: &str, body: Map<String, Value>, json: bo
 fn show_decided(decided: &Value) -> CliResult {
     let id = text(decided, "/decision/id");
     let changed = decided["people_changed"].as_array().map_or(0, Vec::len);
-    print(&pairs(&[
+    let overruled = decided["overruled"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let brief = |one: &Value| format!("{} ({} of {})", text(one, "/id"), text(one, "/kind"), text(one, "/actor"));
+    let mut rows = vec![
         ("decision", format!("{id} ({})", text(decided, "/decision/kind"))),
         ("person", text(decided, "/person_id")),
         ("people changed", changed.to_string()),
         ("matching run", text(decided, "/run_id")),
-        ("take it back", format!("ovia people undo {id}")),
-    ]))
+    ];
+    if !overruled.is_empty() {
+        rows.push(("goes over", overruled.iter().map(brief).collect::<Vec<_>>().join(", ")));
+    }
+    rows.push(("take it back", format!("ovia people undo {id}")));
+    print(&pairs(&rows))
 }

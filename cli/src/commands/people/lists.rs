@@ -142,7 +142,7 @@ const DECISIONS: &[Column] = &[
     Column { title: "WHEN", cell: |row| short_time(row, "/decided_at") },
     Column { title: "WHO", cell: |row| text(row, "/actor") },
     Column { title: "WHAT", cell: |row| text(row, "/kind") },
-    Column { title: "ACCOUNTS", cell: |row| row["identities"].as_array().map_or(0, Vec::len).to_string() },
+    Column { title: "ACCOUNTS", cell: |row| text(row, "/identities_count") },
     Column { title: "UNDOES", cell: |row| text(row, "/undoes") },
     Column { title: "UNDONE BY", cell: |row| text(row, "/undone_by") },
     Column { title: "WHY", cell: |row| text(row, "/reason") },
