@@ -9,6 +9,8 @@ use ovia_store::{
     risks::{RiskFilter, RiskItemRow},
 };
 
+use super::choice;
+
 /// Points of a picture.
 const POINTS: i64 = 12;
 /// Risks and results that are shown; of more, the first.
@@ -22,6 +24,8 @@ pub struct ReportData {
     pub period: (DateTime<Utc>, DateTime<Utc>),
     /// Of the organisation first, then project by project.
     pub series: Vec<SeriesRow>,
+    /// Projects whose figures are not shown; they moved less.
+    pub projects_left_out: usize,
     /// Open ones, the most severe first.
     pub risks: Vec<RiskItemRow>,
     pub risks_opened: i64,
@@ -48,11 +52,14 @@ pub async fn gather(store: &Store, org: OrgId, kind: ReportKind, period: (DateTi
     let mut quality = store.quality_list(org, &of(Some(QualityStatus::Fail)), &page).await?.items;
     quality.extend(store.quality_list(org, &of(Some(QualityStatus::Warn)), &page).await?.items);
     let newest = store.quality_list(org, &of(None), &PageToken::new(Some(1), None)).await?;
+    let series = store.report_series(org, window_kind(kind), period.1, POINTS).await?;
+    let (series, projects_left_out) = choice::most_changed(series, choice::PROJECTS_MAX);
     Ok(ReportData {
         organisation: store.organisation_fetch(org).await?.name,
         kind,
         period,
-        series: store.report_series(org, window_kind(kind), period.1, POINTS).await?,
+        series,
+        projects_left_out,
         risks: store.risks_list(org, &open, &page).await?.items,
         risks_opened,
         risks_resolved,

@@ -30,6 +30,7 @@ pub fn compose(data: &ReportData) -> String {
                     h3 { (group[0].project.as_deref().unwrap_or_default()) }
                     (figures(group))
                 }
+                @if let Some(text) = words::left_out(data.projects_left_out) { p { (text) } }
                 h2 { "Needs attention" }
                 p { (data.risks_opened) " opened, " (data.risks_resolved) " resolved." }
                 (risks(data))
@@ -124,6 +125,7 @@ mod tests {
             kind: ReportKind::Weekly,
             period: (at("2026-01-05T00:00:00Z"), at("2026-01-12T00:00:00Z")),
             series: vec![series(None, &[Some(10.0), Some(12.5)]), series(Some("acme/<script>"), &[Some(1.0), None])],
+            projects_left_out: 190,
             risks: Vec::new(),
             risks_opened: 2,
             risks_resolved: 1,
@@ -140,6 +142,7 @@ mod tests {
         assert!(page.contains("acme/&lt;script&gt;") && !page.contains("<script>"), "{page}");
         assert!(page.contains("<td>12.50 hours</td><td>+25 %</td><td>2026-01-05</td><td><svg "), "{page}");
         assert!(page.contains("<td>no data</td><td></td>"), "{page}");
+        assert!(page.contains("<p>190 more projects are not shown; their figures moved less.</p>"), "{page}");
         assert!(page.contains("2 opened, 1 resolved."), "{page}");
         assert!(!page.contains("src=") && !page.contains("@import"), "nothing from elsewhere: {page}");
     }
@@ -150,6 +153,7 @@ mod tests {
         assert!(text.starts_with("# Weekly report of &lt;b\\>acme&lt;/b\\>, 2026-01-05 to 2026-01-11\n"), "{text}");
         assert!(text.contains("| Time to merge | 12.50 hours | +25 % | 2026-01-05 | ![series](data:image/svg+xml;base64,"), "{text}");
         assert!(text.contains("### acme/&lt;script\\>\n"), "{text}");
+        assert!(text.contains("\n190 more projects are not shown; their figures moved less.\n"), "{text}");
         assert!(text.contains("| Time to merge | no data |  | 2026-01-05 |"), "{text}");
         assert!(text.ends_with("## Data quality\n\nThe data has not been checked yet.\n"), "{text}");
         assert_eq!(markdown::compose(&data()), text, "the same data, the same text");
