@@ -30,6 +30,7 @@ pub mod matching;
 pub mod matching_config;
 pub mod mentions;
 pub mod merge_requests;
+pub mod org_lock;
 pub mod org_runs;
 pub mod organisation;
 pub mod outbox;
