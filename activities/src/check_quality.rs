@@ -16,7 +16,7 @@ use serde_json::json;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use uuid::Uuid;
 
-use crate::{Activities, failure, pulse};
+use crate::{Activities, detect_risks::risk_settings, failure, pulse};
 
 pub async fn check_quality(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<StepOutcome, ActivityError> {
     let store = &activities.store;
@@ -31,10 +31,13 @@ pub async fn check_quality(activities: &Activities, ctx: &ActivityContext, input
 }
 
 async fn check(store: &Store, org: OrgId, run: RunId) -> Result<(), StoreError> {
-    let as_of = store.run_as_of(org, run).await?.unwrap_or_else(Utc::now);
+    // what an attempt has read is stored before another reads
+    let _alone = store.org_lock(org, "check_quality").await?;
+    let as_of = Utc::now();
+    let tiers = risk_settings(store, org, as_of).await?.production_tiers;
     let streams = store.quality_freshness(org).await?;
     let mut results: Vec<NewQualityResult> = streams.iter().map(|stream| freshness(stream, as_of)).collect();
-    results.extend(store.quality_shares(org, as_of, QUALITY_DAYS).await?.into_iter().filter_map(share));
+    results.extend(store.quality_shares(org, as_of, QUALITY_DAYS, &tiers).await?.into_iter().filter_map(share));
     results.extend(store.quality_weeks(org, as_of).await?.into_iter().filter_map(drop));
     store.quality_results_put(org, run, &results).await?;
     let count = |status: QualityStatus| results.iter().filter(|result| result.status == status.as_str()).count();

@@ -200,11 +200,12 @@ async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, s
             watermark: page.watermark,
             done: page.done,
             window: walk.window.map(|window| window.position),
+            refused: page.not_available.is_some(),
         }),
         finished: FinishedDetails::default(),
         requests: page.requests,
         total_hint: page.total_hint,
-        note: page.not_available.as_deref(),
+        note: page.not_available.as_deref().or(page.note.as_deref()),
         background: walk.window.is_some(),
     };
     slice.store.page_commit_staged(&commit, stages).await?;

@@ -1,7 +1,8 @@
 //! `/report-destinations` and `/report-deliveries`: where reports are sent, and what became of it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ovia_domain::{
-    BaseUrl,
+    HookUrl,
     report::{DeliveryStatus, DestinationKind, ReportKind},
 };
 use ovia_store::{
@@ -31,7 +32,9 @@ use crate::{
 /// Longest name and address, in characters.
 const TEXT_MAX: usize = 200;
 const RECIPIENTS_MAX: usize = 50;
-const SECRET_CHARS: std::ops::RangeInclusive<usize> = 16..=200;
+/// What a webhook's secret begins with; what follows is base64 of a key of so many bytes, as Standard Webhooks has it.
+const SIGNING: &str = "whsec_";
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// A destination to be: of a webhook `url`, of e-mail `recipients`.
 #[derive(Object, Deserialize)]
@@ -44,14 +47,14 @@ struct DestinationIn {
     /// Which reports it gets; all, if not given.
     #[serde(default)]
     reports: Option<Vec<Name<ReportKind>>>,
-    /// Of a webhook: an http or https address without query.
+    /// Of a webhook: an http or https address, used as it is.
     #[serde(default)]
     url: Option<String>,
-    /// Of a webhook: 16 to 200 printable ASCII characters. If not given, one is made (`whsec_…`).
+    /// Of a webhook: `whsec_` and base64 of 24 to 64 bytes. If not given, one is made.
     #[serde(default)]
     #[oai(write_only)]
     secret: Option<String>,
-    /// Of e-mail: 1 to 50 addresses.
+    /// Of e-mail: 1 to 50 addresses, each once. Each gets a message of its own.
     #[serde(default)]
     recipients: Option<Vec<String>>,
 }
@@ -64,6 +67,7 @@ struct DestinationOut {
     kind: Name<DestinationKind>,
     name: String,
     reports: Vec<Name<ReportKind>>,
+    /// Of a webhook: scheme and host; `…` stands for path and query, which may hold a secret.
     url: Option<String>,
     recipients: Vec<String>,
     created_at: Time,
@@ -73,7 +77,7 @@ struct DestinationOut {
     secret: Option<String>,
 }
 
-/// One report for one destination.
+/// One report for one receiver: a webhook, or one recipient of an e-mail destination.
 #[derive(Object)]
 #[oai(rename = "ReportDelivery")]
 struct DeliveryOut {
@@ -84,9 +88,11 @@ struct DeliveryOut {
     period_start: Time,
     destination_id: Uuid,
     destination_name: String,
+    /// Of an e-mail, while its destination is there.
+    recipient: Option<String>,
     status: Name<DeliveryStatus>,
     attempts: i32,
-    /// Of a pending one: the next report run that is under way then tries it.
+    /// Of a pending one: the report run that is under way then tries it. One that is being sent is not tried by others before.
     next_attempt_at: Option<Time>,
     last_error: Option<String>,
     created_at: Time,
@@ -210,7 +216,7 @@ fn parse(body: DestinationIn, allow_private: bool) -> Result<(NewDestination, Op
         DestinationKind::Webhook => {
             refuse("recipients", body.recipients.is_some())?;
             let url = body.url.ok_or_else(|| Problem::field("url", "it is missing"))?;
-            let url = BaseUrl::parse(&url, allow_private).map_err(|error| Problem::field("url", error.to_string()))?;
+            let url = HookUrl::parse(&url, allow_private).map_err(|error| Problem::field("url", error.to_string()))?;
             let given = body.secret.map(usable).transpose()?;
             let made = if given.is_none() { Some(webhook_secret_generate()?) } else { None };
             let Some(secret) = given.or_else(|| made.clone()) else { return Err(Problem::internal("there is no secret")) };
@@ -226,33 +232,35 @@ fn parse(body: DestinationIn, allow_private: bool) -> Result<(NewDestination, Op
     }
 }
 
+/// A secret that the libraries of Standard Webhooks read as the same key.
 fn usable(secret: String) -> Result<SecretString, Problem> {
-    let good = SECRET_CHARS.contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
-    let signing = secret.strip_prefix("whsec_").is_none_or(|rest| {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
-        STANDARD.decode(rest).is_ok_and(|key| !key.is_empty())
-    });
-    match good && signing {
+    let key = secret.strip_prefix(SIGNING).and_then(|rest| STANDARD.decode(rest).ok());
+    match key.is_some_and(|key| KEY_BYTES.contains(&key.len())) {
         true => Ok(SecretString::from(secret)),
-        false => Err(Problem::field("secret", "it is not 16 to 200 printable ASCII characters, or what follows whsec_ is not base64")),
+        false => Err(Problem::field("secret", format!("it is not {SIGNING} and base64 of 24 to 64 bytes"))),
     }
 }
 
-/// Plain addresses: the mailer reads them again, and more strictly.
+/// Plain addresses, as the mailer reads them.
 fn recipients(given: Vec<String>) -> Result<Vec<String>, Problem> {
     if !(1..=RECIPIENTS_MAX).contains(&given.len()) {
         return Err(Problem::field("recipients", format!("there are not 1 to {RECIPIENTS_MAX} of them")));
     }
-    let address = |(index, text): (usize, String)| {
-        let text = text.trim().to_owned();
-        let parts = text.split_once('@').filter(|(user, host)| !user.is_empty() && host.contains('.') && !host.contains('@'));
+    let mut known: Vec<String> = Vec::new();
+    for (index, text) in given.iter().map(|text| text.trim()).enumerate() {
+        let field = format!("recipients[{index}]");
+        // without names, quotes and addresses of hosts, which it would read as well
         let plain = text.chars().all(|c| c.is_ascii_graphic() && !"<>,;:\"()[]\\".contains(c)) && text.len() <= TEXT_MAX;
-        match parts {
-            Some(_) if plain => Ok(text),
-            _ => Err(Problem::field(format!("recipients[{index}]"), "it is not an address as ada@example.com")),
+        let host = text.rsplit_once('@').is_some_and(|(_, host)| host.contains('.'));
+        if !plain || !host || text.parse::<lettre::Address>().is_err() {
+            return Err(Problem::field(&field, "it is not an address as ada@example.com"));
         }
-    };
-    given.into_iter().enumerate().map(address).collect()
+        if known.iter().any(|one| one.eq_ignore_ascii_case(text)) {
+            return Err(Problem::field(&field, "it is there twice"));
+        }
+        known.push(text.to_owned());
+    }
+    Ok(known)
 }
 
 impl From<DestinationRow> for DestinationOut {
@@ -263,7 +271,7 @@ impl From<DestinationRow> for DestinationOut {
             kind: Name(DestinationKind::parse(&row.kind).unwrap_or(DestinationKind::Webhook)),
             name: row.name,
             reports: row.report_kinds.iter().filter_map(|kind| ReportKind::parse(kind)).map(Name).collect(),
-            url: row.url,
+            url: row.url.map(|url| HookUrl::parse(&url, true).map_or_else(|_| "…".to_owned(), |url| url.masked())),
             recipients: row.recipients,
             created_at: row.created_at.into(),
             created_by: row.created_by,
@@ -282,6 +290,7 @@ impl From<DeliveryRow> for DeliveryOut {
             period_start: row.period_start.into(),
             destination_id: row.destination_id,
             destination_name: row.destination_name,
+            recipient: row.recipient,
             status: Name(status),
             attempts: row.attempts,
             next_attempt_at: (status == DeliveryStatus::Pending).then(|| row.next_attempt_at.into()),

@@ -56,6 +56,9 @@ impl RunsApi {
     async fn create(&self, caller: Caller, body: Body<RunIn>) -> Result<Accepted, Problem> {
         let run_id = match body.0.kind.0 {
             kind if kind != RunKind::Report && body.0.period.is_some() => return Err(Problem::field("period", "only a report takes it")),
+            RunKind::Quality if body.0.as_of.is_some() => {
+                return Err(Problem::field("as_of", "quality runs look at what needs attention now"));
+            }
             RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "matching does not take it")),
             kind if kind != RunKind::KpiRollup && body.0.from.or(body.0.to).is_some() => {
                 return Err(Problem::field("from", "only a kpi_rollup takes it"));

@@ -165,6 +165,8 @@ pub struct Page {
     pub requests: i64,
     /// The source does not offer this here (403/404 on a plan without the feature): no rows, not a failure.
     pub not_available: Option<String>,
+    /// What of the list this token does not see; the rest was read.
+    pub note: Option<String>,
 }
 
 /// What reading one item alone brought: its row, as the list would show it.

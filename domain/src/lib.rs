@@ -21,7 +21,7 @@ pub mod window;
 pub mod work_items;
 pub mod work_keys;
 
-pub use base_url::{BaseUrl, BaseUrlError};
+pub use base_url::{BaseUrl, BaseUrlError, HookUrl};
 pub use documents::*;
 pub use entities::*;
 pub use error_code::ErrorCode;

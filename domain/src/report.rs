@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const DELIVERY_ATTEMPTS_MAX: i32 = 12;
 /// A run waits for deliveries that are due within so many seconds; the next run takes the others.
 pub const DELIVERY_WAIT_MAX_SECONDS: i64 = 600;
+/// What a worker cannot send as it is set up is looked at again after so many seconds: longer than a run waits for.
+pub const DELIVERY_NOT_YET_SECONDS: i64 = 900;
 
 /// What a report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

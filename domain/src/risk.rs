@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-/// An open merge request is stale after so many days without activity.
-pub const STALE_AFTER_DAYS: i32 = 7;
-/// A work item ages after so many days in progress.
-pub const AGEING_AFTER_DAYS: i32 = 14;
+use chrono::NaiveDate;
+
 /// So many failed pipelines of a default branch, one after the other, are a risk.
 pub const FAILURES_IN_A_ROW: i64 = 3;
 /// A default branch whose pipelines succeed less often than this is a risk, …
@@ -18,6 +16,19 @@ pub const LOOK_BACK_DAYS: i32 = 30;
 pub const RELEASE_DUE_DAYS: i32 = 14;
 /// So many open review requests of one person are a hot spot.
 pub const REVIEW_REQUESTS_MANY: i64 = 5;
+
+/// What an organisation has set for its figures, as far as risks follow it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RiskSettings {
+    /// An open merge request is stale after so many days without activity.
+    pub stale_after_days: i32,
+    /// A work item ages after so many days in progress.
+    pub ageing_after_days: i32,
+    /// Tiers of environments that count as production, as the source names them.
+    pub production_tiers: Vec<String>,
+    /// The day it is where the organisation is: releases are due by it.
+    pub today: NaiveDate,
+}
 
 /// What kind of thing needs attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -112,20 +123,22 @@ impl RiskStatus {
     }
 }
 
-/// Of a merge request without activity for `days`.
-pub fn stale_severity(days: i64) -> RiskSeverity {
-    match days {
-        30.. => RiskSeverity::High,
-        14.. => RiskSeverity::Medium,
-        _ => RiskSeverity::Low,
-    }
+/// Of a merge request without activity for `days`, where it is stale `after` so many: medium from 14 and high from 30 where that is 7, and
+/// in proportion.
+pub fn stale_severity(days: i64, after: i32) -> RiskSeverity {
+    in_proportion(days, i64::from(after), (7, 14, 30))
 }
 
-/// Of a work item that has been in progress for `days`.
-pub fn ageing_severity(days: i64) -> RiskSeverity {
-    match days {
-        60.. => RiskSeverity::High,
-        30.. => RiskSeverity::Medium,
+/// Of a work item that has been in progress for `days`, where it ages `after` so many: medium from 30 and high from 60 where that is 14, and
+/// in proportion.
+pub fn ageing_severity(days: i64, after: i32) -> RiskSeverity {
+    in_proportion(days, i64::from(after), (14, 30, 60))
+}
+
+fn in_proportion(days: i64, after: i64, (low, medium, high): (i64, i64, i64)) -> RiskSeverity {
+    match days * low {
+        scaled if scaled >= high * after => RiskSeverity::High,
+        scaled if scaled >= medium * after => RiskSeverity::Medium,
         _ => RiskSeverity::Low,
     }
 }
@@ -179,8 +192,10 @@ mod tests {
     #[test]
     fn age_makes_it_worse() {
         use RiskSeverity::{High, Low, Medium};
-        assert_eq!([7, 13, 14, 29, 30].map(stale_severity), [Low, Low, Medium, Medium, High]);
-        assert_eq!([14, 29, 30, 60].map(ageing_severity), [Low, Low, Medium, High]);
+        assert_eq!([7, 13, 14, 29, 30].map(|days| stale_severity(days, 7)), [Low, Low, Medium, Medium, High]);
+        assert_eq!([14, 29, 30, 60].map(|days| ageing_severity(days, 14)), [Low, Low, Medium, High]);
+        assert_eq!([21, 41, 42, 90].map(|days| stale_severity(days, 21)), [Low, Low, Medium, High], "in proportion");
+        assert_eq!([1, 2, 3, 5].map(|days| ageing_severity(days, 1)), [Low, Low, Medium, High]);
         assert_eq!([5, 9, 10].map(review_load_severity), [Medium, Medium, High]);
         assert_eq!([30, 89, 90].map(undeployed_severity), [Low, Low, Medium]);
     }

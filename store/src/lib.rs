@@ -31,6 +31,7 @@ pub mod matching_config;
 mod membership_moves;
 pub mod mentions;
 pub mod merge_requests;
+pub mod org_lock;
 pub mod org_runs;
 pub mod organisation;
 pub mod outbox;

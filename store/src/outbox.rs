@@ -1,10 +1,11 @@
-//! Where reports are sent, and what is to be sent: one row per report and destination, written with the report. A row is taken, sent and
-//! settled; whoever dies in between leaves it pending, so a receiver may get it twice, under one id.
+//! Where reports are sent, and what is to be sent: one row per report and receiver (a webhook, or one recipient of an e-mail destination),
+//! written with the report. A row is claimed, sent and settled. Whoever dies in between leaves it pending, and it is due again when the
+//! claim is over: a receiver may get it twice, under one id.
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{
     ConnectionId, OrgId,
-    report::{DELIVERY_ATTEMPTS_MAX, DeliveryStatus, DestinationKind, ReportKind, delivery_wait_seconds},
+    report::{DELIVERY_ATTEMPTS_MAX, DELIVERY_NOT_YET_SECONDS, DeliveryStatus, DestinationKind, ReportKind, delivery_wait_seconds},
 };
 use secrecy::SecretString;
 use serde_json::json;
@@ -18,6 +19,8 @@ const DELIVERIES: &str = "report_deliveries";
 const PURPOSE: &str = "report_destination";
 /// Longest error that is kept, in characters.
 const ERROR_MAX: usize = 500;
+/// Nobody else takes a claimed delivery for so long: longer than any attempt may take.
+const CLAIM_SECONDS: f64 = 60.0;
 
 /// A destination to be.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ pub struct DestinationRow {
     pub created_by: String,
 }
 
-/// One report for one destination.
+/// One report for one receiver.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeliveryRow {
     pub id: Uuid,
@@ -56,6 +59,8 @@ pub struct DeliveryRow {
     pub period_start: DateTime<Utc>,
     pub destination_id: Uuid,
     pub destination_name: String,
+    /// Of an e-mail, while its destination is there.
+    pub recipient: Option<String>,
     pub status: String,
     pub attempts: i32,
     pub next_attempt_at: DateTime<Utc>,
@@ -64,8 +69,8 @@ pub struct DeliveryRow {
     pub delivered_at: Option<DateTime<Utc>>,
 }
 
-/// A delivery that is due, with all that is needed to send it.
-#[derive(Debug)]
+/// A delivery that was claimed, with all that is needed to send it.
+#[derive(Clone, Debug)]
 pub struct DueDelivery {
     /// The idempotency key.
     pub id: Uuid,
@@ -75,7 +80,8 @@ pub struct DueDelivery {
     pub url: Option<String>,
     pub secret_sealed: Option<Vec<u8>>,
     pub secret_key_id: Option<String>,
-    pub recipients: Vec<String>,
+    /// Of an e-mail.
+    pub recipient: Option<String>,
     pub report_id: Uuid,
     pub report_kind: String,
     pub period_start: DateTime<Utc>,
@@ -92,6 +98,8 @@ pub enum Attempt {
     Delivered,
     /// Worth another try. The words never hold a secret.
     Failed(String),
+    /// This worker cannot send it as it is set up: nothing was tried and nothing is counted, it waits until one can.
+    NotYet(String),
     /// Trying again will not help.
     Refused(String),
 }
@@ -196,21 +204,26 @@ impl Store {
         Ok(true)
     }
 
-    /// Deliveries that are due now, the oldest first, at most `limit`.
-    pub async fn outbox_due(&self, org: OrgId, limit: i64) -> Result<Vec<DueDelivery>, StoreError> {
-        let rows = sqlx::query_as!(
+    /// Takes the delivery that has been due for longest; nobody else gets it for a minute. `None` if nothing is due.
+    pub async fn outbox_claim(&self, org: OrgId) -> Result<Option<DueDelivery>, StoreError> {
+        let row = sqlx::query_as!(
             DueDelivery,
-            "select o.id, o.destination_id, d.kind, d.url, d.secret_sealed, d.secret_key_id, d.recipients, o.report_id,
-                r.kind as report_kind, r.period_start, r.period_end, r.title, r.markdown, r.html, r.created_at
-            from outbox o
-            join report_destinations d on d.id = o.destination_id and d.deleted_at is null
-            join reports r on r.id = o.report_id
-            where o.org_id = $1 and o.status = 'pending' and o.next_attempt_at <= now()
-            order by o.next_attempt_at, o.id limit $2",
+            r#"with due as (
+                select o.id from outbox o
+                join report_destinations d on d.id = o.destination_id and d.deleted_at is null
+                where o.org_id = $1 and o.status = 'pending' and o.next_attempt_at <= now()
+                order by o.next_attempt_at, o.id limit 1
+                for update of o skip locked
+            )
+            update outbox o set next_attempt_at = now() + make_interval(secs => $2)
+            from due, report_destinations d, reports r
+            where o.id = due.id and d.id = o.destination_id and r.id = o.report_id
+            returning o.id, o.destination_id, d.kind, d.url, d.secret_sealed, d.secret_key_id, d.recipients[o.recipient] as recipient,
+                o.report_id, r.kind as report_kind, r.period_start, r.period_end, r.title, r.markdown, r.html, r.created_at"#,
             org.0,
-            limit
+            CLAIM_SECONDS
         );
-        Ok(rows.fetch_all(&self.pool).await?)
+        Ok(row.fetch_optional(&self.pool).await?)
     }
 
     /// The secret of a due delivery's destination; `None` of an e-mail.
@@ -219,45 +232,45 @@ impl Store {
         sealer.open_as(PURPOSE, org, ConnectionId(due.destination_id), &Sealed { key_id, bytes }).map(Some)
     }
 
-    /// Keeps what an attempt came to. A delivery that is settled already stays so.
+    /// Keeps what an attempt came to, and when the next one is due. A delivery that is settled already stays so.
     pub async fn outbox_settle(&self, org: OrgId, id: Uuid, attempt: &Attempt) -> Result<(), StoreError> {
-        let (delivered, refused, error) = match attempt {
-            Attempt::Delivered => (true, false, None),
-            Attempt::Failed(error) => (false, false, Some(error)),
-            Attempt::Refused(error) => (false, true, Some(error)),
+        let (outcome, error) = match attempt {
+            Attempt::Delivered => ("delivered", None),
+            Attempt::Failed(error) => ("failed", Some(error)),
+            Attempt::NotYet(error) => ("not_yet", Some(error)),
+            Attempt::Refused(error) => ("refused", Some(error)),
         };
         let error: Option<String> = error.map(|error| error.chars().take(ERROR_MAX).collect());
-        let row = sqlx::query!(
-            "update outbox set attempts = attempts + 1, last_error = $3, delivered_at = case when $4 then now() end,
-                status = case when $4 then 'delivered' when $5 or attempts + 1 >= $6 then 'failed' else 'pending' end
-            where org_id = $1 and id = $2 and status = 'pending' returning attempts",
+        // after the first attempt, the second …
+        let waits: Vec<f64> = (1..=DELIVERY_ATTEMPTS_MAX).map(|attempts| delivery_wait_seconds(attempts) as f64).collect();
+        sqlx::query!(
+            "update outbox set last_error = $4, delivered_at = case when $3 = 'delivered' then now() end,
+                attempts = attempts + case when $3 = 'not_yet' then 0 else 1 end,
+                status = case
+                    when $3 = 'delivered' then 'delivered'
+                    when $3 = 'refused' or $3 = 'failed' and attempts + 1 >= cardinality($5::float8[]) then 'failed'
+                    else 'pending'
+                end,
+                next_attempt_at = now() + make_interval(secs => case when $3 = 'not_yet' then $6::float8 else ($5::float8[])[attempts + 1] end)
+            where org_id = $1 and id = $2 and status = 'pending'",
             org.0,
             id,
+            outcome,
             error,
-            delivered,
-            refused,
-            DELIVERY_ATTEMPTS_MAX
+            &waits,
+            DELIVERY_NOT_YET_SECONDS as f64
         )
-        .fetch_optional(&self.pool)
+        .execute(&self.pool)
         .await?;
-        if let Some(row) = row.filter(|_| !delivered) {
-            sqlx::query!(
-                "update outbox set next_attempt_at = now() + make_interval(secs => $3) where org_id = $1 and id = $2 and status = 'pending'",
-                org.0,
-                id,
-                delivery_wait_seconds(row.attempts) as f64
-            )
-            .execute(&self.pool)
-            .await?;
-        }
         Ok(())
     }
 
     /// How many deliveries are pending, and in how many milliseconds the next one is due (0: now).
     pub async fn outbox_pending(&self, org: OrgId) -> Result<Option<(i64, i64)>, StoreError> {
         let row = sqlx::query!(
-            r#"select count(*) as "pending!", (extract(epoch from min(next_attempt_at) - now()) * 1000)::bigint as wait
-               from outbox where org_id = $1 and status = 'pending'"#,
+            r#"select count(*) as "pending!", (extract(epoch from min(o.next_attempt_at) - now()) * 1000)::bigint as wait
+               from outbox o join report_destinations d on d.id = o.destination_id and d.deleted_at is null
+               where o.org_id = $1 and o.status = 'pending'"#,
             org.0
         );
         let row = row.fetch_one(&self.pool).await?;
@@ -286,7 +299,8 @@ impl Store {
         let (at, after) = after.unzip();
         let rows = sqlx::query_as!(
             DeliveryRow,
-            "select o.id, o.report_id, r.kind as report_kind, r.period_start, o.destination_id, d.name as destination_name, o.status,
+            "select o.id, o.report_id, r.kind as report_kind, r.period_start, o.destination_id, d.name as destination_name,
+                d.recipients[o.recipient] as recipient, o.status,
                 o.attempts, o.next_attempt_at, o.last_error, o.created_at, o.delivered_at
             from outbox o join reports r on r.id = o.report_id join report_destinations d on d.id = o.destination_id
             where o.org_id = $1 and ($2::uuid is null or o.id = $2) and ($3::text is null or o.status = $3)
@@ -310,9 +324,14 @@ impl Store {
     pub async fn outbox_retry(&self, org: OrgId, id: Uuid, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let retried = sqlx::query!(
-            "update outbox o set status = 'pending', attempts = 0, next_attempt_at = now()
-            from report_destinations d
-            where o.org_id = $1 and o.id = $2 and o.status = 'failed' and d.id = o.destination_id and d.deleted_at is null",
+            // whoever removes the destination waits, and then finds the row
+            "with there as (
+                select d.id from outbox o join report_destinations d on d.id = o.destination_id
+                where o.org_id = $1 and o.id = $2 and d.deleted_at is null
+                for share of d
+            )
+            update outbox o set status = 'pending', attempts = 0, next_attempt_at = now()
+            from there where o.org_id = $1 and o.id = $2 and o.status = 'failed' and o.destination_id = there.id",
             org.0,
             id
         );

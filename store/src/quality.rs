@@ -124,8 +124,9 @@ impl Store {
     }
 
     /// Of the `days` before `as_of`: rows with missing or impossible fields, unmapped authors, unknown commits; by connection.
-    pub async fn quality_shares(&self, org: OrgId, as_of: DateTime<Utc>, days: i32) -> Result<Vec<ShareRow>, StoreError> {
-        Ok(sqlx::query_file_as!(ShareRow, "src/quality/shares.sql", org.0, as_of, days).fetch_all(&self.pool).await?)
+    /// `tiers` are those that count as production.
+    pub async fn quality_shares(&self, org: OrgId, as_of: DateTime<Utc>, days: i32, tiers: &[String]) -> Result<Vec<ShareRow>, StoreError> {
+        Ok(sqlx::query_file_as!(ShareRow, "src/quality/shares.sql", org.0, as_of, days, tiers).fetch_all(&self.pool).await?)
     }
 
     /// Rows created per week before `as_of`, by connection and table.
@@ -136,6 +137,9 @@ impl Store {
     /// Stores the results of `run`, all of one time. A second time replaces those of the first.
     pub async fn quality_results_put(&self, org: OrgId, run: RunId, results: &[NewQualityResult]) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
+        // two attempts at once: one after the other
+        let lock = format!("ovia/quality/{org}");
+        sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 0))", lock).fetch_one(&mut *tx).await?;
         sqlx::query!("delete from quality_results where org_id = $1 and run_id = $2", org.0, run.0).execute(&mut *tx).await?;
         // what was wrong in the run before has been so since then
         sqlx::query!(
@@ -204,6 +208,7 @@ impl Store {
                from organisations o
                cross join lateral (select n.run_id from quality_results n where n.org_id = o.id order by n.checked_at desc, n.id desc limit 1) newest
                join quality_results q on q.org_id = o.id and q.run_id = newest.run_id
+               join connections c on c.id = q.connection_id and c.deleted_at is null
                group by q.check_key, q.status"#
         );
         Ok(rows.fetch_all(&self.pool).await?.into_iter().map(|row| (row.check_key, row.status, row.count)).collect())

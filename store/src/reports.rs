@@ -1,7 +1,7 @@
 //! Reports: what they are made from, and the reports themselves. A report is written once per period, together with what is to be sent of
 //! it (`outbox`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::{OrgId, RunId, report::ReportKind};
 use uuid::Uuid;
 
@@ -68,7 +68,8 @@ pub struct ReportText {
 }
 
 impl Store {
-    /// The last `points` windows of a kind that ended by `until`: of every metric, of the organisation and of its projects.
+    /// The last `points` windows of a kind (`week`, or one a day of `trailing_30_days`) that ended by `until`: of every metric, of the
+    /// organisation and of its projects. What is older is not looked at, also where windows are missing.
     pub async fn report_series(
         &self,
         org: OrgId,
@@ -76,7 +77,10 @@ impl Store {
         until: DateTime<Utc>,
         points: i64,
     ) -> Result<Vec<SeriesRow>, StoreError> {
-        let rows = sqlx::query_file_as!(SeriesRow, "src/reports/series.sql", org.0, window_kind, until, points);
+        let (length, step) = if window_kind == "week" { (7, 7) } else { (30, 1) };
+        // a day more: windows begin at midnights of a time zone
+        let since = until - TimeDelta::days(length + (points - 1) * step + 1);
+        let rows = sqlx::query_file_as!(SeriesRow, "src/reports/series.sql", org.0, window_kind, until, points, since);
         Ok(rows.fetch_all(&self.pool).await?)
     }
 
@@ -105,7 +109,7 @@ impl Store {
         Ok(found.fetch_one(&self.pool).await?)
     }
 
-    /// Stores a report and one pending delivery for each destination that gets its kind, in one transaction. `None` if the period has its
+    /// Stores a report and one pending delivery for each webhook and each recipient that gets its kind, in one transaction. `None` if the period has its
     /// report already: that one stays as it is, and nothing more is sent.
     pub async fn report_put(&self, org: OrgId, run: RunId, new: &NewReport) -> Result<Option<Uuid>, StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -127,9 +131,15 @@ impl Store {
         .await?;
         if let Some(report) = id {
             sqlx::query!(
-                "insert into outbox (id, org_id, report_id, destination_id)
-                select gen_random_uuid(), $1, $2, d.id from report_destinations d
-                where d.org_id = $1 and d.deleted_at is null and $3 = any(d.report_kinds)",
+                // whoever removes a destination waits, and then finds its rows
+                "insert into outbox (id, org_id, report_id, destination_id, recipient)
+                select gen_random_uuid(), $1, $2, d.id, n.recipient
+                from (
+                    select id, kind, recipients from report_destinations
+                    where org_id = $1 and deleted_at is null and $3 = any(report_kinds)
+                    for share
+                ) d
+                cross join lateral generate_series(1, case d.kind when 'email' then cardinality(d.recipients) else 1 end) as n (recipient)",
                 org.0,
                 report,
                 new.kind.as_str()

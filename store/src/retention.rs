@@ -184,6 +184,8 @@ async fn risk_items_delete(tx: &mut PgConnection, org: OrgId) -> Result<u64, Sto
         r#"delete from risk_items where ctid = any (array(
                select ctid from risk_items
                where org_id = $1 and status = 'resolved'
+                   -- a mute outlives the cause: it holds when that comes back
+                   and (muted_at is null or muted_until < now())
                    and resolved_at < now() - make_interval(days => (select retention_days from organisations where id = $1))
                limit $2
            ))"#,

@@ -102,6 +102,7 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
+        sqlx::query_file!("src/risks/rename.sql", org.0, json!(found)).execute(&mut *tx).await?;
         sqlx::query_file!("src/risks/upsert.sql", org.0, run.0, json!(found)).execute(&mut *tx).await?;
         // what this transaction saw has its time
         let resolved = sqlx::query!(

@@ -128,16 +128,26 @@ impl Store {
         Ok(())
     }
 
-    /// The stream is complete for this run.
+    /// The stream is complete for this run: `done`, `incomplete` where partitions were given up, `not_available` where the source refused a
+    /// sync all of it (every partition of a list, every item of a stream of details).
     pub async fn run_stream_done(&self, org: OrgId, run: RunId, stream: &str) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         let row = sqlx::query!(
             r#"update run_streams s set started_at = coalesce(started_at, now()), ended_at = now(),
                       status = case when exists (
                           select from run_problems p where p.run_id = s.run_id and p.stream = s.stream and p.given_up
-                      ) then 'incomplete' else 'done' end
+                      ) then 'incomplete'
+                      when w.kind = 'sync' and s.refused > 0 and s.refused >= w.partitions then 'not_available'
+                      when w.kind = 'sync' and s.note is not null and s.fetched = 0 and w.partitions = 0 then 'not_available'
+                      else 'done' end
+               from (
+                   select r.kind, (
+                       select count(*) from stream_cursors c where c.connection_id = r.connection_id and c.stream = $2 and c.done_by_run = $1
+                   ) as partitions
+                   from runs r where r.org_id = $3 and r.id = $1
+               ) w
                where org_id = $3 and run_id = $1 and stream = $2 and status in ('pending', 'running')
-               returning fetched, inserted, updated, unchanged, deleted, dead_lettered, requests"#,
+               returning status, fetched, inserted, updated, unchanged, deleted, dead_lettered, requests"#,
             run.0,
             stream,
             org.0,
@@ -145,7 +155,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(row) = row {
-            stream_states::stream_done_in_txn(&mut tx, org, run, stream).await?;
+            stream_states::stream_done_in_txn(&mut tx, org, run, stream, row.status == "done").await?;
             let data = json!({
                 "stream": stream,
                 "totals": {

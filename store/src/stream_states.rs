@@ -5,17 +5,21 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
-/// A run has walked a stream to its end.
-pub(crate) async fn stream_done_in_txn(tx: &mut PgConnection, org: OrgId, run: RunId, stream: &str) -> Result<(), StoreError> {
+/// A run has walked a stream to its end. Only a sync that was refused nothing as a whole has read what is there now: a backfill reads a
+/// window of the past, and what was given up or is not available was not read.
+pub(crate) async fn stream_done_in_txn(tx: &mut PgConnection, org: OrgId, run: RunId, stream: &str, read: bool) -> Result<(), StoreError> {
     sqlx::query!(
         r#"insert into stream_states (org_id, connection_id, stream, last_success_at, backfill_status)
-           select org_id, connection_id, $3, now(), case when kind = 'backfill' then 'RUNNING' else 'NOT_STARTED' end
+           select org_id, connection_id, $3, case when kind = 'sync' and $4 then now() end,
+               case when kind = 'backfill' then 'RUNNING' else 'NOT_STARTED' end
            from runs where org_id = $1 and id = $2 and connection_id is not null and kind in ('sync', 'backfill')
-           on conflict (connection_id, stream) do update set last_success_at = now(),
+           on conflict (connection_id, stream) do update set
+               last_success_at = coalesce(excluded.last_success_at, stream_states.last_success_at),
                live_status = case when excluded.backfill_status = 'RUNNING' then stream_states.live_status else 'RUNNING' end"#,
         org.0,
         run.0,
         stream,
+        read,
     )
     .execute(tx)
     .await?;

@@ -1,10 +1,10 @@
-//! `ovia.deliver_reports`. Sends what is due from the outbox, one after the other, and settles each at once. Twice sends what is still
-//! pending; a receiver that got one already sees the same id again.
+//! `ovia.deliver_reports`. Claims what is due from the outbox one at a time, sends it and settles it at once. Two workers share what is due;
+//! after a crash what was claimed is due again, and a receiver that got it already sees the same id again.
 
 mod email;
 mod webhook;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ovia_domain::{
     RunStatus,
@@ -22,10 +22,8 @@ use crate::{Activities, failure, pulse};
 
 pub use email::{Mailer, MailerError};
 
-/// Rows read at a time.
-const BATCH: i64 = 20;
-/// For one delivery.
-const TIMEOUT: Duration = Duration::from_secs(15);
+/// One call sends for so long; the next goes on.
+const SENDING_MAX: Duration = Duration::from_secs(300);
 
 pub async fn deliver_reports(activities: &Activities, ctx: &ActivityContext, input: OrgRun) -> Result<DeliverOutcome, ActivityError> {
     let store = &activities.store;
@@ -40,19 +38,15 @@ pub async fn deliver_reports(activities: &Activities, ctx: &ActivityContext, inp
 
 async fn deliver(activities: &Activities, input: &OrgRun) -> Result<DeliverOutcome, StoreError> {
     let (store, org) = (&activities.store, input.org_id);
-    loop {
-        let due = store.outbox_due(org, BATCH).await?;
-        if due.is_empty() {
-            break;
+    let began = Instant::now();
+    while began.elapsed() < SENDING_MAX {
+        let status = store.run_status(org, input.run_id).await?;
+        if status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()) {
+            return Ok(DeliverOutcome::Cancelled);
         }
-        for delivery in due {
-            let status = store.run_status(org, input.run_id).await?;
-            if status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()) {
-                return Ok(DeliverOutcome::Cancelled);
-            }
-            let attempt = attempt(activities, input, &delivery).await;
-            store.outbox_settle(org, delivery.id, &attempt).await?;
-        }
+        let Some(due) = store.outbox_claim(org).await? else { break };
+        let attempt = attempt(activities, input, &due).await;
+        store.outbox_settle(org, due.id, &attempt).await?;
     }
     Ok(match store.outbox_pending(org).await? {
         None => DeliverOutcome::Done,
@@ -68,7 +62,7 @@ async fn attempt(activities: &Activities, input: &OrgRun, due: &DueDelivery) -> 
         Some(DestinationKind::Webhook) => webhook::send(activities, input.org_id, due).await,
         Some(DestinationKind::Email) => match &activities.mailer {
             Some(mailer) => mailer.send(due).await,
-            None => Attempt::Failed("this worker has no SMTP server: set OVIA_SMTP_URL".to_owned()),
+            None => Attempt::NotYet("this worker has no SMTP server: set OVIA_SMTP_URL".to_owned()),
         },
         None => Attempt::Refused(format!("this worker does not know destinations of kind {}", due.kind)),
     }

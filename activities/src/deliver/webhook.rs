@@ -1,32 +1,36 @@
 //! Deliveries by webhook, signed as Standard Webhooks has it: id, time and body, with HMAC-SHA256.
 
+use std::time::Duration;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::Utc;
 use hmac::{Hmac, KeyInit, Mac};
 use ovia_connectors::http::{PostClient, PostError};
-use ovia_domain::{BaseUrl, OrgId};
+use ovia_domain::{HookUrl, OrgId};
 use ovia_store::outbox::{Attempt, DueDelivery};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::TIMEOUT;
 use crate::Activities;
 
-/// What a secret begins with whose rest is base64.
+/// For one delivery. A claim lasts longer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// What a secret begins with whose rest is base64. Those that were given before it was asked for are keys as they are.
 const SIGNING: &str = "whsec_";
 
 pub async fn send(activities: &Activities, org: OrgId, due: &DueDelivery) -> Attempt {
     let Some(sealer) = &activities.sealer else {
-        return Attempt::Failed("the worker has no sealing key, so it cannot open the webhook's secret".to_owned());
+        return Attempt::NotYet("the worker has no sealing key, so it cannot open the webhook's secret".to_owned());
     };
     let secret = match activities.store.outbox_secret(org, due, sealer) {
         Ok(Some(secret)) => secret,
         Ok(None) => return Attempt::Refused("the webhook has no secret".to_owned()),
-        Err(error) => return Attempt::Failed(format!("the webhook's secret cannot be opened: {error}")),
+        Err(error) => return Attempt::NotYet(format!("the webhook's secret cannot be opened: {error}")),
     };
     // looked at again: what is allowed may have changed since it was stored
-    let url = match BaseUrl::parse(due.url.as_deref().unwrap_or_default(), activities.allow_private_addresses) {
+    let url = match HookUrl::parse(due.url.as_deref().unwrap_or_default(), activities.allow_private_addresses) {
         Ok(url) => url,
         Err(error) => return Attempt::Refused(format!("the webhook's address cannot be used: {error}")),
     };

@@ -11,6 +11,8 @@ use ovia_store::{
     risks::{RiskFilter, RiskItemRow},
 };
 
+use super::choice;
+
 /// Points of a picture.
 const POINTS: i64 = 12;
 /// Risks and results that are shown; of more, the first.
@@ -26,6 +28,8 @@ pub struct ReportData {
     pub tz: Tz,
     /// Of the organisation first, then project by project.
     pub figures: Vec<Figure>,
+    /// Projects whose figures are not shown; they moved less.
+    pub projects_left_out: usize,
     /// Open ones, the most severe first.
     pub risks: Vec<RiskItemRow>,
     pub risks_opened: i64,
@@ -70,6 +74,7 @@ pub async fn gather(store: &Store, org: OrgId, asked: &Asked<'_>) -> Result<Repo
     quality.extend(store.quality_list(org, &of(Some(QualityStatus::Warn)), &page).await?.items);
     let newest = store.quality_list(org, &of(None), &PageToken::new(Some(1), None)).await?;
     let series = store.report_series(org, window_kind(kind), period.1, POINTS).await?;
+    let (series, projects_left_out) = choice::most_changed(series, choice::PROJECTS_MAX);
     let computed_for = store.kpi_rollup_state(org).await?.as_of;
     let book = NoteBook::new(store.kpi_note_inputs(org).await?, asked.settings, computed_for, asked.as_of);
     Ok(ReportData {
@@ -78,6 +83,7 @@ pub async fn gather(store: &Store, org: OrgId, asked: &Asked<'_>) -> Result<Repo
         period,
         tz: asked.settings.tz(),
         figures: series.into_iter().map(|series| Figure { notes: notes(&book, &series), series }).collect(),
+        projects_left_out,
         risks: store.risks_list(org, &open, &page).await?.items,
         risks_opened,
         risks_resolved,

@@ -33,6 +33,7 @@ pub fn compose(data: &ReportData) -> String {
                     h3 { (group[0].series.project.as_deref().unwrap_or_default()) }
                     (figures(data, group))
                 }
+                @if let Some(text) = words::left_out(data.projects_left_out) { p { (text) } }
                 h2 { "Needs attention" }
                 p { (data.risks_opened) " opened, " (data.risks_resolved) " resolved." }
                 (risks(data))
@@ -143,6 +144,7 @@ mod tests {
                 figure(None, &[Some(10.0), Some(12.5)], &["Of <a>, issues were late.", "2 rows are behind it."]),
                 figure(Some("acme/<script>"), &[Some(1.0), None], &[]),
             ],
+            projects_left_out: 190,
             risks: Vec::new(),
             risks_opened: 2,
             risks_resolved: 1,
@@ -164,6 +166,7 @@ mod tests {
         assert!(page.contains("<ol class=\"notes\"><li>Of &lt;a&gt;, issues were late.</li><li>2 rows are behind it.</li></ol>"), "{page}");
         assert_eq!(page.matches("<sup>").count(), 1, "the other figure has none: {page}");
         assert!(page.contains("<td>no data</td><td></td>"), "{page}");
+        assert!(page.contains("<p>190 more projects are not shown; their figures moved less.</p>"), "{page}");
         assert!(page.contains("2 opened, 1 resolved."), "{page}");
         assert!(!page.contains("src=") && !page.contains("@import"), "nothing from elsewhere: {page}");
     }
@@ -178,6 +181,7 @@ mod tests {
         );
         assert!(text.contains("\n1. Of &lt;a\\>, issues were late.\n2. 2 rows are behind it.\n"), "{text}");
         assert!(text.contains("### acme/&lt;script\\>\n"), "{text}");
+        assert!(text.contains("\n190 more projects are not shown; their figures moved less.\n"), "{text}");
         assert!(text.contains("| Time to merge | no data |  | 2026-01-05 |"), "{text}");
         assert!(text.ends_with("## Data quality\n\nThe data has not been checked yet.\n"), "{text}");
         assert_eq!(markdown::compose(&data()), text, "the same data, the same text");

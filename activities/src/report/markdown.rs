@@ -17,6 +17,9 @@ pub fn compose(data: &ReportData) -> String {
         out.push_str(&format!("\n### {}\n\n", escaped(group[0].series.project.as_deref().unwrap_or_default())));
         out.push_str(&figures(data, group));
     }
+    if let Some(text) = words::left_out(data.projects_left_out) {
+        out.push_str(&format!("\n{text}\n"));
+    }
     out.push_str(&format!("\n## Needs attention\n\n{} opened, {} resolved.\n\n", data.risks_opened, data.risks_resolved));
     for risk in &data.risks {
         let link = words::link(risk.url.as_deref()).map(|url| format!(" <{url}>")).unwrap_or_default();

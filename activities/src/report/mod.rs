@@ -2,6 +2,7 @@
 //! twice writes nothing the second time.
 
 mod chart;
+mod choice;
 mod data;
 mod html;
 mod markdown;

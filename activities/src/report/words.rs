@@ -19,6 +19,15 @@ pub fn title(data: &ReportData) -> String {
     }
 }
 
+/// What is not shown of the projects; nothing where all are.
+pub fn left_out(projects: usize) -> Option<String> {
+    match projects {
+        0 => None,
+        1 => Some("One more project is not shown; its figures moved less.".to_owned()),
+        _ => Some(format!("{projects} more projects are not shown; their figures moved less.")),
+    }
+}
+
 /// `time_to_merge` as `Time to merge`.
 pub fn metric(key: &str) -> String {
     let text = key.replace('_', " ");

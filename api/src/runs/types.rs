@@ -17,7 +17,7 @@ use crate::{names::Name, problem::Problem, runs_start::Overrides, state::ApiStat
 pub(crate) struct RunIn {
     /// `matching`, `kpi_rollup`, `quality`, `report` or `retention`.
     pub kind: Name<RunKind>,
-    /// Of `kpi_rollup`, `quality` and `report`: compute the figures as they were at this time. Now, if not given.
+    /// Of `kpi_rollup` and `report`: compute the figures as they were at this time. Now, if not given.
     #[serde(default)]
     pub as_of: Option<Time>,
     /// Of `report`: only this one. If not given, both that are due.

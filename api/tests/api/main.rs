@@ -20,6 +20,7 @@ mod problems;
 mod quality;
 mod releases;
 mod reports;
+mod risk_causes;
 mod risks;
 mod runs;
 mod schedules;

@@ -17,6 +17,10 @@ fn as_of() -> DateTime<Utc> {
     "2026-01-20T00:00:00Z".parse().unwrap()
 }
 
+fn production() -> Vec<String> {
+    vec!["production".into()]
+}
+
 fn result(connection: &str, check: QualityCheck, scope: &str, value: f64) -> NewQualityResult {
     let definition = check.definition();
     NewQualityResult {
@@ -59,7 +63,7 @@ async fn shares_of_what_is_missing_or_impossible() {
                 ('{org}', '{c}', 'c1', '1', '2026-01-03Z', 'status', '3'), ('{org}', '{c}', 'c2', '2', '2026-01-03Z', 'assignee', '3');"
         ))
         .await;
-    let rows = api.db.store.quality_shares(api.org, as_of(), QUALITY_DAYS).await.unwrap();
+    let rows = api.db.store.quality_shares(api.org, as_of(), QUALITY_DAYS, &production()).await.unwrap();
     let found: Vec<_> = rows.iter().map(|row| (row.check_key.as_str(), row.total, row.bad, row.samples.len())).collect();
     assert_eq!(
         found,
@@ -74,8 +78,17 @@ async fn shares_of_what_is_missing_or_impossible() {
             ("unmapped_authors", 5, 4, 4),
         ]
     );
-    assert!(api.db.store.quality_shares(api.org, "2020-01-01T00:00:00Z".parse().unwrap(), QUALITY_DAYS).await.unwrap().is_empty());
-    assert!(api.db.store.quality_shares(api.other_org, as_of(), QUALITY_DAYS).await.unwrap().is_empty());
+    let none = api.db.store.quality_shares(api.org, as_of(), QUALITY_DAYS, &["testing".into()]).await.unwrap();
+    assert!(none.iter().all(|row| row.check_key != "deployment_commit_unknown"), "what counts as production is a setting: {none:?}");
+    assert!(
+        api.db
+            .store
+            .quality_shares(api.org, "2020-01-01T00:00:00Z".parse().unwrap(), QUALITY_DAYS, &production())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(api.db.store.quality_shares(api.other_org, as_of(), QUALITY_DAYS, &production()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -118,6 +131,85 @@ async fn freshness_knows_the_schedule() {
     assert_eq!(found, [("merge_requests", true), ("pipelines", false)]);
     assert_eq!((streams[0].interval_seconds, streams[0].source.as_str()), (Some(900), "gitlab"));
     assert!(api.db.store.quality_freshness(api.other_org).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_what_was_read_is_fresh() {
+    let api = TestApi::start().await;
+    let connection = api.connection("acme").await;
+    let (org, store) = (api.org, &api.db.store);
+    let run = async |kind: &str| {
+        let id = RunId::generate();
+        api.db
+            .sql(&format!(
+                "insert into runs (id, org_id, kind, status, connection_id, requested_by, workflow_id)
+                    values ('{id}', '{org}', '{kind}', 'running', '{connection}', 'token:first', '{id}');
+                insert into run_streams (run_id, org_id, stream, position, status, note, refused, fetched) values
+                    ('{id}', '{org}', 'issues', 1, 'running', null, 0, 0), ('{id}', '{org}', 'releases', 2, 'running', 'releases: 403', 2, 0),
+                    ('{id}', '{org}', 'pipelines', 3, 'running', 'pipelines: 403', 1, 0), ('{id}', '{org}', 'members', 4, 'running', null, 0, 9),
+                    ('{id}', '{org}', 'approvals', 5, 'running', 'approvals: 403', 0, 0),
+                    ('{id}', '{org}', 'changes', 6, 'running', 'one is gone', 0, 7);
+                delete from stream_cursors;
+                insert into stream_cursors (connection_id, org_id, stream, partition, cursor, done_by_run)
+                    select '{connection}', '{org}', s, p::text, '{{}}', '{id}'
+                    from unnest(array['issues', 'releases', 'pipelines', 'members']) s, generate_series(1, 2) p;
+                insert into run_problems (run_id, org_id, stream, partition, error, given_up)
+                    values ('{id}', '{org}', 'members', '1', '{{}}', true)"
+            ))
+            .await;
+        for stream in ["issues", "releases", "pipelines", "members", "approvals", "changes"] {
+            store.run_stream_done(org, id, stream).await.unwrap();
+        }
+        let progress = api.get(&format!("/runs/{id}")).await.json()["progress"].clone();
+        progress.as_array().unwrap().iter().map(|one| one["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let read = async || {
+        let states = api.get(&format!("/connections/{connection}/streams")).await.items();
+        let mut read: Vec<_> = states.iter().filter(|one| one["last_success_at"].is_string()).map(|one| one["stream"].clone()).collect();
+        read.sort_by_key(Value::to_string);
+        read
+    };
+    assert_eq!(run("backfill").await, ["done", "done", "done", "incomplete", "done", "done"]);
+    assert!(read().await.is_empty(), "a window of the past says nothing of now");
+    assert_eq!(
+        run("sync").await,
+        ["done", "not_available", "done", "incomplete", "not_available", "done"],
+        "every partition, one of two, given up, every item"
+    );
+    assert_eq!(read().await, [json!("changes"), json!("issues"), json!("pipelines")]);
+    let checked = async || store.quality_freshness(org).await.unwrap().into_iter().map(|one| one.stream).collect::<Vec<_>>();
+    assert_eq!(checked().await, ["changes", "issues", "pipelines"], "what was never read is not offered");
+    // what could be read once and is refused now gets old
+    api.db.sql("update stream_states set last_success_at = now() - interval '9 days' where stream = 'releases'").await;
+    assert_eq!(checked().await, ["changes", "issues", "pipelines", "releases"]);
+}
+
+#[tokio::test]
+async fn two_attempts_at_one_run_store_its_results_once() {
+    let api = TestApi::start().await;
+    let connection = api.connection("acme").await;
+    let run = RunId::generate();
+    let results: Vec<_> = (0..50).map(|n| result(&connection, QualityCheck::Freshness, &format!("stream_{n}"), 1.0)).collect();
+    let store = &api.db.store;
+    let put = || store.quality_results_put(api.org, run, &results);
+    let (one, two, three, four) = tokio::join!(put(), put(), put(), put());
+    for done in [one, two, three, four] {
+        done.unwrap_or_else(|error| panic!("{error}"));
+    }
+    assert_eq!(api.walk("/team/quality", 100).await.len(), 50);
+}
+
+#[tokio::test]
+async fn one_at_a_time_looks_through_an_organisation() {
+    let api = TestApi::start().await;
+    let store = &api.db.store;
+    let held = store.org_lock(api.org, "detect_risks").await.unwrap();
+    let soon = std::time::Duration::from_millis(300);
+    assert!(tokio::time::timeout(soon, store.org_lock(api.org, "detect_risks")).await.is_err(), "it is held");
+    store.org_lock(api.org, "check_quality").await.unwrap();
+    store.org_lock(api.other_org, "detect_risks").await.unwrap();
+    drop(held);
+    store.org_lock(api.org, "detect_risks").await.unwrap();
 }
 
 #[tokio::test]
@@ -176,6 +268,8 @@ async fn results_are_kept_run_by_run() {
     let metrics = api.get("/metrics").await.text;
     assert!(metrics.contains(r#"ovia_quality_results{check="freshness",status="fail"} 1"#), "{metrics}");
     assert!(metrics.contains(r#"ovia_quality_results{check="unmapped_authors",status="warn"} 1"#), "{metrics}");
+    api.db.sql("update connections set deleted_at = now()").await;
+    assert_eq!(store.quality_counts().await.unwrap(), [], "of a connection that was removed");
 }
 
 #[tokio::test]

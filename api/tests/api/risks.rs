@@ -1,7 +1,7 @@
 //! What needs attention: found in rows, kept, muted, gone and back again.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::RunId;
+use ovia_domain::{RunId, risk::RiskSettings};
 use ovia_store::risks::RisksApplied;
 use serde_json::{Value, json};
 
@@ -10,20 +10,24 @@ use crate::{
     lists::{Seed, seed},
 };
 
-fn as_of() -> DateTime<Utc> {
+pub fn as_of() -> DateTime<Utc> {
     "2026-01-20T00:00:00Z".parse().unwrap()
 }
 
-async fn detect(api: &TestApi) -> RisksApplied {
-    let found = api.db.store.risks_detect(api.org, as_of()).await.unwrap();
+pub fn settings() -> RiskSettings {
+    RiskSettings { stale_after_days: 7, ageing_after_days: 14, production_tiers: vec!["production".into()], today: as_of().date_naive() }
+}
+
+pub async fn detect(api: &TestApi) -> RisksApplied {
+    let found = api.db.store.risks_detect(api.org, as_of(), &settings()).await.unwrap();
     api.db.store.risks_apply(api.org, RunId::generate(), &found).await.unwrap()
 }
 
-async fn of_kind(api: &TestApi, kind: &str) -> Vec<Value> {
+pub async fn of_kind(api: &TestApi, kind: &str) -> Vec<Value> {
     api.get(&format!("/team/kpi/risks?kind={kind}")).await.items()
 }
 
-async fn pipelines(api: &TestApi, seed: &Seed, status: &str, day: u32, first: u32) {
+pub async fn pipelines(api: &TestApi, seed: &Seed, status: &str, day: u32, first: u32) {
     let values: Vec<String> = (first..first + 3)
         .map(|n| format!("('{}', '{}', 'p{n}', '10', '{status}', 'main', '2026-01-{day}T0{}:00Z')", api.org, seed.connection, n % 10))
         .collect();
@@ -32,7 +36,7 @@ async fn pipelines(api: &TestApi, seed: &Seed, status: &str, day: u32, first: u3
 }
 
 /// `reviewers` of merge requests 501, 502 … of acme/web.
-async fn review_requests(api: &TestApi, seed: &Seed, reviewers: &[&str]) {
+pub async fn review_requests(api: &TestApi, seed: &Seed, reviewers: &[&str]) {
     for (number, reviewers) in (501..).zip(reviewers) {
         api.db
             .sql(&format!(

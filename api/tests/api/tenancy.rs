@@ -75,9 +75,9 @@ async fn kpis() {
             ))
             .await;
     }
-    let found = api.db.store.risks_detect(api.org, chrono::Utc::now()).await.unwrap();
+    let found = api.db.store.risks_detect(api.org, chrono::Utc::now(), &crate::risks::settings()).await.unwrap();
     api.db.store.risks_apply(api.org, ovia_domain::RunId::generate(), &found).await.unwrap();
-    assert!(api.db.store.risks_detect(api.other_org, chrono::Utc::now()).await.unwrap().is_empty());
+    assert!(api.db.store.risks_detect(api.other_org, chrono::Utc::now(), &crate::risks::settings()).await.unwrap().is_empty());
     for path in ["/team/kpi", "/team/kpi?scope=project", "/team/kpi/history?window=trailing_30_days", "/team/kpi/risks"] {
         assert!(!api.get(path).await.items().is_empty(), "{path}");
         let others = api.as_other(Method::GET, path, None).await.items();

@@ -139,7 +139,7 @@ impl Lists<'_> {
             rows.records.retain(|record| changed_at(record).is_none_or(|changed| changed >= since));
         }
         let total_hint = fetched.total.filter(|_| starting);
-        Ok(Page { total_hint, not_available: note, ..page(cursor, next, rows, &requests) })
+        Ok(Page { total_hint, note, ..page(cursor, next, rows, &requests) })
     }
 
     /// A new walk; `None` if there is nothing to walk. Asks for the space first: lists of a space that is gone are empty rather than

@@ -156,6 +156,7 @@ impl Pull {
             total_hint,
             requests: self.requests.get(),
             not_available: None,
+            note: None,
         }
     }
 }

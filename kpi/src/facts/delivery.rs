@@ -95,6 +95,16 @@ pub enum EnvironmentTier {
 }
 
 impl EnvironmentTier {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Staging => "staging",
+            Self::Testing => "testing",
+            Self::Development => "development",
+            Self::Other => "other",
+        }
+    }
+
     /// Reads `environments.tier` or `deployments.environment_tier`.
     pub fn parse(tier: &str) -> Self {
         match tier {

@@ -61,6 +61,8 @@ pub struct Cursor<'a> {
     pub done: bool,
     /// Of a backfill: the position of the window in its plan. The stream's live cursor is left alone then.
     pub window: Option<i32>,
+    /// The source refused the partition, so the walk over it ends without rows.
+    pub refused: bool,
 }
 
 /// Ids every statement of a commit is scoped by.

@@ -81,7 +81,7 @@ pub(super) async fn run_stream_add(
            set fetched = fetched + $3, inserted = inserted + $4, updated = updated + $5, unchanged = unchanged + $6,
                deleted = deleted + $7, dead_lettered = dead_lettered + $8, requests = requests + $9,
                total_hint = case when $10::bigint is null then total_hint else coalesce(total_hint, 0) + $10 end,
-               note = coalesce($11, note)
+               note = coalesce($11, note), refused = refused + $13
            where run_id = $1 and stream = $2 and org_id = $12
            returning fetched, inserted, updated, unchanged, deleted, dead_lettered, requests, total_hint"#,
         scope.run.0,
@@ -96,6 +96,7 @@ pub(super) async fn run_stream_add(
         page.total_hint,
         page.note,
         scope.org.0,
+        i32::from(page.cursor.is_some_and(|cursor| cursor.refused)),
     )
     .fetch_optional(&mut *tx)
     .await?;

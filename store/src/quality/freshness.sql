@@ -10,5 +10,7 @@ left join lateral (
     where u.connection_id = s.connection_id and u.kind = 'sync' and r.stream = s.stream
     order by u.created_at desc limit 1
 ) last on true
-where s.org_id = $1 and (s.last_success_at is not null or s.last_error_at is not null) and last.status is distinct from 'not_available'
+where s.org_id = $1
+    -- what was read once and is refused now gets old; what never was is not offered
+    and (s.last_success_at is not null or s.last_error_at is not null and last.status is distinct from 'not_available')
 order by s.connection_id, s.stream

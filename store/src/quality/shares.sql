@@ -50,7 +50,7 @@ with shares as (
             cross join lateral (values (m.head_sha), (m.merge_commit_sha), (m.squash_commit_sha)) as s (sha)
             where m.org_id = $1 and m.deleted_at is null and s.sha is not null
         ) k on k.connection_id = d.connection_id and k.sha = d.sha
-        where d.org_id = $1 and d.deleted_at is null and d.status = 'success' and coalesce(e.tier, d.environment_tier) = 'production'
+        where d.org_id = $1 and d.deleted_at is null and d.status = 'success' and coalesce(e.tier, d.environment_tier) = any($4::text[])
             and coalesce(d.sha, '') <> '' and d.created_at > $2::timestamptz - make_interval(days => $3::int)
             and d.created_at <= $2::timestamptz
     ) d

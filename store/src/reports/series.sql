@@ -3,7 +3,8 @@ with windows as (
     select distinct on (k.metric, k.scope_kind, k.scope_id, k.window_start)
         k.metric, k.scope_kind, k.scope_id, k.window_start, k.window_end, k.value, k.unit, k.row_count, k.coverage
     from kpi_snapshots k
-    where k.org_id = $1 and k.window_kind = $2 and k.window_end <= $3::timestamptz and k.scope_kind in ('organisation', 'project')
+    where k.org_id = $1 and k.window_kind = $2 and k.window_end <= $3::timestamptz and k.window_start >= $5::timestamptz
+        and k.scope_kind in ('organisation', 'project')
     order by k.metric, k.scope_kind, k.scope_id, k.window_start, k.definition_version desc
 ),
 numbered as (

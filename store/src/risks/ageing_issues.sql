@@ -3,6 +3,7 @@ select
     i.id, i.connection_id, i.project_external_id, i.number, i.title, i.url, pr.full_path as "project?", a.last_at as "last_at!",
     o.identity_id as "owner_identity_id?", o.person_id as "owner_person_id?"
 from issues i
+join connections c on c.id = i.connection_id and c.deleted_at is null
 left join projects pr on pr.connection_id = i.connection_id and pr.external_id = i.project_external_id
 cross join lateral (select greatest(i.updated_at, i.created_at) as last_at) a
 -- the first of its assignees who is a person; one whom nobody knows counts as human

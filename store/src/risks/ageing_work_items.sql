@@ -2,6 +2,7 @@ select
     w.id, w.connection_id, w.project_external_id, w.key, w.title, w.url, w.status, coalesce(s.began_at, w.created_at) as "began_at!",
     s.began_at is not null as "began_is_known!", i.id as "owner_identity_id?", l.person_id as "owner_person_id?"
 from work_items w
+join connections n on n.id = w.connection_id and n.deleted_at is null
 left join projects pr on pr.connection_id = w.connection_id and pr.external_id = w.project_external_id
 left join identities i on i.connection_id = w.connection_id and i.external_id = w.assignee_external_id
 left join person_identity_links l on l.identity_id = i.id and l.status in ('auto', 'confirmed')

@@ -1,9 +1,9 @@
 //! What needs attention now, read from the rows. Thresholds and severities are the domain's (`ovia_domain::risk`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ovia_domain::{
     OrgId,
-    risk::{self, RiskKind, RiskSeverity},
+    risk::{self, RiskKind, RiskSettings, RiskSeverity},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -64,28 +64,28 @@ impl RiskFinding {
 
 impl Store {
     /// Everything that needs attention at `as_of`. Rows are as they are now; what happened after `as_of` is left out where it has a time.
-    pub async fn risks_detect(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let mut found = self.stale_merge_requests(org, as_of).await?;
-        found.extend(self.ageing_work_items(org, as_of).await?);
-        found.extend(self.ageing_issues(org, as_of).await?);
+    pub async fn risks_detect(&self, org: OrgId, as_of: DateTime<Utc>, settings: &RiskSettings) -> Result<Vec<RiskFinding>, StoreError> {
+        let mut found = self.stale_merge_requests(org, as_of, settings.stale_after_days).await?;
+        found.extend(self.ageing_work_items(org, as_of, settings.ageing_after_days).await?);
+        found.extend(self.ageing_issues(org, as_of, settings.ageing_after_days).await?);
         found.extend(self.failing_pipelines(org, as_of).await?);
-        found.extend(self.releases_at_risk(org, as_of).await?);
+        found.extend(self.releases_at_risk(org, settings.today).await?);
         found.extend(self.review_load(org, as_of).await?);
-        found.extend(self.undeployed(org, as_of).await?);
+        found.extend(self.undeployed(org, as_of, &settings.production_tiers).await?);
         Ok(found)
     }
 
-    async fn stale_merge_requests(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let rows = sqlx::query_file!("src/risks/stale_merge_requests.sql", org.0, as_of, risk::STALE_AFTER_DAYS);
+    async fn stale_merge_requests(&self, org: OrgId, as_of: DateTime<Utc>, after: i32) -> Result<Vec<RiskFinding>, StoreError> {
+        let rows = sqlx::query_file!("src/risks/stale_merge_requests.sql", org.0, as_of, after);
         let found = rows.fetch_all(&self.pool).await?.into_iter().map(|row| {
             let days = (as_of - row.last_at).num_days();
             let project = row.project.as_deref().unwrap_or("a project");
             RiskFinding::new(
                 RiskKind::StaleMergeRequest,
                 ("merge_requests", row.id.to_string()),
-                risk::stale_severity(days),
+                risk::stale_severity(days, after),
                 format!("{project}!{} is open and nothing has happened to it for {days} days.", row.number),
-                json!({"days": days, "last_activity_at": row.last_at, "number": row.number, "threshold_days": risk::STALE_AFTER_DAYS}),
+                json!({"days": days, "last_activity_at": row.last_at, "number": row.number, "threshold_days": after}),
             )
             .at(row.connection_id, row.project_external_id, row.url)
             .titled(row.title)
@@ -94,8 +94,8 @@ impl Store {
         Ok(found.collect())
     }
 
-    async fn ageing_work_items(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let rows = sqlx::query_file!("src/risks/ageing_work_items.sql", org.0, as_of, risk::AGEING_AFTER_DAYS);
+    async fn ageing_work_items(&self, org: OrgId, as_of: DateTime<Utc>, after: i32) -> Result<Vec<RiskFinding>, StoreError> {
+        let rows = sqlx::query_file!("src/risks/ageing_work_items.sql", org.0, as_of, after);
         let found = rows.fetch_all(&self.pool).await?.into_iter().map(|row| {
             let days = (as_of - row.began_at).num_days();
             // without its changelog only its creation is known
@@ -104,10 +104,10 @@ impl Store {
             RiskFinding::new(
                 RiskKind::AgeingWorkItem,
                 ("work_items", row.id.to_string()),
-                risk::ageing_severity(days),
+                risk::ageing_severity(days, after),
                 format!("{} {words} {days} days{ago}.", row.key),
                 json!({"days": days, "key": row.key, "status": row.status, "since": row.began_at, "since_is_creation": !row.began_is_known,
-                    "threshold_days": risk::AGEING_AFTER_DAYS}),
+                    "threshold_days": after}),
             )
             .at(row.connection_id, row.project_external_id, row.url)
             .titled(row.title)
@@ -116,17 +116,17 @@ impl Store {
         Ok(found.collect())
     }
 
-    async fn ageing_issues(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let rows = sqlx::query_file!("src/risks/ageing_issues.sql", org.0, as_of, risk::AGEING_AFTER_DAYS);
+    async fn ageing_issues(&self, org: OrgId, as_of: DateTime<Utc>, after: i32) -> Result<Vec<RiskFinding>, StoreError> {
+        let rows = sqlx::query_file!("src/risks/ageing_issues.sql", org.0, as_of, after);
         let found = rows.fetch_all(&self.pool).await?.into_iter().map(|row| {
             let days = (as_of - row.last_at).num_days();
             let project = row.project.as_deref().unwrap_or("a project");
             RiskFinding::new(
                 RiskKind::AgeingWorkItem,
                 ("issues", row.id.to_string()),
-                risk::ageing_severity(days),
+                risk::ageing_severity(days, after),
                 format!("{project}#{} is open and assigned, and nothing has happened to it for {days} days.", row.number),
-                json!({"days": days, "number": row.number, "last_activity_at": row.last_at, "threshold_days": risk::AGEING_AFTER_DAYS}),
+                json!({"days": days, "number": row.number, "last_activity_at": row.last_at, "threshold_days": after}),
             )
             .at(row.connection_id, row.project_external_id, row.url)
             .titled(row.title)
@@ -136,7 +136,8 @@ impl Store {
     }
 
     async fn failing_pipelines(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let rows = sqlx::query_file!("src/risks/failing_pipelines.sql", org.0, as_of, risk::LOOK_BACK_DAYS);
+        let (days, in_a_row) = (risk::LOOK_BACK_DAYS, risk::FAILURES_IN_A_ROW);
+        let rows = sqlx::query_file!("src/risks/failing_pipelines.sql", org.0, as_of, days, in_a_row);
         let found = rows.fetch_all(&self.pool).await?.into_iter().filter_map(|row| {
             let severity = risk::pipelines_severity(row.failures_in_a_row, row.finished, row.succeeded)?;
             let summary = if row.failures_in_a_row >= risk::FAILURES_IN_A_ROW {
@@ -159,10 +160,10 @@ impl Store {
         Ok(found.collect())
     }
 
-    async fn releases_at_risk(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let rows = sqlx::query_file!("src/risks/releases.sql", org.0, as_of, risk::RELEASE_DUE_DAYS);
+    async fn releases_at_risk(&self, org: OrgId, today: NaiveDate) -> Result<Vec<RiskFinding>, StoreError> {
+        let rows = sqlx::query_file!("src/risks/releases.sql", org.0, today, risk::RELEASE_DUE_DAYS);
         let found = rows.fetch_all(&self.pool).await?.into_iter().filter_map(|row| {
-            let days_left = (row.release_on - as_of.date_naive()).num_days();
+            let days_left = (row.release_on - today).num_days();
             let severity = risk::release_severity(days_left, row.items, row.done)?;
             let due = match days_left {
                 ..0 => format!("was due {} days ago", -days_left),
@@ -175,7 +176,8 @@ impl Store {
                 severity,
                 format!("Release {} {due} and {} of its {} work items are done.", row.name, row.done, row.items),
                 json!({"release_on": row.release_on, "days_left": days_left, "items": row.items, "done": row.done,
-                    "open_work_item_ids": row.open_ids.unwrap_or_default()}),
+                    "open_work_item_ids": row.open_ids.unwrap_or_default(),
+                    "release_risk": row.score}),
             );
             Some(finding.at(row.connection_id, row.project_external_id, row.url).titled(row.name))
         });
@@ -202,8 +204,8 @@ impl Store {
         Ok(found.collect())
     }
 
-    async fn undeployed(&self, org: OrgId, as_of: DateTime<Utc>) -> Result<Vec<RiskFinding>, StoreError> {
-        let rows = sqlx::query_file!("src/risks/undeployed.sql", org.0, as_of, risk::LOOK_BACK_DAYS);
+    async fn undeployed(&self, org: OrgId, as_of: DateTime<Utc>, tiers: &[String]) -> Result<Vec<RiskFinding>, StoreError> {
+        let rows = sqlx::query_file!("src/risks/undeployed.sql", org.0, as_of, risk::LOOK_BACK_DAYS, tiers);
         let found = rows.fetch_all(&self.pool).await?.into_iter().map(|row| {
             let days = (as_of - row.last_at).num_days();
             RiskFinding::new(

@@ -4,6 +4,7 @@ with requests as (
         coalesce(l.person_id, i.id) as who, l.person_id, i.id as identity_id, coalesce(p.display_name, i.display_name, i.username) as name,
         m.id, m.created_at, m.connection_id, m.external_id
     from merge_requests m
+    join connections c on c.id = m.connection_id and c.deleted_at is null
     cross join lateral unnest(m.reviewer_external_ids) as r (external_id)
     join identities i on i.connection_id = m.connection_id and i.external_id = r.external_id
     left join person_identity_links l on l.identity_id = i.id and l.status in ('auto', 'confirmed')

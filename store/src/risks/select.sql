@@ -11,6 +11,8 @@ left join projects pr on pr.connection_id = r.connection_id and pr.external_id =
 left join people p on p.id = r.owner_person_id
 left join identities i on i.id = r.owner_identity_id
 where r.org_id = $1
+    -- what is open of a connection that was removed is resolved by the next detection
+    and (c.deleted_at is null or r.status = 'resolved')
     and ($2::bigint is null or r.id = $2)
     and ($3::text is null or $3 = case when r.status = 'muted' and r.muted_until <= now() then 'open' else r.status end)
     and ($4::text is null or r.kind = $4)

@@ -2,6 +2,7 @@ select
     m.id, m.connection_id, m.project_external_id, pr.full_path as "project?", m.number, m.title, m.url, a.last_at as "last_at!",
     i.id as "owner_identity_id?", l.person_id as "owner_person_id?"
 from merge_requests m
+join connections c on c.id = m.connection_id and c.deleted_at is null
 left join projects pr on pr.connection_id = m.connection_id and pr.external_id = m.project_external_id
 left join identities i on i.connection_id = m.connection_id and i.external_id = m.author_external_id
 left join person_identity_links l on l.identity_id = i.id and l.status in ('auto', 'confirmed')
