@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use ovia_domain::WorkItemKind;
 use ovia_kpi::{
-    Calendar, Facts, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus, ReleaseFact,
-    ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact, WorkItemTransition,
+    Calendar, Facts, ItemMergeRequest, ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
+    ReleaseFact, ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact, WorkItemTransition,
 };
 use ovia_store::{
     StoreError,
@@ -40,9 +40,15 @@ impl Base {
     pub async fn facts(&self, reader: &mut KpiReader, beside: Option<&mut KpiReader>, mut stretch: Stretch) -> Result<Facts, StoreError> {
         let shared = Shared::new(&self.keys, self.facts.clone());
         let planned = releases(reader, &shared, &stretch).await?;
-        let is_planned: HashSet<i64> = planned.iter().copied().collect();
-        let links = self.facts.item_merge_requests.iter();
-        let linked: Vec<i64> = links.filter(|link| is_planned.contains(&link.item.id)).map(|link| link.merge_request_id).collect();
+        // what is to go out with the releases
+        let links = if planned.is_empty() { Vec::new() } else { reader.item_merge_requests(&planned).await? };
+        let mut linked: Vec<i64> = links.iter().map(|(_, merge_request_id)| *merge_request_id).collect();
+        linked.sort_unstable();
+        linked.dedup();
+        let known: HashSet<(ItemRef, i64)> = self.facts.item_merge_requests.iter().map(|row| (row.item, row.merge_request_id)).collect();
+        let of = |(id, merge_request_id)| ItemMergeRequest { item: ItemRef { table: ItemTable::WorkItems, id }, merge_request_id };
+        let unknown = links.into_iter().map(of).filter(|row| !known.contains(&(row.item, row.merge_request_id)));
+        shared.facts().item_merge_requests.extend(unknown);
         if !linked.is_empty() {
             stretch.pipelines_from = stretch.from.map(|from| from - TimeDelta::days(RISK_DAYS));
         }
@@ -189,7 +195,7 @@ fn review_event(shared: &Shared<'_>, row: &ReviewEventRow<'_>) -> ReviewEventFac
 fn work_item(shared: &Shared<'_>, row: &WorkItemFactRow<'_>) -> WorkItemFact {
     let (assignee, assignee_is_bot) = shared.account(row.connection_id, row.assignee_external_id);
     WorkItemFact {
-        item: ovia_kpi::ItemRef { table: ItemTable::WorkItems, id: row.id },
+        item: ItemRef { table: ItemTable::WorkItems, id: row.id },
         project: shared.project(row.connection_id, row.project_external_id),
         kind: WorkItemKind::ALL.into_iter().find(|kind| kind.as_str() == row.kind).unwrap_or(WorkItemKind::Task),
         category: row.status_category.and_then(category),
