@@ -235,8 +235,8 @@ impl Attempt<'_> {
         blocking(move || {
             let mut snapshots = Vec::new();
             compute_each(&facts, &settings, as_of, &scopes, windows, |snapshot| {
-                // no data needs no row, unless something was left out
-                if snapshot.value.is_some() || !snapshot.row_ids.is_empty() || leaves_out(&snapshot) {
+                // no data needs no row
+                if snapshot.value.is_some() || !snapshot.row_ids.is_empty() {
                     snapshots.push(new_snapshot(snapshot, days_from));
                 }
             });
@@ -339,10 +339,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Metrics that look at a moment or are made of others, or whose rows add another share to a week than to a day: what their rows add is not
-/// what those of the days within the window do.
-const ROWS_OF_ITS_OWN: [MetricKey; 8] = [
+/// Metrics that look at a moment or are made of others, whose rows add another share to a week than to a day, or that have no data for a day
+/// on which a row counts (done by a team for which nothing was filed until then): their rows are not those of the days within the window.
+const ROWS_OF_ITS_OWN: [MetricKey; 10] = [
+    MetricKey::MergeThroughput,
     MetricKey::DeploymentFrequency,
+    MetricKey::Throughput,
     MetricKey::StaleMergeRequests,
     MetricKey::WorkInProgress,
     MetricKey::WorkItemAge,
@@ -351,11 +353,6 @@ const ROWS_OF_ITS_OWN: [MetricKey; 8] = [
     MetricKey::DeliveryHealth,
     MetricKey::ReleaseRisk,
 ];
-
-/// Whether there were rows that the figure does not count.
-fn leaves_out(snapshot: &Snapshot) -> bool {
-    snapshot.coverage.iter().any(|(name, rows)| name.starts_with("excluded_") && rows.as_u64().is_some_and(|rows| rows > 0))
-}
 
 fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     let window = snapshot.window;
