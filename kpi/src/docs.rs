@@ -32,7 +32,11 @@ fn write_document(out: &mut String) -> std::fmt::Result {
          assignee) and to the teams that person was in when it counts; a state, to the teams of the moment it is looked at. An account nobody\n\
          is linked to is a person of its own, and no scope.\n\n\
          **Medians and percentiles** are linear interpolations between neighbours, at position (n − 1)·p.\n\n\
-         **Bots** are accounts the source, its naming rules or their person call bots; unknown accounts count as human.\n"
+         **Bots** are accounts the source, its naming rules or their person call bots; unknown accounts count as human.\n\n\
+         **Versions**: a definition and what its function answers change with their version only. A build fails where this page is not the registry's,\n\
+         and where the words of a definition, or any figure, stat, share or row of a fixed set of facts (in two time zones, with two sets of settings),\n\
+         are not those on record for its version (`kpi/tests/registry/golden.json`). Besides, the demo company computes every metric a second time from\n\
+         these words alone (`demo/src/truth/kpi`), and both have to agree in every scope and window.\n"
     )?;
     out.push_str("| key | what | unit | better | version |\n|---|---|---|---|---|\n");
     for entry in REGISTRY {

@@ -28,21 +28,21 @@ pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc
     tokio::task::spawn_blocking(move || {
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
         let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
-        // no data needs no row, unless something was left out
-        let keep = |snapshot: Snapshot| {
-            let tells = snapshot.value.is_some() || !snapshot.row_ids.is_empty() || leaves_out(&snapshot);
-            tells.then(|| new_snapshot(snapshot, how.days_from))
-        };
+        // no data needs no row
+        let keep =
+            |snapshot: Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from));
         let sink = |snapshots| send.blocking_send(snapshots).is_ok();
         compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep, sink);
     });
     receive
 }
 
-/// Metrics that look at a moment or are made of others, or whose rows are worth more in a shorter window: their rows are not those of the
-/// days within the window.
-const OWN_ROWS: [MetricKey; 8] = [
+/// Metrics that look at a moment or are made of others, whose rows add another share to a week than to a day, or that have no data for a day
+/// on which a row counts (done by a team for which nothing was filed until then): their rows are not those of the days within the window.
+const OWN_ROWS: [MetricKey; 10] = [
+    MetricKey::MergeThroughput,
     MetricKey::DeploymentFrequency,
+    MetricKey::Throughput,
     MetricKey::StaleMergeRequests,
     MetricKey::WorkInProgress,
     MetricKey::WorkItemAge,
@@ -51,11 +51,6 @@ const OWN_ROWS: [MetricKey; 8] = [
     MetricKey::DeliveryHealth,
     MetricKey::ReleaseRisk,
 ];
-
-/// Whether there were rows that the figure does not count.
-fn leaves_out(snapshot: &Snapshot) -> bool {
-    snapshot.coverage.iter().any(|(name, rows)| name.starts_with("excluded_") && rows.as_u64().is_some_and(|rows| rows > 0))
-}
 
 fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     let window = snapshot.window;

@@ -110,12 +110,10 @@ impl KpiOut {
         let key = MetricKey::parse(&row.metric);
         let definition = key.map(|key| &metric(key).definition);
         let band = key.zip(row.value).and_then(|(key, value)| band(settings, key, value));
-        // a figure without data may be stored for what it leaves out
-        let id = row.id.filter(|_| row.value.is_some());
         let direction = definition.and_then(|definition| serde_json::to_value(definition.direction).ok());
         Self {
-            rows_path: id.map(|id| format!("/team/kpi/{}/rows?kpi_snapshot_id={id}", row.metric)),
-            id,
+            rows_path: row.id.map(|id| format!("/team/kpi/{}/rows?kpi_snapshot_id={id}", row.metric)),
+            id: row.id,
             name: definition.map_or_else(|| row.metric.clone(), |definition| definition.name.to_owned()),
             unit: definition.map_or_else(String::new, |definition| definition.unit.to_owned()),
             direction: direction.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default(),

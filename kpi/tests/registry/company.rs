@@ -15,6 +15,17 @@ pub fn fixed() -> (Facts, DateTime<Utc>) {
         let person = facts.person(name);
         facts.person_of(*account, person, false);
     }
+    // one who moves from team to team, and one who is in two
+    let [ann, ben] = ["ann", "ben"].map(|name| facts.person(name));
+    let [red, blue] = ["red", "blue"].map(|name| facts.team(name));
+    for (team, person, from, to) in [
+        (red, ann, None, Some(at(190))),
+        (blue, ann, Some(at(190)), None),
+        (blue, ben, None, None),
+        (red, ben, Some(at(100)), Some(at(300))),
+    ] {
+        facts.team_memberships.push(TeamMembership { team, person, from, to });
+    }
     for id in 0..40i64 {
         let (created_at, who) = (at(id * 11), (id % 4) as usize);
         let project = projects[(id % 3 == 0) as usize];

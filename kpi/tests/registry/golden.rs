@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ovia_kpi::{MetricEntry, REGISTRY, Snapshot, compute_all};
+use ovia_kpi::{KpiSettings, MetricEntry, REGISTRY, Snapshot, compute_all};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ pub struct Golden {
     pub version: i32,
     /// Of the definition in words.
     pub definition: String,
-    /// Of every figure on the fixed company.
+    /// Of every figure on the fixed company, with its stats, coverage and rows.
     pub results: String,
 }
 
@@ -31,7 +31,10 @@ pub fn of(entry: &MetricEntry, snapshots: &[Snapshot]) -> Golden {
         let values: Vec<String> = snapshot.row_values.iter().map(|value| short(*value)).collect();
         let stats: Vec<String> =
             snapshot.stats.iter().map(|(name, value)| format!("{name}={}", value.as_f64().map_or(value.to_string(), short))).collect();
-        format!("{:?}{:?}{:?}{:?}{:?}{values:?}", snapshot.scope, snapshot.window, snapshot.value.map(short), stats, snapshot.row_ids)
+        let coverage: Vec<String> =
+            snapshot.coverage.iter().map(|(name, value)| format!("{name}={}", value.as_f64().map_or(value.to_string(), short))).collect();
+        let figure = (&snapshot.scope, snapshot.window, snapshot.value.map(short), stats, coverage, &snapshot.row_ids, values);
+        format!("{figure:?}")
     });
     Golden { version: entry.definition.version, definition: hash(&words), results: hash(&figures.collect::<String>()) }
 }
@@ -55,12 +58,25 @@ pub fn complaint(key: &str, then: Option<&Golden>, now: &Golden) -> Option<Strin
     })
 }
 
+/// Of the fixed company: with settings as shipped, and with others where days begin elsewhere and patience is shorter.
+fn figures() -> Vec<Snapshot> {
+    let (facts, as_of) = super::company::fixed();
+    let shipped = KpiSettings::default();
+    let others = KpiSettings {
+        time_zone: "America/St_Johns".into(),
+        stale_after_days: 2,
+        ageing_after_days: 3,
+        attribution_window_hours: 90,
+        ..KpiSettings::default()
+    };
+    [shipped, others].iter().flat_map(|settings| compute_all(&facts, settings, as_of)).collect()
+}
+
 #[test]
 fn what_a_metric_answers_changes_with_its_version_only() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/registry/golden.json");
     let recorded: BTreeMap<String, Golden> = serde_json::from_str(&std::fs::read_to_string(path).unwrap_or("{}".to_owned())).unwrap();
-    let (facts, as_of) = super::company::fixed();
-    let snapshots = compute_all(&facts, &ovia_kpi::KpiSettings::default(), as_of);
+    let snapshots = figures();
     let now: BTreeMap<String, Golden> = REGISTRY.iter().map(|entry| (entry.definition.key.to_string(), of(entry, &snapshots))).collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         // a record is replaced by that of a higher version only
