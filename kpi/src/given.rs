@@ -1,10 +1,7 @@
 //! What depends on every row there ever was, found once and handed in beside the rows of a stretch of time.
 
 use crate::{
-    Attribution, Facts, KpiSettings, PersonKey, ProjectKey, Scope, ScopeFilter, TeamKey,
-    facts::Time,
-    inputs::Inputs,
-    scope::Micros,
+    Attribution, Facts, KpiSettings, PersonKey, ProjectKey, Scope, ScopeFilter, TeamKey, facts::Time, inputs::Inputs, scope::Micros,
     series::Firsts,
 };
 

@@ -24,10 +24,8 @@ pub(super) fn moved(before: &Value, after: &Value, as_of: Time) -> Vec<TouchedSp
     let time = |at: Option<&i64>| at.and_then(|at| DateTime::from_timestamp_micros(*at)).unwrap_or(as_of);
     let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let differing = keys.into_iter().map(|key| (before.get(key), after.get(key))).filter(|(before, after)| before != after);
-    let spans: BTreeSet<(Time, Time)> = differing
-        .map(|(before, after)| (time(before), time(after)))
-        .map(|(one, other)| (one.min(other), one.max(other)))
-        .collect();
+    let spans: BTreeSet<(Time, Time)> =
+        differing.map(|(before, after)| (time(before), time(after))).map(|(one, other)| (one.min(other), one.max(other))).collect();
     spans.into_iter().map(|(from, to)| TouchedSpan { from, to }).collect()
 }
 
@@ -41,7 +39,8 @@ mod tests {
 
     #[test]
     fn what_lies_between_two_first_moments_is_touched() {
-        let firsts = |day| stored(&[(FirstOf::MergeRequest, Scope::Organisation, at(1)), (FirstOf::WorkItem, Scope::Team("t".into()), at(day))]);
+        let firsts =
+            |day| stored(&[(FirstOf::MergeRequest, Scope::Organisation, at(1)), (FirstOf::WorkItem, Scope::Team("t".into()), at(day))]);
         assert_eq!(moved(&firsts(5), &firsts(5), at(9)), []);
         assert_eq!(moved(&firsts(5), &firsts(3), at(9)), [TouchedSpan { from: at(3), to: at(5) }]);
         assert_eq!(moved(&firsts(3), &firsts(5), at(9)), [TouchedSpan { from: at(3), to: at(5) }]);
