@@ -29,8 +29,9 @@ pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
         let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
         // no data needs no row
-        let keep =
-            |snapshot: Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from));
+        let keep = |snapshot: Snapshot| {
+            (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from))
+        };
         let sink = |snapshots| send.blocking_send(snapshots).is_ok();
         compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep, sink);
     });

@@ -81,8 +81,7 @@ impl Store {
 
     /// How far the figures are; the default where there are none.
     pub async fn kpi_rollup_state(&self, org: OrgId) -> Result<RollupState, StoreError> {
-        let sql =
-            "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts
+        let sql = "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts
             from kpi_rollup_state where org_id = $1";
         Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
