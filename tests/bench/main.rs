@@ -5,6 +5,7 @@
 mod backfill;
 mod fleet;
 mod kpi;
+mod kpi_company;
 mod matching;
 mod noop;
 mod ovia;

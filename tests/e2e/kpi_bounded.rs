@@ -191,10 +191,10 @@ async fn a_late_row_that_is_the_first_one_leaves_no_gap() {
         .sql(&format!(
             "insert into merge_requests (org_id, connection_id, external_id, project_external_id, number, title, state, draft,
                 author_external_id, assignee_external_ids, reviewer_external_ids, labels, is_fork, created_at, updated_at, merged_at)
-             select '{org}', connection_id, 'late', project_external_id, 999999, 'Late', 'merged', false, author_external_id, '{{}}', '{{}}', '{{}}',
-                    false, first - interval '20 days', first - interval '19 days', first - interval '19 days'
-             from merge_requests, (select greatest(min(created_at), timestamptz '{as_of}' - interval '300 days') as first from merge_requests) f
-             where author_external_id is not null order by created_at desc limit 1"
+             -- of the project that began last
+             select '{org}', connection_id, 'late', project_external_id, 999999, 'Late', 'merged', false, min(author_external_id), '{{}}', '{{}}',
+                    '{{}}', false, min(created_at) - interval '20 days', min(created_at) - interval '19 days', min(created_at) - interval '19 days'
+             from merge_requests where author_external_id is not null and deleted_at is null group by 2, 4 order by min(created_at) desc limit 1"
         ))
         .await;
     let result = rollup(&app, as_of).await;

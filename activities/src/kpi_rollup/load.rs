@@ -26,7 +26,7 @@ pub struct Base {
     went_out: Vec<WentOut>,
 }
 
-/// A merge request went to production some time after its merge.
+/// A merge request went to production at another time than it was merged.
 #[derive(Clone, Copy, Debug)]
 struct WentOut {
     merge_request_id: i64,

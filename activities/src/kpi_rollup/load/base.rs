@@ -236,7 +236,7 @@ async fn crowds(
             let (head_sha, merge_sha, squash_sha) = (sha(row.head_sha), sha(row.merge_commit_sha), sha(row.squash_commit_sha));
             let merged = MergedRow { id: row.id, project, merged_at: row.merged_at, head_sha, merge_sha, squash_sha };
             let Some((deployment, _)) = containment.first(&merged) else { return };
-            if deployment.at() > row.merged_at {
+            if deployment.at() != row.merged_at {
                 went_out.push(WentOut { merge_request_id: row.id, merged_at: row.merged_at, at: deployment.at() });
             }
             let Some(author) = row.author_external_id else { return };
