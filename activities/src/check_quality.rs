@@ -39,6 +39,8 @@ async fn check(store: &Store, org: OrgId, run: RunId) -> Result<(), StoreError> 
     let mut results: Vec<NewQualityResult> = streams.iter().map(|stream| freshness(stream, as_of)).collect();
     results.extend(store.quality_shares(org, as_of, QUALITY_DAYS, &tiers).await?.into_iter().filter_map(share));
     results.extend(store.quality_weeks(org, as_of).await?.into_iter().filter_map(drop));
+    // lists begin with what was stored last: what is wrong
+    results.sort_by_key(|result| QualityStatus::parse(result.status));
     store.quality_results_put(org, run, &results).await?;
     let count = |status: QualityStatus| results.iter().filter(|result| result.status == status.as_str()).count();
     let found = json!({"pass": count(QualityStatus::Pass), "warn": count(QualityStatus::Warn), "fail": count(QualityStatus::Fail)});

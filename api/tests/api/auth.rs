@@ -197,3 +197,16 @@ async fn two_processes_starting_at_once_make_one_first_token() {
     let made = futures::future::join_all((0..8).map(|_| db.store.first_token_create("default"))).await;
     assert_eq!(made.into_iter().filter(|made| made.as_ref().unwrap().is_some()).count(), 1);
 }
+
+#[tokio::test]
+async fn the_operator_finds_an_organisation_by_name_or_id() {
+    let api = TestApi::start().await;
+    let named = async |text: &str| api.db.store.organisations_named(text).await.unwrap();
+    assert_eq!((named("other").await, named(&api.other_org.to_string()).await), (vec![api.other_org], vec![api.other_org]));
+    assert!(named("nobody's").await.is_empty());
+    // its tokens are its own, whatever they are called
+    assert_eq!(api.db.store.token_people_set(api.other_org, "first", true).await.unwrap(), 0);
+    assert_eq!(api.db.store.token_people_set(api.other_org, "other", true).await.unwrap(), 1);
+    api.db.sql("insert into organisations (id, name) values (gen_random_uuid(), 'other')").await;
+    assert_eq!(named("other").await.len(), 2, "a name may be of several");
+}

@@ -79,7 +79,7 @@ pub async fn run(global: &Global, command: &RisksCommand) -> CliResult {
                 ("project", &args.project),
                 ("owner", &args.owner),
             ]);
-            let when_empty = "No risks: they are found by quality runs (ovia runs start quality).";
+            let when_empty = "No risks: they are looked for after every rollup, and by quality runs (ovia runs start quality).";
             Listing { path: "team/kpi/risks", query, columns: COLUMNS, when_empty }.show(&client, &args.paging, global.json).await
         }
         RisksCommand::Mute(args) => {
