@@ -1,6 +1,8 @@
 //! Deliveries by e-mail: Markdown and HTML in one message. Its Message-ID is the delivery's id, so that a message that is sent twice can be
 //! told to be one.
 
+use std::time::Duration;
+
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, MultiPart},
@@ -9,6 +11,9 @@ use ovia_store::outbox::{Attempt, DueDelivery};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::TIMEOUT;
+
+/// For one message, from the greeting to the answer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Sends through one SMTP server.
 #[derive(Clone)]
@@ -46,7 +51,11 @@ impl Mailer {
             Ok(message) => message,
             Err(why) => return Attempt::Refused(why),
         };
-        match self.transport.send(message).await {
+        // the transport's own timeout is of connecting only
+        let Ok(sent) = tokio::time::timeout(SEND_TIMEOUT, self.transport.send(message)).await else {
+            return Attempt::Failed("the SMTP server did not answer in time".to_owned());
+        };
+        match sent {
             Ok(_) => Attempt::Delivered,
             Err(error) => match error.status() {
                 Some(code) => answered(code.into()),
