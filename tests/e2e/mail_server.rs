@@ -88,7 +88,8 @@ fn session(stream: TcpStream, state: &Arc<Mutex<State>>) -> std::io::Result<()> 
     let mut writer = stream.try_clone()?;
     lock(state).connections += 1;
     let vanished = Arc::new(AtomicBool::new(false));
-    let taker = Taker { state: state.clone(), vanished: vanished.clone(), now: None, text: Vec::new() };
+    let refused = Arc::new(AtomicBool::new(false));
+    let taker = Taker { state: state.clone(), vanished: vanished.clone(), refused: refused.clone(), now: None, text: Vec::new() };
     let mut session = SessionBuilder::new("mail.example").build(IpAddr::V4(Ipv4Addr::LOCALHOST), taker);
     session.greeting().write_to(&mut writer)?;
     let mut reader = BufReader::new(stream);
@@ -103,7 +104,8 @@ fn session(stream: TcpStream, state: &Arc<Mutex<State>>) -> std::io::Result<()> 
             answer.write_to(&mut writer)?;
             writer.flush()?;
         }
-        if answer.action == Action::Close {
+        // the state machine would take a goodbye after a refused message for more of it
+        if answer.action == Action::Close || refused.load(Ordering::Relaxed) {
             return Ok(());
         }
     }
@@ -114,6 +116,8 @@ fn session(stream: TcpStream, state: &Arc<Mutex<State>>) -> std::io::Result<()> 
 struct Taker {
     state: Arc<Mutex<State>>,
     vanished: Arc<AtomicBool>,
+    /// The message was refused: the session ends with that.
+    refused: Arc<AtomicBool>,
     now: Option<Next>,
     text: Vec<u8>,
 }
@@ -143,6 +147,7 @@ impl Handler for Taker {
 
     fn data_end(&mut self) -> Response {
         if let Some(Next::Message(code)) = self.now {
+            self.refused.store(true, Ordering::Relaxed);
             return refusal(code);
         }
         lock(&self.state).messages.push(String::from_utf8_lossy(&self.text).into_owned());
