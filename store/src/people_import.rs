@@ -26,7 +26,7 @@ pub struct PersonImport {
     /// Where it stands, for messages.
     pub line: u64,
     pub person: Option<PersonId>,
-    /// With `person` it becomes the person's address. Without it says who is meant, and changes no address that there is.
+    /// With `person` it becomes the person's address. Without, it says who is meant, and is their address only if they have none.
     pub email: Option<String>,
     /// Required for somebody not known yet; of somebody known it becomes the name.
     pub display_name: Option<String>,

@@ -144,7 +144,7 @@ async fn memberships_follow_where_somebody_confirmed_who_it_is() {
         ))
         .await;
     // another account, confirmed, that turns out to have the same address
-    let other = company.account(1, "sellis", "S. E.", None, false).await;
+    let other = company.account(1, "zz41", "Quiet One", None, false).await;
     company.matched().await;
     let own = company.state().await.links[&other].person;
     assert_ne!(own, team_of);

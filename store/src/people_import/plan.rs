@@ -263,7 +263,7 @@ impl Person {
             name.clone_into(&mut self.display_name);
         }
         let is_other = |email: &&str| self.primary_email.as_deref().map(key) != Some(key(email));
-        if let Some(email) = email.filter(is_other).filter(|_| by_id || self.is_imported && self.primary_email.is_none()) {
+        if let Some(email) = email.filter(is_other).filter(|_| by_id || self.primary_email.is_none()) {
             self.primary_email = Some(email.to_owned());
         }
     }

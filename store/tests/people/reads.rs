@@ -108,14 +108,32 @@ async fn configurations_have_versions_and_are_never_changed() {
     let put = async |expected, config| world.store().matching_config_put(world.org, expected, &config, &world.by("ops")).await.unwrap();
     assert!(world.store().matching_config_fetch(world.org).await.unwrap().is_none());
     let stricter = json!({"thresholds": {"auto": 0.97, "conflict": 0.5}});
-    assert!(matches!(put(Some(0), stricter.clone()).await, ConfigPut::Written(row, _) if row.version == 1));
+    let epoch = world.store().matching_read(world.org).await.unwrap().identity_epoch;
+    let ConfigPut::Written(first, Some(run)) = put(Some(0), stricter.clone()).await else { panic!("no run is queued") };
+    assert_eq!((first.version, first.note.as_deref(), run.kind), (1, Some("known to the team"), ovia_domain::RunKind::Matching));
+    assert_eq!(world.store().matching_read(world.org).await.unwrap().identity_epoch, epoch + 1, "a run under way reads it");
     assert!(matches!(put(Some(1), stricter.clone()).await, ConfigPut::Unchanged(row) if row.version == 1));
     assert!(matches!(put(Some(0), json!({})).await, ConfigPut::Stale(Some(row)) if row.version == 1));
-    assert!(matches!(put(None, json!({})).await, ConfigPut::Written(row, _) if row.version == 2));
+    assert!(matches!(put(None, json!({})).await, ConfigPut::Written(row, None) if row.version == 2), "one run is queued already");
     let versions = world.store().matching_configs_list(world.org, &Default::default()).await.unwrap().items;
     assert_eq!(versions.iter().map(|row| row.version).collect::<Vec<_>>(), [2, 1]);
     let refused = sqlx::query("update matching_configs set version = 9").execute(world.store().pool()).await;
     assert!(refused.unwrap_err().to_string().contains("append-only"));
+}
+
+#[tokio::test]
+async fn a_preview_is_no_matching_run() {
+    let world = World::new(0).await;
+    let ended = async |params: serde_json::Value| {
+        let run = ovia_store::runs::NewRun { params, ..world.new_run() };
+        let id = run.run_id;
+        world.store().run_create(run).await.unwrap();
+        world.store().run_begin(world.org, id, &[], &[]).await.unwrap();
+        world.store().run_finish(world.org, id, ovia_domain::RunStatus::Succeeded, None, None).await.unwrap();
+        world.store().mapping_stats(world.org).await.unwrap().last_run_at
+    };
+    assert!(ended(json!({"preview": {}})).await.is_none());
+    assert!(ended(json!({})).await.is_some());
 }
 
 #[tokio::test]

@@ -61,20 +61,21 @@ async fn a_refusal_that_is_taken_back_is_a_change_too() {
 
 #[tokio::test]
 async fn who_changed_it_is_a_decision_only_if_none_came_after() {
-    let world = World::new(3).await;
-    world.auto(&[(1, 1), (2, 1), (3, 3)]).await;
+    let world = World::new(4).await;
+    world.auto(&[(1, 1), (2, 1), (3, 1), (4, 4)]).await;
     world.decide(Decision::Confirm { account: seen(1), person: person(1) }).await.unwrap();
     let seen_then = world.shown(1).await;
     // a run finds evidence against it
     let mut contradicted = link(1, 1, LinkStatus::Confirmed, &[]);
     contradicted.contradicts = serde_json::json!([{"rule": "name", "detail": "x", "with": null, "log_odds": -5.0}]);
     world.link(&[contradicted]).await;
-    let stale = world.decide(Decision::Confirm { account: seen_then, person: person(3) }).await;
+    let stale = world.decide(Decision::Confirm { account: seen_then, person: person(4) }).await;
     let Err(DecisionError::Stale(stale)) = stale else { panic!("{stale:?}") };
     assert!(stale.last_decision.is_none(), "a run did: {stale:?}");
     // and of a person
     let person_then = ovia_store::decisions::PersonSeen { person: person(1), expected_version: Some(1) };
-    world.auto(&[(2, 3)]).await;
+    // the second account was confirmed with the first, the third is the rules'
+    world.auto(&[(3, 4)]).await;
     let stale = world.decide(Decision::Split { person: person_then, accounts: vec![account(1)], display_name: None }).await;
     let Err(DecisionError::Stale(stale)) = stale else { panic!("{stale:?}") };
     assert!(stale.what == "person" && stale.last_decision.is_none(), "{stale:?}");

@@ -21,7 +21,7 @@ pub enum ConfigCommand {
     Show,
     /// Say what a change would do; nothing is changed.
     Preview(PreviewArgs),
-    /// Make a change; the next matching run follows it.
+    /// Make a change; a matching run that follows it is queued.
     Set(SetArgs),
 }
 
