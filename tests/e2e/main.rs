@@ -28,6 +28,7 @@ mod isolation;
 mod jira;
 mod jira_faults;
 mod kpi;
+mod kpi_decisions;
 mod kpi_truth;
 mod kpi_ways;
 mod kpi_world;
