@@ -54,7 +54,7 @@ async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
 }
 
 /// All figures but trailing windows of earlier days, which a rollup of one day does not have.
-async fn figures(app: &TestApp) -> BTreeMap<String, Value> {
+pub async fn figures(app: &TestApp) -> BTreeMap<String, Value> {
     let sql = "select concat_ws(' ', metric, scope_kind, scope_id, window_kind, window_start) as key,
                       to_jsonb(k) - array['id', 'run_id', 'computed_at', 'identity_epoch', 'content_hash', 'inputs_at'] as figure
                from kpi_snapshots k
@@ -63,7 +63,7 @@ async fn figures(app: &TestApp) -> BTreeMap<String, Value> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-fn assert_same(got: &BTreeMap<String, Value>, want: &BTreeMap<String, Value>, what: &str) {
+pub fn assert_same(got: &BTreeMap<String, Value>, want: &BTreeMap<String, Value>, what: &str) {
     let missing: Vec<&String> = want.keys().filter(|key| !got.contains_key(*key)).take(5).collect();
     let extra: Vec<&String> = got.keys().filter(|key| !want.contains_key(*key)).take(5).collect();
     assert!(missing.is_empty() && extra.is_empty(), "{what}: missing {missing:?}, too many {extra:?}");
@@ -73,9 +73,14 @@ fn assert_same(got: &BTreeMap<String, Value>, want: &BTreeMap<String, Value>, wh
 }
 
 /// Rows that the source dates later than `day` are not there yet.
-async fn as_on(app: &TestApp, day: DateTime<Utc>) {
-    for table in TABLES {
-        let at = match table {
+pub async fn as_on(app: &TestApp, day: DateTime<Utc>) {
+    as_on_of(app, day, &TABLES).await;
+}
+
+/// The same of some tables.
+pub async fn as_on_of(app: &TestApp, day: DateTime<Utc>, tables: &[&str]) {
+    for table in tables {
+        let at = match *table {
             "merge_request_approvals" => "approved_at",
             "merge_request_commits" => "coalesce(committed_at, authored_at)",
             _ => "created_at",

@@ -104,7 +104,9 @@ impl World {
     /// Decides without a run of the matcher after it.
     pub async fn decide(&self, decision: &Decision) -> Result<Decided, DecisionError> {
         let by = Decider { actor: "token:test".into(), reason: None, follow_up: matching_run(self.app.org) };
-        self.app.store.decide(self.app.org, &by, decision).await
+        let decided = self.app.store.decide(self.app.org, &by, decision).await?;
+        self.app.database.sql("update runs set status = 'cancelled', ended_at = now() where kind = 'matching' and status = 'queued'").await;
+        Ok(decided)
     }
 
     /// Three teams: everybody is in one; every other one changes team in the middle of the year; some are in two.
@@ -146,11 +148,11 @@ impl World {
         let (status, set) = self.app.http.send(Method::PUT, "/team/kpi/settings", Some(body)).await;
         assert_eq!(status, StatusCode::OK, "{set}");
         if let Some(run) = set["run_id"].as_str() {
-            self.app.run_end(run, 60).await;
+            self.app.run_end(run, 180).await;
         }
     }
 
-    /// Whom the truth is asked about: people as they are stored now.
+    /// Whom the truth is asked about: people, and who is in which team, as they are stored now.
     pub async fn learn_people(&mut self) {
         let mut people: BTreeMap<Uuid, KpiPerson> = BTreeMap::new();
         for account in self.accounts().await {
@@ -159,6 +161,12 @@ impl World {
             people.entry(id).or_insert_with(new).accounts.push(account.external_id);
         }
         self.question.people = people.into_values().collect();
+        let sql = "select team_id, person_id, from_date, until_date from team_memberships";
+        let stays: Vec<(Uuid, Uuid, NaiveDate, Option<NaiveDate>)> = sqlx::query_as(sql).fetch_all(self.app.store.pool()).await.unwrap();
+        for team in &mut self.question.teams {
+            let own = stays.iter().filter(|stay| stay.0.to_string() == team.id);
+            team.stays = own.map(|stay| KpiStay { person: stay.1.to_string(), from: stay.2, until: stay.3 }).collect();
+        }
     }
 
     /// Everybody is who the company says they are.
@@ -185,7 +193,7 @@ impl World {
     pub async fn rollup(&self, as_of: DateTime<Utc>) -> Value {
         let (status, run) = self.app.http.post("/runs", json!({"kind": "kpi_rollup", "as_of": as_of})).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{run}");
-        let run = self.app.run_end(run["id"].as_str().unwrap(), 60).await;
+        let run = self.app.run_end(run["id"].as_str().unwrap(), 180).await;
         assert_eq!(run["status"], "succeeded", "{run}");
         run["result"].clone()
     }

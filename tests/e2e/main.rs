@@ -30,6 +30,7 @@ mod jira_faults;
 mod kpi;
 mod kpi_bounded;
 mod kpi_touched;
+mod kpi_decisions;
 mod kpi_truth;
 mod kpi_ways;
 mod kpi_world;

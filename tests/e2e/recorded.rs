@@ -129,17 +129,50 @@ async fn recorded_answers_sync_to_the_known_facts() {
     facts_of_metrics(&app).await;
 }
 
-/// Median time to merge over all, the first human review of merge request 3, and approvals dated before creation left out.
+/// The facts that are known of the recordings, as the API tells them.
 async fn facts_of_metrics(app: &TestApp) {
-    let (status, run) = app.http.post("/runs", json!({"kind": "kpi_rollup", "as_of": "2020-08-01T00:00:00Z"})).await;
-    assert_eq!(status, 202, "{run}");
-    app.run_end(run["id"].as_str().unwrap(), 60).await;
-    let review = "select count(*) from kpi_snapshots where metric = 'time_to_first_review' and window_kind = 'month' and scope_kind = 'organisation' \
-                  and window_start = '2019-08-01' and value is not null and row_count >= 1";
-    assert_eq!(state::count(&app.store, review).await, 1);
-    let negative = "select count(*) from kpi_snapshots where value < 0";
-    assert_eq!(state::count(&app.store, negative).await, 0);
-    let median = "select round((percentile_cont(0.5) within group (order by extract(epoch from merged_at - created_at)) / 3.6)::numeric)::bigint \
-                  from merge_requests where merged_at is not null";
-    assert_eq!(state::count(&app.store, median).await, 6307, "median time to merge, in thousandths of an hour");
+    for (asked, want) in [("state=merged", 12), ("state=opened", 8), ("state=closed", 4), ("draft=true", 4)] {
+        assert_eq!(app.http.get_all(&format!("/merge-requests?{asked}")).await.len(), want, "{asked}");
+    }
+    // three years of months: the newest 24 as of two moments
+    let mut merged: BTreeMap<String, f64> = BTreeMap::new();
+    let (mut throughput, mut negative) = (0.0, 0);
+    for (as_of, since, until) in
+        [("2020-08-01T00:00:00Z", "2018-09-01", "2020-08-01"), ("2022-07-01T00:00:00Z", "2020-08-01", "2022-08-01")]
+    {
+        let (status, run) = app.http.post("/runs", json!({"kind": "kpi_rollup", "as_of": as_of})).await;
+        assert_eq!(status, 202, "{run}");
+        assert_eq!(app.run_end(run["id"].as_str().unwrap(), 60).await["status"], "succeeded");
+        let history = async |metric: &str| {
+            let path = format!("/team/kpi/history?metric={metric}&window=month&since={since}T00:00:00Z&until={until}T00:00:00Z");
+            app.http.get_all(&path).await
+        };
+        throughput += history("merge_throughput").await.iter().filter_map(|month| month["value"].as_f64()).sum::<f64>();
+        for month in history("time_to_merge").await.iter().filter(|month| month["value"].is_f64()) {
+            let path = format!("/team/kpi/time_to_merge/rows?kpi_snapshot_id={}", month["id"]);
+            let rows = app.http.get_all(&path).await;
+            merged.extend(rows.iter().map(|row| (row["reference"].to_string(), row["value"].as_f64().unwrap())));
+        }
+        for metric in ovia_domain::MetricKey::ALL {
+            for month in history(metric.as_str()).await {
+                negative += usize::from(month["value"].as_f64().is_some_and(|value| value < 0.0));
+            }
+        }
+        if as_of.starts_with("2020") {
+            first_review_of_the_third(app).await;
+        }
+    }
+    assert_eq!((throughput, merged.len()), (12.0, 12));
+    let mut hours: Vec<f64> = merged.into_values().collect();
+    hours.sort_by(f64::total_cmp);
+    assert_eq!(format!("{:.3}", f64::midpoint(hours[5], hours[6])), "6.307", "median time to merge");
+    // approvals of 29, 30, 37 and 46 are dated before their creation
+    assert_eq!(negative, 0, "figures below zero");
+}
+
+/// Merge request 3, created 2019-08-15T19:34:32.706Z, was first reviewed 2019-08-26T12:14:39.003Z.
+async fn first_review_of_the_third(app: &TestApp) {
+    let day = app.http.get_all("/team/kpi/time_to_first_review/rows?window=day&at=2019-08-26T00:00:00Z").await;
+    let third = day.iter().find(|row| row["reference"] == "!3").unwrap_or_else(|| panic!("{day:?}"));
+    assert!((third["value"].as_f64().unwrap() - 924_006.297 / 3_600.0).abs() < 1e-6, "{third}");
 }
