@@ -227,7 +227,7 @@ async fn a_row_postgres_refuses_is_a_dead_letter() {
     records.insert(7, refused());
     let cursor = json!({"page": 2});
     let page = PageCommit {
-        cursor: Some(Cursor { partition: "1", value: &cursor, watermark: Some(at()), done: false, refused: false, window: None }),
+        cursor: Some(Cursor { partition: "1", value: &cursor, watermark: Some(at()), done: false, window: None, refused: false }),
         ..ingest.page(&records)
     };
     let counts = ingest.app.store.page_commit(&page).await.unwrap();
