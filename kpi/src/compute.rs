@@ -61,6 +61,7 @@ pub fn compute_each(
 
 /// As [`compute_over`] for one batch of windows after the other, from facts that are prepared once, with `threads` at work. `keep` makes of
 /// a snapshot what is wanted of it; `sink` is given each batch, in the order of the registry, and says whether to go on.
+#[allow(clippy::too_many_arguments, reason = "what figures depend on, and what becomes of them")]
 pub fn compute_batches<T: Send>(
     facts: &Facts,
     settings: &KpiSettings,
