@@ -128,9 +128,15 @@ impl Attempt<'_> {
         // windows of rows that are gone are to go as well
         let calendar = ovia_kpi::Calendar::new(self.settings.tz());
         let earliest = self.lock.state.first_day.map_or(found, |day| found.min(calendar.midnight(day)));
-        self.incidents_moved(&attributions, earliest, &mut happened).await?;
+        if let Some(since) = self.lock.state.watermark {
+            let moved = self.store.kpi_attributions_moved(self.org, since, &attributions).await?;
+            happened.incidents(&moved, attributions.is_empty(), earliest, as_of);
+        }
         if let Scope::Touched(spans) = &mut scope {
             spans.extend(happened.spans());
+            // windows before the first row have figures as well, once there are any: of releases that were under way
+            let told = self.lock.state.first_day.map(|day| calendar.midnight(day));
+            spans.extend(told.filter(|told| *told > earliest).map(|told| TouchedSpan { from: earliest, to: told }));
         }
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
@@ -187,28 +193,6 @@ impl Attempt<'_> {
         self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await?;
         self.progress(&scope, &rows, slices.len(), slices.len(), &sums).await?;
         Ok(StepOutcome::Done)
-    }
-
-    /// Adds the spans of incidents that are put down to another deployment than before.
-    async fn incidents_moved(
-        &self,
-        attributions: &[NewAttribution],
-        earliest: DateTime<Utc>,
-        happened: &mut Happened,
-    ) -> Result<(), StoreError> {
-        let Some(since) = self.lock.state.watermark else { return Ok(()) };
-        let to = self.now.as_of;
-        let moved = self.store.kpi_attributions_moved(self.org, Some(since), attributions).await?;
-        for (from, overridden) in moved.moved {
-            // how long recovery took counts where the incident was resolved
-            let spans = if overridden { &mut happened.overrides } else { &mut happened.late };
-            spans.push(TouchedSpan { from, to });
-        }
-        // without any incident it is not known which deployments failed, in no window
-        if moved.any_before == attributions.is_empty() {
-            happened.late.push(TouchedSpan { from: earliest, to });
-        }
-        Ok(())
     }
 
     /// Which deployment each incident is held to come from.

@@ -39,7 +39,7 @@ impl<'a> Deliveries<'a> {
 /// For each merged merge request the first successful production deployment of its project that contains it, with the rule that says so;
 /// none where there is no such deployment yet.
 ///
-/// The rules, in order: the source says so; the deployment's commit is the merge commit, the squash commit or, where a merge request has
+/// The rules, in order: the deployment's commit is the merge commit, the squash commit or, where a merge request has
 /// neither (fast-forward), its head; else the first deployment that finished at or after the merge. Ordered by merge request.
 pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<DeploymentMergeRequest> {
     let deliveries = Deliveries::new(facts, settings);
@@ -51,7 +51,6 @@ pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<D
             *first = row;
         }
     }
-    let given = given(facts, &deliveries);
     let mut found: Vec<DeploymentMergeRequest> = facts
         .merge_requests
         .iter()
@@ -60,10 +59,9 @@ pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<D
             let of_commit = || commits(row).into_iter().flatten().filter_map(|sha| by_commit.get(&(row.project, sha)).copied());
             let link =
                 |rule, deployment: &DeploymentFact| DeploymentMergeRequest { deployment_id: deployment.id, merge_request_id: row.id, rule };
-            given
-                .get(&row.id)
-                .map(|deployment| link(ContainmentRule::Given, deployment))
-                .or_else(|| of_commit().min_by_key(|row| (row.at(), row.id)).map(|row| link(ContainmentRule::SameCommit, row)))
+            of_commit()
+                .min_by_key(|row| (row.at(), row.id))
+                .map(|row| link(ContainmentRule::SameCommit, row))
                 .or_else(|| deliveries.first_since(row.project, merged_at).map(|row| link(ContainmentRule::FirstAfterMerge, row)))
         })
         .collect();
@@ -76,23 +74,6 @@ fn commits(row: &MergeRequestFact) -> [Option<Sha>; 2] {
         (None, None) => [row.head_sha, None],
         (merge, squash) => [merge, squash],
     }
-}
-
-/// What the source says, as far as it says it of successful production deployments; the earliest of several.
-fn given<'a>(facts: &Facts, deliveries: &Deliveries<'a>) -> HashMap<i64, &'a DeploymentFact> {
-    if facts.deployment_merge_requests.is_empty() {
-        return HashMap::new();
-    }
-    let by_id: HashMap<i64, &DeploymentFact> = deliveries.all().map(|row| (row.id, row)).collect();
-    let mut given: HashMap<i64, &DeploymentFact> = HashMap::new();
-    for row in facts.deployment_merge_requests.iter().filter(|row| row.rule == ContainmentRule::Given) {
-        let Some(deployment) = by_id.get(&row.deployment_id) else { continue };
-        let first = given.entry(row.merge_request_id).or_insert(deployment);
-        if (deployment.at(), deployment.id) < (first.at(), first.id) {
-            *first = deployment;
-        }
-    }
-    given
 }
 
 /// What tells whether a merge request takes back another one.

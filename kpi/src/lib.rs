@@ -32,9 +32,9 @@ pub use deployed::{RevertCandidate, deployment_merge_requests, find_reverts};
 pub use docs::render_markdown;
 pub use facts::{
     AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EnvironmentTier, Facts, IdentityKey,
-    IncidentProject, ItemDeployment, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact,
-    PipelineStatus, ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership,
-    WorkItemFact, WorkItemTransition,
+    IncidentProject, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact, PipelineStatus,
+    ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership, WorkItemFact,
+    WorkItemTransition,
 };
 pub use incidents::{Attribution, AttributionRule, attribute_incidents};
 pub use inputs::Inputs;

@@ -32,6 +32,9 @@ pub struct KpiSettings {
     pub attribution_window_hours: u32,
     /// Components or labels of items (in any case), and the full paths of the code projects they stand for.
     pub services: BTreeMap<String, Vec<String>>,
+    /// Figures of a team that had fewer people than this in the window are for those only who may see figures of single people: of two,
+    /// each knows what is the other's. 4, as reports on groups commonly withhold what is of three or fewer. 1: of any team.
+    pub min_team_size: u32,
     /// Weights of the parts of `delivery_health`.
     pub health_weights: HealthWeights,
     /// Bands by metric key, instead of the registry's. Ascending in value.
@@ -86,6 +89,7 @@ impl Default for KpiSettings {
             hotfix_branches: texts(&["hotfix/", "hotfix-"]),
             attribution_window_hours: 24,
             services: BTreeMap::new(),
+            min_team_size: 4,
             health_weights: HealthWeights::default(),
             bands: BTreeMap::new(),
         }
@@ -105,12 +109,16 @@ pub struct SettingsError {
 /// Longer than this nothing is called stale, ageing or an incident's cause.
 const MAX_DAYS: u32 = 365;
 
+/// A team may be asked to have this many people at most.
+const MAX_TEAM: u32 = 1_000;
+
 impl KpiSettings {
     /// Refuses what cannot be computed with.
     ///
     /// # Errors
     ///
-    /// The first field that is wrong: an unknown time zone, days or hours out of range, no production tier, empty names, weights that are
+    /// The first field that is wrong: an unknown time zone, days, hours or people out of range, no production tier, empty names, weights
+    /// that are
     /// negative or all zero, bands of an unknown metric, without order or with scores outside 0–100.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let wrong = |field: &str, problem: &str| Err(SettingsError { field: field.to_owned(), problem: problem.to_owned() });
@@ -124,6 +132,9 @@ impl KpiSettings {
         }
         if !(1..=MAX_DAYS * 24).contains(&self.attribution_window_hours) {
             return wrong("attribution_window_hours", "must be between 1 and 8760");
+        }
+        if !(1..=MAX_TEAM).contains(&self.min_team_size) {
+            return wrong("min_team_size", "must be between 1 and 1000");
         }
         if self.production_tiers.is_empty() {
             return wrong("production_tiers", "must name at least one tier");
@@ -231,6 +242,7 @@ mod tests {
         assert_eq!(refused(|settings| settings.stale_after_days = 0), "stale_after_days");
         assert_eq!(refused(|settings| settings.ageing_after_days = 366), "ageing_after_days");
         assert_eq!(refused(|settings| settings.attribution_window_hours = 0), "attribution_window_hours");
+        assert_eq!(refused(|settings| settings.min_team_size = 0), "min_team_size");
         assert_eq!(refused(|settings| settings.production_tiers.clear()), "production_tiers");
         assert_eq!(refused(|settings| settings.incident_labels.push(" ".to_owned())), "incident_labels");
         assert_eq!(refused(|settings| settings.health_weights.lead_time = -1.0), "health_weights");

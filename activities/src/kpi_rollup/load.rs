@@ -195,16 +195,22 @@ async fn work_load(
     let mut stays = Stays::default();
     reader.version_items(|row| stays.add(&row)).await?;
     facts.release_items = stays.finish();
-    let incidents: Vec<i64> = facts
-        .work_items
-        .iter()
-        .filter(|item| item.is_incident && item.item.table == ItemTable::WorkItems)
-        .map(|item| item.item.id)
-        .collect();
-    if !incidents.is_empty() {
-        let named = reader.item_merge_requests(&incidents).await?;
-        let of = |(id, merge_request_id)| ItemMergeRequest { item: ItemRef { table: ItemTable::WorkItems, id }, merge_request_id };
+    // incidents, and what is in releases
+    let incidents =
+        |table| facts.work_items.iter().filter(move |item| item.is_incident && item.item.table == table).map(|item| item.item.id);
+    let mut items: Vec<i64> = incidents(ItemTable::WorkItems).chain(facts.release_items.iter().map(|row| row.work_item_id)).collect();
+    items.sort_unstable();
+    items.dedup();
+    let issues: Vec<i64> = incidents(ItemTable::Issues).collect();
+    let mut link = |table, named: Vec<(i64, i64)>| {
+        let of = |(id, merge_request_id)| ItemMergeRequest { item: ItemRef { table, id }, merge_request_id };
         facts.item_merge_requests.extend(named.into_iter().map(of));
+    };
+    if !items.is_empty() {
+        link(ItemTable::WorkItems, reader.item_merge_requests(&items).await?);
+    }
+    if !issues.is_empty() {
+        link(ItemTable::Issues, reader.issue_merge_requests(&issues).await?);
     }
     for row in reader.overrides().await? {
         let table = if row.incident_table == "issues" { ItemTable::Issues } else { ItemTable::WorkItems };

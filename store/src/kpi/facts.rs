@@ -252,7 +252,8 @@ impl KpiReader {
         stream!(
             self,
             DeploymentFactRow,
-            "select d.id, d.connection_id, d.project_external_id, d.identity_external_id as deployed_by, coalesce(i.is_bot, false) as deployed_by_bot,
+            "select d.id, d.connection_id, d.project_external_id, d.identity_external_id as deployed_by, coalesce(i.is_bot, false) as \
+            deployed_by_bot,
                     d.status, e.tier as tier_of_environment, d.environment_tier as tier_of_deployment, d.sha, d.created_at, d.updated_at, d.finished_at
              from deployments d
              join connections c on c.id = d.connection_id and c.deleted_at is null
@@ -284,10 +285,13 @@ impl KpiReader {
         stream!(self, TransitionRow, include_str!("facts_transitions.sql"), [since], each)
     }
 
+    /// Versions in use, of projects in use.
     pub async fn versions(&mut self) -> Result<Vec<VersionFactRow>, StoreError> {
         let sql = "select v.id, v.connection_id, v.project_external_id, v.released, v.start_on, v.release_on
             from versions v join connections c on c.id = v.connection_id and c.deleted_at is null
-            where v.org_id = $1 and v.deleted_at is null order by v.id";
+            left join projects p on p.connection_id = v.connection_id and p.external_id = v.project_external_id
+            where v.org_id = $1 and v.deleted_at is null and not v.archived and p.archived is not true and p.deleted_at is null
+            order by v.id";
         Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
     }
 
@@ -304,6 +308,23 @@ impl KpiReader {
             join merge_requests m on m.connection_id = r.connection_id and m.external_id = r.from_external_id and m.deleted_at is null
             where w.org_id = $1 and w.id = any($2) order by 1, 2";
         Ok(sqlx::query_as(sql).bind(self.org.0).bind(items).fetch_all(&mut *self.tx).await?)
+    }
+
+    /// Merge requests of the same project that name these issues (`issues.id`), as (issue, merge request): by `#12` in the title, or by a
+    /// branch that begins with `12-`, as the code host calls the branch it makes for an issue.
+    pub async fn issue_merge_requests(&mut self, issues: &[i64]) -> Result<Vec<(i64, i64)>, StoreError> {
+        let sql = "select distinct s.id, m.id
+            from issues s
+            join merge_requests m on m.connection_id = s.connection_id and m.project_external_id = s.project_external_id
+            cross join lateral (
+                select substring(m.source_branch from '^([0-9]{1,9})-') as number
+                union all
+                select n[1] from regexp_matches(m.title, '(?:^|[^[:alnum:]/])#([0-9]{1,9})(?![0-9])', 'g') n
+            ) n
+            where s.org_id = $1 and s.id = any($2) and m.deleted_at is null and (m.title like '%#%' or m.source_branch ~ '^[0-9]+-')
+                and n.number::bigint = s.number
+            order by 1, 2";
+        Ok(sqlx::query_as(sql).bind(self.org.0).bind(issues).fetch_all(&mut *self.tx).await?)
     }
 
     /// Accounts that are certainly somebody's.
