@@ -468,8 +468,12 @@ async fn incidents_and_words_on_them() {
     let incident = |key: &str, deployment: u32| {
         let (created, resolved) = (at(deployment), format!("{} + interval '3 days'", at(deployment)));
         let key = format!("'{key}'");
-        let instead =
-            [("key", key.as_str()), ("labels", "jsonb_build_array('incident')"), ("created_at", created.as_str()), ("resolved_at", resolved.as_str())];
+        let instead = [
+            ("key", key.as_str()),
+            ("labels", "jsonb_build_array('incident')"),
+            ("created_at", created.as_str()),
+            ("resolved_at", resolved.as_str()),
+        ];
         copy("work_items", &done(2), &instead)
     };
     let of_key = |key: &str| format!("select id from work_items where key = '{key}' order by id limit 1");
@@ -514,7 +518,10 @@ async fn incidents_and_words_on_them() {
                 &[
                     ("number", "990001"),
                     ("labels", "jsonb_build_array('Incident')"),
-                    ("created_at", "(select coalesce(d.finished_at, d.created_at) + interval '1 hour' from deployments d where d.connection_id = t.connection_id and d.project_external_id = t.project_external_id and d.status = 'success' order by d.created_at limit 1)"),
+                    (
+                        "created_at",
+                        "(select coalesce(d.finished_at, d.created_at) + interval '1 hour' from deployments d where d.connection_id = t.connection_id and d.project_external_id = t.project_external_id and d.status = 'success' order by d.created_at limit 1)",
+                    ),
                     ("closed_at", "'2026-03-10T10:00:00Z'"),
                     ("state", "'closed'"),
                 ],
