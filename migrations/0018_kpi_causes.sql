@@ -31,6 +31,8 @@ create index merge_requests_by_head on merge_requests (connection_id, head_sha)
 create index deployments_by_sha on deployments (connection_id, sha) where sha is not null;
 create index deployments_by_project on deployments (connection_id, project_external_id, created_at);
 create index deployments_by_environment on deployments (connection_id, environment_external_id) where environment_external_id is not null;
+-- those that may name an issue of their project
+create index merge_requests_naming on merge_requests (connection_id, project_external_id) where title like '%#%' or source_branch ~ '^[0-9]+-';
 create index references_found_changed on references_found using brin (changed_at);
 
 -- A person's word on an incident is a cause of its own.
@@ -42,3 +44,18 @@ create index kpi_changes_by_cause on kpi_changes using gin (causes jsonb_path_op
 -- The oldest last successful sync among the connections when the figures were made; null: a connection was never synced.
 alter table kpi_rollup_state add column inputs_at timestamptz;
 comment on column kpi_rollup_slices.slice is 'First and last window, and a hash of what they were computed with.';
+
+-- How many people a team had in a window, bots and those without any account of a source aside. Windows begin and end at midnights in the
+-- organisation's time zone: half a day within them is the same date nearly everywhere.
+create function kpi_team_members(of_org uuid, of_team uuid, from_at timestamptz, to_at timestamptz) returns bigint
+language sql stable parallel safe as $$
+    select count(distinct m.person_id)
+    from team_memberships m
+    join people p on p.id = m.person_id and not p.is_bot and p.retired_at is null
+    where m.org_id = of_org and m.team_id = of_team
+        and m.from_date <= ((to_at - interval '12 hours') at time zone 'UTC')::date
+        and (m.until_date is null or m.until_date > ((from_at + interval '12 hours') at time zone 'UTC')::date)
+        and exists (
+            select from person_identity_links l where l.person_id = m.person_id and l.status in ('auto', 'confirmed')
+        )
+$$;

@@ -64,12 +64,11 @@ impl MergedRow {
 
 /// Tells of any merge request which deployment first brought it to production.
 ///
-/// The rules, in order: the source says so; the deployment's commit is the merge commit, the squash commit or, where a merge request has
+/// The rules, in order: the deployment's commit is the merge commit, the squash commit or, where a merge request has
 /// neither (fast-forward), its head; else the first deployment that finished at or after the merge.
 pub struct Containment<'a> {
     deliveries: Deliveries<'a>,
     by_commit: HashMap<(ProjectKey, Sha), &'a DeploymentFact>,
-    given: HashMap<i64, &'a DeploymentFact>,
 }
 
 impl<'a> Containment<'a> {
@@ -84,8 +83,7 @@ impl<'a> Containment<'a> {
                 *first = row;
             }
         }
-        let given = given(facts, &deliveries);
-        Self { deliveries, by_commit, given }
+        Self { deliveries, by_commit }
     }
 
     /// The first successful production deployment of its project that contains it, with the rule that says so; `None` where there is no
@@ -95,9 +93,8 @@ impl<'a> Containment<'a> {
             let commits = row.commits().into_iter().flatten();
             commits.filter_map(|sha| self.by_commit.get(&(row.project, sha)).copied()).min_by_key(|row| (row.at(), row.id))
         };
-        let given = || self.given.get(&row.id).map(|deployment| (*deployment, ContainmentRule::Given));
-        given()
-            .or_else(|| of_commit().map(|deployment| (deployment, ContainmentRule::SameCommit)))
+        of_commit()
+            .map(|deployment| (deployment, ContainmentRule::SameCommit))
             .or_else(|| self.deliveries.first_since(row.project, row.merged_at).map(|row| (row, ContainmentRule::FirstAfterMerge)))
     }
 
@@ -122,21 +119,6 @@ pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<D
     found
 }
 
-/// What the source says, as far as it says it of successful production deployments; the earliest of several.
-fn given<'a>(facts: &Facts, deliveries: &Deliveries<'a>) -> HashMap<i64, &'a DeploymentFact> {
-    if facts.deployment_merge_requests.is_empty() {
-        return HashMap::new();
-    }
-    let by_id: HashMap<i64, &DeploymentFact> = deliveries.all().map(|row| (row.id, row)).collect();
-    let mut given: HashMap<i64, &DeploymentFact> = HashMap::new();
-    for row in facts.deployment_merge_requests.iter().filter(|row| row.rule == ContainmentRule::Given) {
-        let Some(deployment) = by_id.get(&row.deployment_id) else { continue };
-        let first = given.entry(row.merge_request_id).or_insert(deployment);
-        if (deployment.at(), deployment.id) < (first.at(), first.id) {
-            *first = deployment;
-        }
-    }
-    given
 }
 
 /// What tells whether a merge request takes back another one.

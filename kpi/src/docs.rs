@@ -21,7 +21,8 @@ fn write_document(out: &mut String) -> std::fmt::Result {
     out.push_str("<!-- Generated from the registry in kpi/. Refresh with: UPDATE_DOCS=1 cargo test -p ovia-kpi -->\n\n# Metrics\n\n");
     writeln!(
         out,
-        "Every figure is stored with the version of the definition that produced it, its window, what was left out, the ids of the rows it was\n\
+        "Every figure is stored with the version of the definition that produced it, its window, what was left out, the ids of the rows \
+        it was\n\
          counted from and what each of them contributes. No data is `null`, never 0.\n\n\
          **Windows** are half-open `[start, end)` spans of days in the organisation's time zone: `trailing_30_days` (the 30 days that end with\n\
          today), `day`, `week` (ISO week, from Monday 00:00), `month` and `quarter` (of the calendar); the newest {MAX_DAYS} days, {MAX_WEEKS} weeks,\n\
@@ -58,7 +59,6 @@ that had finished when the incident was created, by the first of these rules tha
 | rule | which deployment | confidence |
 |---|---|---|
 | `override` | the one a person named, or none | 1 |
-| `deployment_link` | the last of those the incident names | 1 |
 | `merge_request_link` | the last of those that brought a merge request the incident names | 0.9 |
 | `same_service` | the nearest of the incident's project, or of the projects of its components and labels, within 24 hours (a setting) before it | 0.7 if it is the only one, else 0.5 |
 | `revert` | the last of those that brought a merge request which one the incident names takes back | 0.8 |

@@ -13,8 +13,6 @@ use crate::{DeploymentFact, Facts, ItemRef, KpiSettings, MergeRequestFact, Proje
 pub enum AttributionRule {
     /// A person said so.
     Override,
-    /// The incident names the deployment.
-    DeploymentLink,
     /// The incident names a merge request that the deployment brought.
     MergeRequestLink,
     /// A deployment of the same service, shortly before the incident.
@@ -32,7 +30,7 @@ pub struct Attribution {
     /// `deployments.id`; `None`: a person said that no deployment caused it.
     pub deployment_id: Option<i64>,
     pub rule: AttributionRule,
-    /// 0–1: 1 for a person's word and a link to the deployment, .9 for a merge request, .8 for a revert, .7 for the only deployment of the
+    /// 0–1: 1 for a person's word, .9 for a merge request, .8 for a revert, .7 for the only deployment of the
     /// service in time, .5 for the nearest of several, .4 for a hotfix.
     pub confidence: f64,
 }
@@ -40,7 +38,7 @@ pub struct Attribution {
 /// One attribution per incident that has one, in the order of incidents. A deployment counts only if it succeeded, went to production and
 /// finished before the incident was created (or at that moment): what came later may be its cure and is never its cause.
 ///
-/// In order: a person's word; a link to a deployment; a link to a merge request that a deployment brought; the nearest deployment of the
+/// In order: a person's word; a link to a merge request that a deployment brought; the nearest deployment of the
 /// same service (the incident's own project, or those of its components and labels) within the attribution window before it; a linked
 /// merge request that reverts one a deployment brought; a linked hotfix to a project deployed within the attribution window before it.
 pub fn attribute_incidents(facts: &Facts, settings: &KpiSettings) -> Vec<Attribution> {
@@ -58,11 +56,9 @@ pub fn attribute_incidents(facts: &Facts, settings: &KpiSettings) -> Vec<Attribu
 
 struct Evidence<'a> {
     deliveries: Deliveries<'a>,
-    by_id: HashMap<i64, &'a DeploymentFact>,
     merge_requests: HashMap<i64, &'a MergeRequestFact>,
     brought: HashMap<i64, &'a DeploymentFact>,
     reverted: HashMap<i64, Vec<i64>>,
-    linked_deployments: BTreeMap<ItemRef, Vec<i64>>,
     linked_merge_requests: BTreeMap<ItemRef, Vec<i64>>,
     projects: BTreeMap<ItemRef, Vec<ProjectKey>>,
     overrides: BTreeMap<ItemRef, Option<i64>>,
@@ -88,11 +84,9 @@ impl<'a> Evidence<'a> {
         }
         Self {
             brought: contained.iter().filter_map(|row| Some((row.merge_request_id, *by_id.get(&row.deployment_id)?))).collect(),
-            by_id,
             deliveries,
             merge_requests: facts.merge_requests.iter().map(|row| (row.id, row)).collect(),
             reverted,
-            linked_deployments: grouped(facts.item_deployments.iter().map(|row| (row.item, row.deployment_id))),
             linked_merge_requests: grouped(facts.item_merge_requests.iter().map(|row| (row.item, row.merge_request_id))),
             projects: grouped(facts.incident_projects.iter().map(|row| (row.item, row.project))),
             overrides: facts.attribution_overrides.iter().map(|row| (row.item, row.deployment_id)).collect(),
@@ -108,9 +102,6 @@ impl<'a> Evidence<'a> {
         let at = incident.created_at;
         let linked: Vec<&MergeRequestFact> =
             self.linked_merge_requests.get(&item).into_iter().flatten().filter_map(|id| self.merge_requests.get(id).copied()).collect();
-        let ids = self.linked_deployments.get(&item).into_iter().flatten();
-        let by_deployment =
-            || latest(ids.filter_map(|id| self.by_id.get(id).copied()), at).map(|row| (row, AttributionRule::DeploymentLink, 1.0));
         let by_merge_request = || {
             let causes = linked.iter().filter(|row| row.merged_at.is_some_and(|merged_at| merged_at <= at));
             let brought = causes.filter_map(|row| self.brought.get(&row.id).copied());
@@ -133,8 +124,7 @@ impl<'a> Evidence<'a> {
             let near = hotfixes.flat_map(|row| self.shortly_before(row.project, at)).copied();
             latest(near, at).map(|row| (row, AttributionRule::Hotfix, 0.4))
         };
-        let (deployment, rule, confidence) =
-            by_deployment().or_else(by_merge_request).or_else(by_service).or_else(by_revert).or_else(by_hotfix)?;
+        let (deployment, rule, confidence) = by_merge_request().or_else(by_service).or_else(by_revert).or_else(by_hotfix)?;
         Some(Attribution { item, deployment_id: Some(deployment.id), rule, confidence })
     }
 
@@ -158,7 +148,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        AttributionOverride, IncidentProject, ItemDeployment, ItemMergeRequest, RevertFact,
+        AttributionOverride, IncidentProject, ItemMergeRequest, RevertFact,
         testing::{Company, Mr},
     };
 
@@ -190,11 +180,9 @@ mod tests {
         let item = company.incident(AT, None);
         let merged = company.merge_request(Mr::at("2024-05-01T00:00:00Z").merged("2024-05-02T00:00:00Z"));
         let old = company.delivery(None, "2024-05-03T00:00:00Z");
-        let near = company.delivery(None, "2024-05-08T11:00:00Z");
+        company.delivery(None, "2024-05-08T11:00:00Z");
         company.facts().item_merge_requests.push(ItemMergeRequest { item, merge_request_id: merged });
         assert_eq!(answers(&mut company), [(Some(old), AttributionRule::MergeRequestLink, 0.9)]);
-        company.facts().item_deployments.push(ItemDeployment { item, deployment_id: near });
-        assert_eq!(answers(&mut company), [(Some(near), AttributionRule::DeploymentLink, 1.0)]);
         company.facts().attribution_overrides.push(AttributionOverride { item, deployment_id: None });
         assert_eq!(answers(&mut company), [(None, AttributionRule::Override, 1.0)]);
         assert_eq!(company.week(MetricKey::ChangeFailureRate, "2024-05-06", "2024-06-01T00:00:00Z").value, Some(0.0));

@@ -35,9 +35,9 @@ pub use deployed::{Containment, MergedRow, RevertCandidate, deployment_merge_req
 pub use docs::render_markdown;
 pub use facts::{
     AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EnvironmentTier, Facts, IdentityKey,
-    IncidentProject, ItemDeployment, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact,
-    PipelineStatus, ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership,
-    WorkItemFact, WorkItemTransition,
+    IncidentProject, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact, PipelineStatus,
+    ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership, WorkItemFact,
+    WorkItemTransition,
 };
 pub use given::{First, FirstOf, FirstScope, Given, firsts};
 pub use incidents::{Attribution, AttributionRule, attribute_incidents};

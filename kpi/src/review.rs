@@ -37,14 +37,16 @@ impl Review {
 }
 
 /// Notes and approvals by others than the author, ascending. Accounts of one person are one: nobody reviews their own work with a second
-/// account. Of a person whose approval has no time (or is gone since), the first system note that tells of it stands for it.
+/// account. Of a person whose approval has no time (or an impossible one, or is gone since), the first system note that tells of it
+/// stands for it.
 fn reviews<'a>(timeline: &Timeline<'a>) -> impl Iterator<Item = &'a ReviewEventFact> {
     let facts = timeline.facts;
     let person = |event: &ReviewEventFact| event.by.map(|by| facts.person_behind(by));
     let author = timeline.row.author.map(|author| facts.person_behind(author));
     let events = timeline.events;
-    let mut approved: HashSet<Option<PersonKey>> =
-        events.iter().filter(|event| event.kind == ReviewEventKind::Approval).map(|event| person(event)).collect();
+    // one dated before the merge request says nothing about when it was reviewed
+    let dated = |event: &&&ReviewEventFact| event.kind == ReviewEventKind::Approval && event.at >= timeline.row.created_at;
+    let mut approved: HashSet<Option<PersonKey>> = events.iter().filter(|event| dated(event)).map(|event| person(event)).collect();
     events.iter().copied().filter(move |event| event.by.is_none() || person(event) != author).filter(move |event| match event.kind {
         ReviewEventKind::Note | ReviewEventKind::Approval => true,
         ReviewEventKind::SystemApproved => approved.insert(person(event)),

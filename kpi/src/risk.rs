@@ -69,6 +69,7 @@ pub fn release_risks(facts: &Facts, settings: &KpiSettings, as_of: DateTime<Utc>
 /// A merge request's states, as `(from, to]` each.
 struct MergeRequestStates {
     project: ProjectKey,
+    created: Micros,
     open: Vec<(Micros, Micros)>,
     stale: Vec<(Micros, Micros)>,
 }
@@ -96,6 +97,7 @@ impl<'a> Risks<'a> {
             risks.linked.entry(row.item).or_default().push(row.merge_request_id);
             risks.states.entry(row.merge_request_id).or_insert_with(|| MergeRequestStates {
                 project: timeline.row.project,
+                created: micros(timeline.row.created_at),
                 open: timeline.ready_spans(),
                 stale: timeline.stale_spans(inputs.settings.stale_after()),
             });
@@ -168,7 +170,7 @@ impl<'a> Risks<'a> {
         let holds = |spans: &[(Micros, Micros)]| spans.iter().any(|(from, to)| *from < at && at <= *to);
         let open = states.iter().filter(|row| holds(&row.open)).count();
         let stale = states.iter().filter(|row| holds(&row.stale)).count();
-        let mut projects: Vec<ProjectKey> = states.iter().map(|row| row.project).collect();
+        let mut projects: Vec<ProjectKey> = states.iter().filter(|row| row.created < at).map(|row| row.project).collect();
         projects.sort_unstable();
         projects.dedup();
         let (failed, finished) =

@@ -61,10 +61,14 @@ pub(crate) struct Timeline<'a> {
 }
 
 impl Timeline<'_> {
-    /// When it was first ready for review; `None` for a draft that never was.
+    /// When it was first ready for review; `None` for a draft that never was. What became a draft was ready before.
     pub(crate) fn ready_at(&self) -> Option<DateTime<Utc>> {
-        let marked = self.events.iter().find(|event| event.kind == ReviewEventKind::MarkedReady);
-        marked.map(|event| event.at).or((!self.row.draft).then_some(self.row.created_at))
+        let change = |event: &&&ReviewEventFact| matches!(event.kind, ReviewEventKind::MarkedDraft | ReviewEventKind::MarkedReady);
+        match self.events.iter().find(change) {
+            Some(event) if event.kind == ReviewEventKind::MarkedReady => Some(event.at),
+            Some(_) => Some(self.row.created_at),
+            None => (!self.row.draft).then_some(self.row.created_at),
+        }
     }
 
     /// When it was open and no draft, as `(from, to]` each. A change of the draft state tells what was before it; without any change the

@@ -42,7 +42,7 @@ async fn company() -> TestApp {
              update issues set issue_type = 'issue', labels = '{{}}';
              update work_items set labels = '{{}}', components = '{{web}}';
              insert into kpi_settings (org_id, version, settings, person_level, created_by)
-             values ('{org}', 1, jsonb_build_object('services', jsonb_build_object('web', jsonb_build_array({path}))), true, 'test');
+             values ('{org}', 1, jsonb_build_object('services', jsonb_build_object('web', jsonb_build_array({path}))), false, 'test');
              delete from kpi_snapshots; delete from kpi_changes; delete from kpi_rollup_state; delete from kpi_incident_attributions"
         ))
         .await;
@@ -66,7 +66,7 @@ async fn figures(app: &TestApp) -> BTreeMap<String, Value> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// Applies one change after another. After each, the increment's figures are those of computing everything from nothing.
+/// Applies one change after another. After each, the increment's figures are those of computing everything.
 async fn assert_increments(app: &TestApp, changes: &[Change]) {
     let mut wrong = Vec::new();
     let mut effects = 0;
@@ -76,8 +76,10 @@ async fn assert_increments(app: &TestApp, changes: &[Change]) {
         app.database.sql(&sql.replace("{org}", &app.org.to_string())).await;
         let result = rollup(app).await;
         let got = figures(app).await;
-        app.database.sql("delete from kpi_snapshots; delete from kpi_rollup_state; delete from kpi_incident_attributions").await;
-        rollup(app).await;
+        // whatever the increment left alone is computed as well, and what no window holds is gone
+        app.database.sql("update kpi_rollup_state set basis = ''").await;
+        let everything = rollup(app).await;
+        assert_eq!(everything["mode"], "everything", "{everything}");
         let want = figures(app).await;
         let different: Vec<&String> =
             want.keys().chain(got.keys().filter(|key| !want.contains_key(*key))).filter(|key| got.get(*key) != want.get(*key)).collect();
@@ -93,7 +95,9 @@ async fn assert_increments(app: &TestApp, changes: &[Change]) {
         );
         if let Some(key) = different.first() {
             let list: Vec<&&String> = different.iter().take(6).collect();
-            wrong.push(format!("{what}: {} figures, as {list:#?}\n  got {:?}\n  not {:?}", different.len(), got.get(*key), want.get(*key)));
+            let one = format!("{what}: {} figures, as {list:#?}\n  got {:?}\n  not {:?}", different.len(), got.get(*key), want.get(*key));
+            println!("{one}");
+            wrong.push(one);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -396,7 +400,7 @@ async fn work_items_and_releases() {
         ("a bug", set("work_items", &done(4), "kind = 'bug'")),
         ("not done", set("work_items", &done(5), "status_category = 'in_progress', resolved_at = null")),
         ("resolved earlier", set("work_items", &done(6), "resolved_at = created_at - interval '2 days'")),
-        ("created later", set("work_items", &done(7), "created_at = created_at + interval '1 hour'")),
+        ("created earlier", set("work_items", &done(7), "created_at = created_at - interval '9 days'")),
         (
             "assigned to somebody else",
             set(
@@ -461,25 +465,32 @@ async fn incidents_and_words_on_them() {
     let at = |nth: u32| {
         format!("(select coalesce(d.finished_at, d.created_at) + interval '1 hour' from deployments d where d.id = ({}))", delivery(nth))
     };
-    let incident = |nth: u32, deployment: u32| {
-        set(
-            "work_items",
-            &done(nth),
-            &format!("labels = '{{incident}}', created_at = {}, resolved_at = {} + interval '30 days'", at(deployment), at(deployment)),
-        )
+    let incident = |key: &str, deployment: u32| {
+        let (created, resolved) = (at(deployment), format!("{} + interval '3 days'", at(deployment)));
+        let key = format!("'{key}'");
+        let instead = [
+            ("key", key.as_str()),
+            ("labels", "jsonb_build_array('incident')"),
+            ("created_at", created.as_str()),
+            ("resolved_at", resolved.as_str()),
+        ];
+        copy("work_items", &done(2), &instead)
     };
+    let of_key = |key: &str| format!("select id from work_items where key = '{key}' order by id limit 1");
     let over = |deployment: String| {
         format!(
-            "insert into kpi_incident_overrides (org_id, incident_table, incident_id, deployment_id, created_by) values ('{{org}}', 'work_items', ({}), ({deployment}), 'test')",
-            done(2)
+            "insert into kpi_incident_overrides (org_id, incident_table, incident_id, deployment_id, created_by)
+             values ('{{org}}', 'work_items', ({}), ({deployment}), 'test')",
+            of_key("INC-1")
         )
     };
-    let issue = "select s.id from issues s where exists (select from deployments d where d.connection_id = s.connection_id and d.project_external_id = s.project_external_id) order by id limit 1";
+    let of_project = "select s.id from issues s where exists (select from deployments d where d.connection_id = s.connection_id and d.project_external_id = s.project_external_id) order by id limit 1";
+    let issue = "select id from issues where number = 990001";
     let mut changes = vec![
-        ("the first incident", incident(2, 12)),
-        ("another of the same deployment", incident(3, 12)),
-        ("it is resolved later", set("work_items", &done(3), "resolved_at = resolved_at + interval '5 days'")),
-        ("it is not resolved", set("work_items", &done(3), "resolved_at = null")),
+        ("the first incident", incident("INC-1", 12)),
+        ("another of the same deployment", incident("INC-2", 12)),
+        ("it is resolved later", set("work_items", &of_key("INC-2"), "resolved_at = resolved_at + interval '5 days'")),
+        ("it is not resolved", set("work_items", &of_key("INC-2"), "resolved_at = null")),
         ("somebody says: another deployment", over(delivery(2))),
         ("somebody takes it back", "update kpi_incident_overrides set ended_at = now()".to_owned()),
         ("somebody says: none", over("null".to_owned())),
@@ -498,13 +509,22 @@ async fn incidents_and_words_on_them() {
             ),
         ),
         ("the deployment failed itself", set("deployments", &delivery(12), "status = 'failed'")),
-        ("of another service", set("work_items", &done(2), "components = '{other}'")),
+        ("of another service", set("work_items", &of_key("INC-1"), "components = '{other}'")),
         (
             "an issue is an incident",
-            set(
+            copy(
                 "issues",
-                issue,
-                &format!("labels = '{{Incident}}', created_at = {}, closed_at = {} + interval '2 days', state = 'closed'", at(14), at(14)),
+                of_project,
+                &[
+                    ("number", "990001"),
+                    ("labels", "jsonb_build_array('Incident')"),
+                    (
+                        "created_at",
+                        "(select coalesce(d.finished_at, d.created_at) + interval '1 hour' from deployments d where d.connection_id = t.connection_id and d.project_external_id = t.project_external_id and d.status = 'success' order by d.created_at limit 1)",
+                    ),
+                    ("closed_at", "'2026-03-10T10:00:00Z'"),
+                    ("state", "'closed'"),
+                ],
             ),
         ),
         ("the issue is closed later", set("issues", issue, "closed_at = closed_at + interval '9 days'")),
@@ -513,7 +533,7 @@ async fn incidents_and_words_on_them() {
     ];
     changes.extend(gone_and_back(["the issue is gone", "the issue is back"], "issues", issue));
     changes.push(("it is an issue again", set("issues", issue, "issue_type = 'issue'")));
-    changes.extend(gone_and_back(["an incident is gone", "an incident is back"], "work_items", &done(3)));
+    changes.extend(gone_and_back(["an incident is gone", "an incident is back"], "work_items", &of_key("INC-2")));
     changes
         .push(("no incident is left", "update work_items set labels = '{}', changed_at = now() where 'incident' = any(labels)".to_owned()));
     assert_increments(&app, &changes).await;
@@ -539,7 +559,14 @@ async fn people_teams_connections_and_settings() {
             "insert into kpi_settings (org_id, version, settings, person_level, created_by) select org_id, version + 1, settings || '{json}', person_level, 'test' from kpi_settings order by version desc limit 1"
         )
     };
+    let people = |shown: &str| {
+        format!(
+            "insert into kpi_settings (org_id, version, settings, person_level, created_by)
+             select org_id, version + 1, settings, {shown}, 'test' from kpi_settings order by version desc limit 1"
+        )
+    };
     let changes = vec![
+        ("figures of people", people("true")),
         ("an account is a bot's", format!("update identities set is_bot = true, changed_at = now() where id = {author}; create table was_bot as select id from identities where is_bot and changed_at > now() - interval '1 second'")),
         ("it is not", "update identities set is_bot = false, changed_at = now() where id in (select id from was_bot)".to_owned()),
         ("a person is a bot", format!("create table robot as select {} as id; update people set is_bot = true where id = (select id from robot); {}", person(2), told("(select id from robot)"))),
@@ -554,7 +581,7 @@ async fn people_teams_connections_and_settings() {
         ("days begin elsewhere", settings(r#"{"time_zone": "Asia/Kathmandu"}"#)),
         ("days begin as before", settings(r#"{"time_zone": "UTC"}"#)),
         ("staging counts as production", settings(r#"{"production_tiers": ["production", "staging"]}"#)),
-        ("no figures of people", "insert into kpi_settings (org_id, version, settings, person_level, created_by) select org_id, version + 1, settings, false, 'test' from kpi_settings order by version desc limit 1".to_owned()),
+        ("no figures of people", people("false")),
         ("the tracker is disconnected", "update connections set deleted_at = now() where source = 'jira'".to_owned()),
         ("the tracker is connected again", "update connections set deleted_at = null where source = 'jira'".to_owned()),
     ];

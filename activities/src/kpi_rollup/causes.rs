@@ -8,6 +8,7 @@ use ovia_store::{
     kpi::{
         changes::{CauseBook, DecisionCause, WindowSet},
         facts::KpiReader,
+        incidents::AttributionsMoved,
         state::RollupState,
         touched::{TouchedMeaning, TouchedSpan},
     },
@@ -54,6 +55,19 @@ impl Happened {
             decisions.push((DecisionCause { decision_id, reason, people, teams, ..DecisionCause::default() }, spans));
         }
         Ok(Self { late, overrides: Vec::new(), decisions })
+    }
+
+    /// Adds incidents that are put down to another deployment than before. `none_now`: there is no incident any more.
+    pub(super) fn incidents(&mut self, moved: &AttributionsMoved, none_now: bool, earliest: DateTime<Utc>, as_of: DateTime<Utc>) {
+        for (from, overridden) in &moved.moved {
+            // to now: how long recovery took counts where the incident was resolved
+            let spans = if *overridden { &mut self.overrides } else { &mut self.late };
+            spans.push(TouchedSpan { from: *from, to: as_of });
+        }
+        // without any incident it is not known which deployments failed, in no window
+        if moved.any_before == none_now {
+            self.late.push(TouchedSpan { from: earliest, to: as_of });
+        }
     }
 
     /// All of it.
@@ -154,6 +168,16 @@ mod tests {
         assert_eq!(kinds(&book, "time_to_merge", ("organisation", ""), &days[3]), ["settings"]);
         let ahead = Window { start: at("2026-03-02T00:00:00Z"), end: at("2026-03-03T00:00:00Z"), ..days[3] };
         assert!(kinds(&book, "time_to_merge", ("organisation", ""), &ahead).is_empty(), "what was not told yet cannot change");
+    }
+
+    #[test]
+    fn the_first_and_the_last_incident_touch_everything() {
+        let (earliest, as_of) = (at("2025-01-01T00:00:00Z"), at("2026-03-01T00:00:00Z"));
+        for (any_before, none_now, touched) in [(false, false, true), (true, true, true), (true, false, false), (false, true, false)] {
+            let mut happened = Happened::default();
+            happened.incidents(&AttributionsMoved { moved: Vec::new(), any_before }, none_now, earliest, as_of);
+            assert_eq!(happened.spans().any(|span| span.from == earliest && span.to == as_of), touched, "{any_before} {none_now}");
+        }
     }
 
     #[test]

@@ -148,8 +148,6 @@ pub struct DeploymentMergeRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContainmentRule {
-    /// The source says so.
-    Given,
     /// The deployment's commit is the merge request's merge, squash or head commit.
     SameCommit,
     /// The first successful production deployment of the project that finished at or after the merge.

@@ -22,7 +22,7 @@ pub use merge_requests::{MergeRequestFact, MergeRequestState, RevertFact, Review
 pub(crate) use people::Link;
 pub use people::{PersonKey, TeamKey, TeamMembership};
 pub use work::{
-    AttributionOverride, IncidentProject, ItemDeployment, ItemMergeRequest, ItemRef, ItemTable, ReleaseFact, ReleaseItemFact, WorkItemFact,
+    AttributionOverride, IncidentProject, ItemMergeRequest, ItemRef, ItemTable, ReleaseFact, ReleaseItemFact, WorkItemFact,
     WorkItemTransition,
 };
 
@@ -62,15 +62,11 @@ pub struct Facts {
     pub reverts: Vec<RevertFact>,
     pub pipelines: Vec<PipelineFact>,
     pub deployments: Vec<DeploymentFact>,
-    /// What the source says about which deployment first brought which merge request ([`ContainmentRule::Given`]); the rest is found by
-    /// [`crate::deployment_merge_requests`].
-    pub deployment_merge_requests: Vec<DeploymentMergeRequest>,
     pub work_items: Vec<WorkItemFact>,
     pub work_item_transitions: Vec<WorkItemTransition>,
     pub releases: Vec<ReleaseFact>,
     pub release_items: Vec<ReleaseItemFact>,
     pub item_merge_requests: Vec<ItemMergeRequest>,
-    pub item_deployments: Vec<ItemDeployment>,
     pub incident_projects: Vec<IncidentProject>,
     pub attribution_overrides: Vec<AttributionOverride>,
     pub team_memberships: Vec<TeamMembership>,

@@ -89,14 +89,6 @@ pub struct ItemMergeRequest {
     pub merge_request_id: i64,
 }
 
-/// An item names a deployment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ItemDeployment {
-    pub item: ItemRef,
-    /// `deployments.id`.
-    pub deployment_id: i64,
-}
-
 /// An incident concerns a code project: by a component or label of the service ([`crate::KpiSettings::services`]). An incident that lives
 /// in the code project itself needs no such row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,10 +17,13 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         name: "Deployment frequency",
         unit: "per day",
         direction: Direction::HigherIsBetter,
-        formula: "Successful production deployments finished in the window ÷ days of the window; of a window still going on, the days that have \
-                  begun. A deployment whose finish is not known counts when it was last updated, else when it was created. It counts for the \
-                  people (and their teams) whose merge requests it first brought to production, else for the human who started it.",
-        version: 2,
+        formula: "Successful production deployments finished in the window ÷ days of the window; of a window still going on, the days \
+                  that have \
+                  begun. A deployment whose finish is not known counts when it was last updated, else when it was created. It counts \
+                  for the \
+                  people (and their teams) whose merge requests it first brought to production, else for the human who started it. \
+                  Each deployment adds 1 ÷ days.",
+        version: 3,
         inputs: &[
             "deployments.status",
             "deployments.environment_tier",

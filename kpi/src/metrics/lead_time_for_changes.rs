@@ -20,11 +20,11 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         unit: "hours",
         direction: Direction::LowerIsBetter,
         formula: "Median over the merge requests deployed in the window: the authored time of the first commit → the finish of the first \
-                  successful production deployment that contains the merge request. It contains it if the source says so, if its commit is \
+                  successful production deployment that contains the merge request. It contains it if its commit is \
                   the merge, squash or fast-forwarded head commit, else if it is the first one of the project that finished at or after \
                   the merge. In a project that never had a successful production deployment: → merge, in the window of the merge, and \
                   `until_merge` says how many those are.",
-        version: 1,
+        version: 2,
         inputs: &[
             "merge_requests.merged_at",
             "merge_requests.merge_commit_sha",
@@ -37,7 +37,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
             "environments.tier",
             "identities.is_bot",
         ],
-        filters: "Merge requests by bots are left out, those without a commit of a known time, those whose first commit is later than the end, \
+        filters: "Merge requests by bots are left out, those without a commit of a known time, those whose first commit is later than \
+                  the end, \
                   and merged ones that wait for their deployment (counted where they were merged).",
         no_data: "Nothing is left to take the median of.",
         aggregate: Aggregate::Median,
@@ -56,7 +57,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         ("excluded_negative", "merge requests that ended before their first commit was authored"),
         ("excluded_not_deployed", "merge requests merged in the window and not deployed since"),
         ("mapped_authors", "share of the counted rows whose author is linked to a person"),
-        ("linked_deployments", "share of the counted rows whose deployment the source or the commit tells, not the order of time"),
+        ("linked_deployments", "share of the counted rows whose deployment the commit tells, not the order of time"),
     ],
     prepare,
 };

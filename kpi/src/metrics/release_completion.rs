@@ -16,20 +16,24 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         name: "Release completion",
         unit: "ratio",
         direction: Direction::HigherIsBetter,
-        formula: "Items done ÷ items in the release, at the end of the window (or now, or of the release, if that is earlier); summed over the \
+        formula: "Items done ÷ items in the release, at the end of the window (or now, or of the release, if that is earlier); summed \
+                  over the \
                   releases under way in the window. Done: in a status of category done at that moment.",
-        version: 1,
+        version: 2,
         inputs: &[
             "versions.start_on",
             "versions.release_on",
             "versions.released",
+            "versions.archived",
+            "projects.archived",
             "work_items.fix_version_external_ids",
             "work_items.status_category",
             "work_items.kind",
             "work_item_changes",
             "work_item_statuses.category",
         ],
-        filters: "Epics are left out. A release without a start begins with its first item. A release belongs to its project: teams and \
+        filters: "Archived releases, releases of archived projects and epics are left out. A release without a start begins with its \
+                  first item. A release belongs to its project: teams and \
                   people have none.",
         no_data: "No release with items was under way in the window.",
         aggregate: Aggregate::Sum,

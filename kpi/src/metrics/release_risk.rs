@@ -18,18 +18,23 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         name: "Release risk",
         unit: "score",
         direction: Direction::LowerIsBetter,
-        formula: "The greatest risk of the releases under way at the end of the window (or now, if that is earlier). The risk of a release is \
+        formula: "The greatest risk of the releases under way at the end of the window (or now, if that is earlier). The risk of a \
+                  release is \
                   the weighted mean, 0–100, of the dangers of its factors; a danger grows in proportion to what is measured and is full at \
                   the value below. Behind plan .30: share of the time from start to day of release that has passed − share of items done, \
-                  full at .5. Scope change .15: items added or removed since the start ÷ items at the start, full at .5. Open bugs .15: bugs \
+                  full at .5. Scope change .15: items added or removed since the start ÷ items at the start, full at .5. Open bugs .15: \
+                  bugs \
                   not done ÷ items, full at .5. Ageing items .15: items in progress for more than 14 days (a setting) ÷ items in progress, \
-                  full at 1. Stale merge requests .10: stale ÷ open merge requests of its items, full at 1. Pipeline failures .15: failed ÷ \
-                  finished pipelines of the 30 days before in the projects of those merge requests, full at .5.",
-        version: 1,
+                  full at 1. Stale merge requests .10: stale ÷ open merge requests of its items, full at 1. Pipeline failures .15: \
+                  failed ÷ \
+                  finished pipelines of the 30 days before in the projects of those merge requests that were there by then, full at .5.",
+        version: 2,
         inputs: &[
             "versions.start_on",
             "versions.release_on",
             "versions.released",
+            "versions.archived",
+            "projects.archived",
             "work_items.fix_version_external_ids",
             "work_items.status_category",
             "work_items.kind",
@@ -40,7 +45,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
             "merge_request_notes",
             "pipelines.status",
         ],
-        filters: "Epics and merge requests by bots are left out. A factor that cannot be measured leaves the mean, and its weight is shown as \
+        filters: "Archived releases, releases of archived projects, epics and merge requests by bots are left out. A factor that cannot \
+                  be measured leaves the mean, and its weight is shown as \
                   missing. A release belongs to its project: teams and people have none.",
         no_data: "No release with items is under way at that moment.",
         aggregate: Aggregate::Maximum,
@@ -82,7 +88,10 @@ mod tests {
         WorkItemKind::{Bug, Story},
     };
 
-    use crate::{Snapshot, testing::Company};
+    use crate::{
+        ItemMergeRequest, Snapshot,
+        testing::{Company, Mr},
+    };
 
     fn week(company: &Company, metric: MetricKey) -> Snapshot {
         company.week(metric, "2024-05-06", "2024-06-01T00:00:00Z")
@@ -127,6 +136,23 @@ mod tests {
         let names: Vec<&str> = parts.iter().filter_map(|part| part["factor"].as_str()).collect();
         assert_eq!(names, ["behind_plan", "scope_change", "open_bugs", "ageing_items"]);
         assert!((risk.coverage["missing_weight"].as_f64().unwrap_or_default() - 0.25).abs() < 1e-9);
+    }
+
+    #[test]
+    fn pipelines_count_in_projects_of_merge_requests_that_are_there() {
+        let factors = |created_at: &str| {
+            let (mut company, _) = company();
+            let item = company.facts().work_items[0].item;
+            let merge_request_id = company.merge_request(Mr::at(created_at));
+            company.facts().item_merge_requests.push(ItemMergeRequest { item, merge_request_id });
+            company.pipeline("failed", Some("2024-05-07T00:00:00Z"), None);
+            let risk = week(&company, MetricKey::ReleaseRisk);
+            let parts = risk.stats["factors"].as_array().cloned().unwrap_or_default();
+            parts.iter().filter_map(|part| part["factor"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert!(factors("2024-05-06T00:00:00Z").contains(&"pipeline_failures".to_owned()));
+        assert!(factors("2024-05-06T00:00:00Z").contains(&"stale_merge_requests".to_owned()));
+        assert!(!factors("2024-05-20T00:00:00Z").contains(&"pipeline_failures".to_owned()), "it was not there in that week");
     }
 
     #[test]

@@ -16,19 +16,23 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         name: "Release scope change",
         unit: "ratio",
         direction: Direction::LowerIsBetter,
-        formula: "Items added to or removed from a release after its start, until the end of the window (or now, or the release) ÷ items in it \
+        formula: "Items added to or removed from a release after its start, until the end of the window (or now, or the release) ÷ \
+                  items in it \
                   at its start; summed over the releases under way in the window. An item that came and left counts once.",
-        version: 1,
+        version: 2,
         inputs: &[
             "versions.start_on",
             "versions.release_on",
             "versions.released",
+            "versions.archived",
+            "projects.archived",
             "work_items.fix_version_external_ids",
             "work_items.created_at",
             "work_items.kind",
             "work_item_changes",
         ],
-        filters: "Epics are left out. A release begins at midnight of its start and ends with its day of release; one that is not released goes \
+        filters: "Archived releases, releases of archived projects and epics are left out. A release begins at midnight of its start \
+                  and ends with its day of release; one that is not released goes \
                   on. Releases without a start, or empty at their start, are left out. A release belongs to its project: teams and people \
                   have none.",
         no_data: "No release with items at its start was under way in the window.",

@@ -20,7 +20,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         direction: Direction::LowerIsBetter,
         formula: "Median of merge time − first review over the merge requests merged in the window. First review: as in \
                   time_to_first_review.",
-        version: 1,
+        version: 2,
         inputs: &[
             "merge_requests.merged_at",
             "merge_requests.created_at",

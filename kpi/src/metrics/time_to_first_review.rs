@@ -18,11 +18,13 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         name: "Time to first review",
         unit: "hours",
         direction: Direction::LowerIsBetter,
-        formula: "Median of first review − ready for review over the merge requests first reviewed in the window. Ready: the first time it \
-                  was marked ready, else its creation if it is no draft. First review: the earliest note or approval, once it was ready, by a \
-                  human other than the author, whichever of their accounts they use. An approval without a time counts at the first system \
+        formula: "Median of first review − ready for review over the merge requests first reviewed in the window. Ready: its \
+                  creation, or where it began as a draft the first time it was marked ready. First review: the earliest note or \
+                  approval, once it was ready, by a \
+                  human other than the author, whichever of their accounts they use. An approval without a time, or dated before the \
+                  merge request, counts at the first system \
                   note by the same person that tells of it.",
-        version: 2,
+        version: 3,
         inputs: &[
             "merge_requests.created_at",
             "merge_requests.draft",
@@ -117,6 +119,25 @@ mod tests {
         company.event(id, MarkedReady, "author", "2024-05-06T20:00:00Z");
         assert_eq!(week(&company).value, Some(2.0), "the look at the draft is ignored, the second making ready too");
         assert_eq!(week(&company).coverage["excluded_before_creation"], 0);
+    }
+
+    #[test]
+    fn what_became_a_draft_was_ready_before() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+        company.event(id, Note, "ann", "2024-05-06T03:00:00Z");
+        company.event(id, MarkedDraft, "author", "2024-05-06T04:00:00Z");
+        company.event(id, MarkedReady, "author", "2024-05-06T10:00:00Z");
+        assert_eq!(week(&company).value, Some(3.0), "from its creation");
+    }
+
+    #[test]
+    fn an_approval_dated_before_its_merge_request_hides_no_note_that_tells_of_it() {
+        let mut company = Company::new();
+        let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+        company.event(id, Approval, "ann", "2024-05-05T00:00:00Z");
+        company.event(id, SystemApproved, "ann", "2024-05-06T06:00:00Z");
+        assert_eq!((week(&company).value, &week(&company).coverage["excluded_before_creation"]), (Some(6.0), &1.into()));
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Store {
     pub async fn kpi_attributions_moved(
         &self,
         org: OrgId,
-        since: Option<Time>,
+        since: Time,
         attributions: &[NewAttribution],
     ) -> Result<AttributionsMoved, StoreError> {
         let tables: Vec<&str> = attributions.iter().map(|one| one.incident_table).collect();
