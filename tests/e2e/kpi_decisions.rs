@@ -45,7 +45,7 @@ async fn figures_after_random_decisions_are_those_of_a_full_recompute_and_of_the
     world.rollup(demo::as_of()).await;
     let first = figures(&world.app).await;
     assert!(first.keys().any(|key| key.contains(" person ")) && first.keys().any(|key| key.contains(" team ")));
-    for seed in [1, 2, 3] {
+    for seed in [1, 2] {
         let mut dice = Dice(seed);
         let decisions = decide_at_random(&world, &mut dice).await;
         world.rollup(demo::as_of()).await;
