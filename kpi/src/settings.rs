@@ -32,18 +32,15 @@ pub struct KpiSettings {
     pub attribution_window_hours: u32,
     /// Components or labels of items (in any case), and the full paths of the code projects they stand for.
     pub services: BTreeMap<String, Vec<String>>,
-<<<<<<< HEAD
     /// A median or a share of fewer rows says that they are few; 0: never.
     pub min_rows: u32,
     /// A figure says so if less than this share (0–1) of its rows is mapped, linked or complete.
     pub min_coverage: f64,
     /// A figure is stale after so many syncs that were due and did not come (days, of a connection without a schedule).
     pub stale_after_syncs: u32,
-=======
     /// Figures of a team that had fewer people than this in the window are for those only who may see figures of single people: of two,
     /// each knows what is the other's. 4, as reports on groups commonly withhold what is of three or fewer. 1: of any team.
     pub min_team_size: u32,
->>>>>>> kfix
     /// Weights of the parts of `delivery_health`.
     pub health_weights: HealthWeights,
     /// Bands by metric key, instead of the registry's. Ascending in value.
@@ -98,13 +95,10 @@ impl Default for KpiSettings {
             hotfix_branches: texts(&["hotfix/", "hotfix-"]),
             attribution_window_hours: 24,
             services: BTreeMap::new(),
-<<<<<<< HEAD
             min_rows: 5,
             min_coverage: 0.8,
             stale_after_syncs: 3,
-=======
             min_team_size: 4,
->>>>>>> kfix
             health_weights: HealthWeights::default(),
             bands: BTreeMap::new(),
         }
@@ -136,14 +130,8 @@ impl KpiSettings {
     ///
     /// # Errors
     ///
-<<<<<<< HEAD
-    /// The first field that is wrong: an unknown time zone, days, hours, rows, shares or syncs out of range, no production tier, empty names,
-    /// weights that are negative or all zero, bands of an unknown metric, without order or with scores outside 0–100.
-=======
-    /// The first field that is wrong: an unknown time zone, days, hours or people out of range, no production tier, empty names, weights
-    /// that are
-    /// negative or all zero, bands of an unknown metric, without order or with scores outside 0–100.
->>>>>>> kfix
+    /// The first field that is wrong: an unknown time zone, days, hours, rows, shares, syncs or people out of range, no production tier, empty
+    /// names, weights that are negative or all zero, bands of an unknown metric, without order or with scores outside 0–100.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let wrong = |field: &str, problem: &str| Err(SettingsError { field: field.to_owned(), problem: problem.to_owned() });
         if self.time_zone.parse::<Tz>().is_err() {
@@ -157,7 +145,6 @@ impl KpiSettings {
         if !(1..=MAX_DAYS * 24).contains(&self.attribution_window_hours) {
             return wrong("attribution_window_hours", "must be between 1 and 8760");
         }
-<<<<<<< HEAD
         if self.min_rows > MAX_ROWS {
             return wrong("min_rows", "must be between 0 and 1000");
         }
@@ -166,10 +153,8 @@ impl KpiSettings {
         }
         if !(1..=MAX_SYNCS).contains(&self.stale_after_syncs) {
             return wrong("stale_after_syncs", "must be between 1 and 100");
-=======
         if !(1..=MAX_TEAM).contains(&self.min_team_size) {
             return wrong("min_team_size", "must be between 1 and 1000");
->>>>>>> kfix
         }
         if self.production_tiers.is_empty() {
             return wrong("production_tiers", "must name at least one tier");
@@ -277,13 +262,10 @@ mod tests {
         assert_eq!(refused(|settings| settings.stale_after_days = 0), "stale_after_days");
         assert_eq!(refused(|settings| settings.ageing_after_days = 366), "ageing_after_days");
         assert_eq!(refused(|settings| settings.attribution_window_hours = 0), "attribution_window_hours");
-<<<<<<< HEAD
         assert_eq!(refused(|settings| settings.min_rows = 1_001), "min_rows");
         assert_eq!(refused(|settings| settings.min_coverage = f64::NAN), "min_coverage");
         assert_eq!(refused(|settings| settings.stale_after_syncs = 0), "stale_after_syncs");
-=======
         assert_eq!(refused(|settings| settings.min_team_size = 0), "min_team_size");
->>>>>>> kfix
         assert_eq!(refused(|settings| settings.production_tiers.clear()), "production_tiers");
         assert_eq!(refused(|settings| settings.incident_labels.push(" ".to_owned())), "incident_labels");
         assert_eq!(refused(|settings| settings.health_weights.lead_time = -1.0), "health_weights");

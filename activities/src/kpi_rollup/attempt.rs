@@ -51,7 +51,10 @@ impl Attempt<'_> {
         let calendar = Calendar::new(self.settings.tz());
         let earliest = self.lock.state.first_day.map_or(found, |day| found.min(calendar.midnight(day)));
         let attributions = attributions(&base.facts);
-        self.incidents_moved(&attributions, earliest, &mut happened).await?;
+        if let Some(since) = self.lock.state.watermark {
+            let moved = self.store.kpi_attributions_moved(self.org, since, &attributions).await?;
+            happened.incidents(&moved, attributions.is_empty(), earliest, as_of);
+        }
         let scopes = if self.person_level { ScopeFilter::All } else { ScopeFilter::WithoutPeople };
         let firsts = stored(&firsts(&base.facts, &self.settings, &scopes));
         if self.lock.state.watermark.is_some() {
@@ -59,6 +62,9 @@ impl Attempt<'_> {
         }
         if let Scope::Touched(spans) = &mut scope {
             spans.extend(happened.spans());
+            // windows before the first row have figures as well, once there are any: of releases that were under way
+            let told = self.lock.state.first_day.map(|day| calendar.midnight(day));
+            spans.extend(told.filter(|told| *told > earliest).map(|told| TouchedSpan { from: earliest, to: told }));
         }
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
@@ -144,28 +150,6 @@ impl Attempt<'_> {
             inputs_at: if is_range { before.inputs_at } else { self.inputs_at },
         };
         self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await
-    }
-
-    /// Adds the spans of incidents that are put down to another deployment than before.
-    async fn incidents_moved(
-        &self,
-        attributions: &[NewAttribution],
-        earliest: DateTime<Utc>,
-        happened: &mut Happened,
-    ) -> Result<(), StoreError> {
-        let Some(since) = self.lock.state.watermark else { return Ok(()) };
-        let to = self.now.as_of;
-        let moved = self.store.kpi_attributions_moved(self.org, Some(since), attributions).await?;
-        for (from, overridden) in moved.moved {
-            // how long recovery took counts where the incident was resolved
-            let spans = if overridden { &mut happened.overrides } else { &mut happened.late };
-            spans.push(TouchedSpan { from, to });
-        }
-        // without any incident it is not known which deployments failed, in no window
-        if moved.any_before == attributions.is_empty() {
-            happened.late.push(TouchedSpan { from: earliest, to });
-        }
-        Ok(())
     }
 
     /// Trailing windows of earlier days: the newest of each day was computed on that day, and stays right.

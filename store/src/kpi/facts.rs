@@ -142,87 +142,15 @@ impl KpiReader {
         Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
     }
 
-<<<<<<< HEAD
-    /// Versions that are not released, or were on `from` or later.
+    /// Versions in use, of projects in use, that are not released, or were on `from` or later.
     pub async fn versions(&mut self, from: Option<NaiveDate>) -> Result<Vec<VersionFactRow>, StoreError> {
-        let sql = "select v.id, v.connection_id, v.project_external_id, v.released, v.start_on, v.release_on
-            from versions v join connections c on c.id = v.connection_id and c.deleted_at is null
-            where v.org_id = $1 and v.deleted_at is null and (not v.released or $2::date is null or v.release_on >= $2) order by v.id";
-        Ok(sqlx::query_as(sql).bind(self.org.0).bind(from).fetch_all(&mut *self.tx).await?)
-=======
-    /// Merge requests; all of them, or those that figures from `since` on may need. `hotfix_labels` are in lower case: of other labels
-    /// and of branches only what could tell a hotfix is read.
-    pub async fn merge_requests(
-        &mut self,
-        since: Option<Time>,
-        hotfix_labels: &[String],
-        hotfix_branches: &[String],
-        mut each: impl FnMut(MergeRequestFactRow),
-    ) -> Result<(), StoreError> {
-        stream!(self, MergeRequestFactRow, include_str!("facts_merge_requests.sql"), [since, hotfix_labels, hotfix_branches], each)
-    }
-
-    /// Notes, approvals with a time, and commits with a time, of the merge requests that [`Self::merge_requests`] reads.
-    pub async fn review_events(&mut self, since: Option<Time>, mut each: impl FnMut(ReviewEventRow)) -> Result<(), StoreError> {
-        stream!(self, ReviewEventRow, include_str!("facts_review_events.sql"), [since], each)
-    }
-
-    /// Merge requests that take others back, and those they may mean.
-    pub async fn revert_candidates(&mut self) -> Result<Vec<RevertCandidateRow>, StoreError> {
-        Ok(sqlx::query_as(include_str!("facts_reverts.sql")).bind(self.org.0).fetch_all(&mut *self.tx).await?)
-    }
-
-    pub async fn pipelines(&mut self, since: Option<Time>, mut each: impl FnMut(PipelineFactRow)) -> Result<(), StoreError> {
-        stream!(self, PipelineFactRow, include_str!("facts_pipelines.sql"), [since], each)
-    }
-
-    /// All of them, whatever their age: what a deployment contains depends on those before it.
-    pub async fn deployments(&mut self, mut each: impl FnMut(DeploymentFactRow)) -> Result<(), StoreError> {
-        stream!(
-            self,
-            DeploymentFactRow,
-            "select d.id, d.connection_id, d.project_external_id, d.identity_external_id as deployed_by, coalesce(i.is_bot, false) as \
-            deployed_by_bot,
-                    d.status, e.tier as tier_of_environment, d.environment_tier as tier_of_deployment, d.sha, d.created_at, d.updated_at, d.finished_at
-             from deployments d
-             join connections c on c.id = d.connection_id and c.deleted_at is null
-             left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
-             left join identities i on i.connection_id = d.connection_id and i.external_id = d.identity_external_id
-             where d.org_id = $1 and d.deleted_at is null",
-            [],
-            each
-        )
-    }
-
-    /// Work items; all of them, or those that figures from `since` on may need.
-    pub async fn work_items(&mut self, since: Option<Time>, mut each: impl FnMut(WorkItemFactRow)) -> Result<(), StoreError> {
-        stream!(self, WorkItemFactRow, include_str!("facts_work_items.sql"), [since], each)
-    }
-
-    /// Issues of code hosts whose type or a label is one of these, in lower case.
-    pub async fn incident_issues(
-        &mut self,
-        types: &[String],
-        labels: &[String],
-        mut each: impl FnMut(WorkItemFactRow),
-    ) -> Result<(), StoreError> {
-        stream!(self, WorkItemFactRow, include_str!("facts_incident_issues.sql"), [types, labels], each)
-    }
-
-    /// Changes of status of the items that [`Self::work_items`] reads.
-    pub async fn transitions(&mut self, since: Option<Time>, mut each: impl FnMut(TransitionRow)) -> Result<(), StoreError> {
-        stream!(self, TransitionRow, include_str!("facts_transitions.sql"), [since], each)
-    }
-
-    /// Versions in use, of projects in use.
-    pub async fn versions(&mut self) -> Result<Vec<VersionFactRow>, StoreError> {
         let sql = "select v.id, v.connection_id, v.project_external_id, v.released, v.start_on, v.release_on
             from versions v join connections c on c.id = v.connection_id and c.deleted_at is null
             left join projects p on p.connection_id = v.connection_id and p.external_id = v.project_external_id
             where v.org_id = $1 and v.deleted_at is null and not v.archived and p.archived is not true and p.deleted_at is null
+                and (not v.released or $2::date is null or v.release_on >= $2)
             order by v.id";
-        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
->>>>>>> kfix
+        Ok(sqlx::query_as(sql).bind(self.org.0).bind(from).fetch_all(&mut *self.tx).await?)
     }
 
     /// Of these versions: by version and item, in the order of time, what is so now last.

@@ -115,14 +115,20 @@ async fn incidents(
     for row in reader.incidents(&types, &labels).await? {
         incident_add(facts, keys, settings, paths, &row);
     }
-    let items: Vec<i64> = facts.work_items.iter().filter(|row| row.item.table == ItemTable::WorkItems).map(|row| row.item.id).collect();
-    if items.is_empty() {
+    let of_table = |table| facts.work_items.iter().filter(move |row| row.item.table == table).map(|row| row.item.id).collect::<Vec<i64>>();
+    let (items, issues) = (of_table(ItemTable::WorkItems), of_table(ItemTable::Issues));
+    if !items.is_empty() {
+        let named = reader.item_merge_requests(&items).await?;
+        facts.item_merge_requests.extend(named.into_iter().map(|named| link(ItemTable::WorkItems, named)));
+    }
+    if !issues.is_empty() {
+        let named = reader.issue_merge_requests(&issues).await?;
+        facts.item_merge_requests.extend(named.into_iter().map(|named| link(ItemTable::Issues, named)));
+    }
+    let mut ids: Vec<i64> = facts.item_merge_requests.iter().map(|row| row.merge_request_id).collect();
+    if ids.is_empty() {
         return Ok(HashSet::new());
     }
-    let named = reader.item_merge_requests(&items).await?;
-    let mut ids: Vec<i64> = named.iter().map(|(_, merge_request_id)| *merge_request_id).collect();
-    let of = |(id, merge_request_id)| ItemMergeRequest { item: ItemRef { table: ItemTable::WorkItems, id }, merge_request_id };
-    facts.item_merge_requests = named.into_iter().map(of).collect();
     let candidates = reader.revert_candidates(&ids).await?;
     facts.reverts = reverts(facts, keys, &candidates);
     ids.extend(facts.reverts.iter().map(|row| row.reverted_id));
@@ -134,6 +140,10 @@ async fn incidents(
         facts.merge_requests.push(linked);
     }
     Ok(facts.merge_requests.iter().filter(|row| row.is_hotfix).map(|row| row.id).collect())
+}
+
+fn link(table: ItemTable, (id, merge_request_id): (i64, i64)) -> ItemMergeRequest {
+    ItemMergeRequest { item: ItemRef { table, id }, merge_request_id }
 }
 
 fn table_of(name: &str) -> ItemTable {
