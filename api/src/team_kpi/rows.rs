@@ -20,7 +20,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    ask::{self, Asked, Figures, may_see_people, settings},
+    ask::{self, Asked, Figures, may_see},
     types::{Scope, WindowOut},
 };
 use crate::{auth::Caller, names::Name, page::page, problem::Problem, service::Tag, state::ApiState, time::Time};
@@ -123,9 +123,6 @@ impl KpiRowsApi {
                     "GET /team/kpi lists the figures, each with the path of its rows.",
                 )
             })?;
-            if head.scope_kind == "person" {
-                may_see_people(&self.0, &caller, &settings(&self.0, &caller).await?).await?;
-            }
             head
         } else {
             let asked = Asked { metric: Some(key), scope: None, project: project.0, team: team.0, person: person.0, kind };
@@ -149,6 +146,7 @@ impl KpiRowsApi {
                 None => return Ok(Json(KpiRowsOut::empty(key, asked, window.end))),
             }
         };
+        may_see(&self.0, &caller, &head).await?;
         let rows = store.kpi_source_rows(org, &head, &page(limit.0, cursor.0)).await?;
         Ok(Json(KpiRowsOut {
             aggregate: ovia_kpi::metric(key).definition.aggregate.as_str().to_owned(),
@@ -169,7 +167,7 @@ impl KpiRowsApi {
 
     /// Numbers for a spreadsheet
     ///
-    /// The same rows as GET /team/kpi/history, at most 100,000 lines. No data is an empty cell.
+    /// The same rows as GET /team/kpi/history. More than 100,000 lines are refused. No data is an empty cell.
     #[oai(path = "/team/kpi/export.csv", method = "get", operation_id = "kpi_export")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn export(
@@ -195,19 +193,24 @@ impl KpiRowsApi {
         let asked = Asked { metric: metric.0.map(|name| name.0), scope: scope.0, project: project.0, team: team.0, person: person.0, kind };
         let figures = Figures::begin(&self.0, &caller, &asked).await?;
         let windows = figures.windows(&self.0, since.0.map(|time| time.0), until.0.map(|time| time.0)).await?;
+        let scopes = self.0.config.store.kpi_scope_count(caller.org_id(), &figures.filter.scope).await?;
+        let all = scopes.saturating_mul(windows.len()).saturating_mul(figures.filter.metrics.len());
+        if all > EXPORT_LINES {
+            let problem = format!("the export would have {all} lines, and must not have more than {EXPORT_LINES}");
+            return Err(Problem::parameter("since", &problem).hint("Ask for one metric, one project, team or person, or fewer windows."));
+        }
         let mut text = String::from(
             "metric,scope,scope_id,scope_name,window,window_start,window_end,value,unit,row_count,definition_version,stale\r\n",
         );
-        let (mut cursor, mut lines) = (None, 0);
+        let mut cursor = None;
         loop {
             let rows =
                 self.0.config.store.kpi_history(caller.org_id(), &figures.filter, &windows, &PageToken::new(Some(200), cursor)).await?;
             for row in rows.items {
-                lines += 1;
                 line(&mut text, &figures, kind, row);
             }
             cursor = rows.next_cursor;
-            if cursor.is_none() || lines >= EXPORT_LINES {
+            if cursor.is_none() {
                 break;
             }
         }

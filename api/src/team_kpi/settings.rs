@@ -17,7 +17,8 @@ pub(crate) struct KpiSettingsApi(pub ApiState);
 #[serde(deny_unknown_fields)]
 struct KpiSettingsIn {
     /// Replaced whole; a field that is absent is as shipped: `time_zone`, `stale_after_days`, `ageing_after_days`, `production_tiers`,
-    /// `incident_types`, `incident_labels`, `hotfix_labels`, `hotfix_branches`, `attribution_window_hours`, `services`, `health_weights`,
+    /// `incident_types`, `incident_labels`, `hotfix_labels`, `hotfix_branches`, `attribution_window_hours`, `services`, `min_team_size`,
+    /// `health_weights`,
     /// `bands`.
     settings: Value,
     /// Whether there are figures of single people. Off unless it is true.

@@ -9,6 +9,7 @@ mod connections;
 mod dead_letters;
 mod events;
 mod kpi;
+mod kpi_teams;
 mod lists;
 mod live;
 mod matching_config;

@@ -36,9 +36,9 @@ pub enum KpiCommand {
     PeopleAccess(PeopleAccessArgs),
 }
 
-/// Which numbers.
+/// One scope.
 #[derive(Debug, Args)]
-struct Scope {
+struct OneScope {
     /// One project: its full path or its id in the source [default: the whole organisation].
     #[arg(long)]
     project: Option<String>,
@@ -48,6 +48,19 @@ struct Scope {
     /// One person's id.
     #[arg(long, conflicts_with_all = ["project", "team"])]
     person: Option<String>,
+}
+
+impl OneScope {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        filters(&[("project", &self.project), ("team", &self.team), ("person", &self.person)])
+    }
+}
+
+/// Which numbers.
+#[derive(Debug, Args)]
+struct Scope {
+    #[command(flatten)]
+    one: OneScope,
     /// Every project, one row each.
     #[arg(long, conflicts_with_all = ["project", "team", "person"])]
     projects: bool,
@@ -58,7 +71,7 @@ struct Scope {
 
 impl Scope {
     fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = filters(&[("project", &self.project), ("team", &self.team), ("person", &self.person)]);
+        let mut query = self.one.query();
         if self.projects {
             query.push(("scope", "project".to_owned()));
         }
@@ -113,7 +126,7 @@ pub struct ExplainArgs {
     /// The metric, as time_to_merge.
     metric: String,
     #[command(flatten)]
-    scope: Scope,
+    scope: OneScope,
     /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
     #[arg(long)]
     window: Option<String>,
@@ -124,7 +137,7 @@ pub struct RowsArgs {
     /// The metric, as time_to_merge.
     metric: String,
     #[command(flatten)]
-    scope: Scope,
+    scope: OneScope,
     /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
     #[arg(long)]
     window: Option<String>,
@@ -144,7 +157,7 @@ pub struct ChangesArgs {
     /// day, week, month, quarter or trailing_30_days [default: all].
     #[arg(long)]
     window: Option<String>,
-    /// settings, definition, decision or late_row [default: all].
+    /// settings, definition, decision, override or late_row [default: all].
     #[arg(long)]
     cause: Option<String>,
     /// What one decision did.
@@ -276,7 +289,28 @@ fn signed(row: &Value, pointer: &str) -> String {
     format!("{sign}{}", number(row, pointer))
 }
 
-/// The day of a moment, in UTC.
+/// The day that begins with a moment. Windows begin at midnights in the organisation's time zone: half a day later it is the same date in
+/// UTC, in all zones within twelve hours of it.
 fn date(row: &Value, pointer: &str) -> String {
-    text(row, pointer).chars().take(10).collect()
+    let begins = text(row, pointer);
+    match chrono::DateTime::parse_from_rfc3339(&begins) {
+        Ok(at) => (at.to_utc() + chrono::TimeDelta::hours(12)).date_naive().to_string(),
+        Err(_) => begins,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::date;
+
+    #[test]
+    fn a_day_is_the_organisations() {
+        let of = |at: &str| date(&json!({ "at": at }), "/at");
+        assert_eq!(of("2026-03-01T00:00:00Z"), "2026-03-01", "UTC");
+        assert_eq!(of("2026-02-28T23:00:00Z"), "2026-03-01", "Berlin");
+        assert_eq!(of("2026-03-01T08:00:00Z"), "2026-03-01", "Los Angeles");
+        assert_eq!(of(""), "", "there is none");
+    }
 }
