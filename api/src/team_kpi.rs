@@ -49,7 +49,9 @@ impl TeamKpiApi {
         scope: Query<Option<Scope>>,
         /// One project: its full path or its id in the source.
         project: Query<Option<String>>,
-        /// One team: its name or id.
+        /// One team: its name or id. Not windows in which it had fewer people than `min_team_size` of the settings, unless the token may
+        /// see
+        /// figures of single people.
         team: Query<Option<String>>,
         /// One person's id. Only where the organisation has figures of single people, and for tokens that may see them.
         person: Query<Option<String>>,
@@ -86,7 +88,9 @@ impl TeamKpiApi {
         scope: Query<Option<Scope>>,
         /// One project: its full path or its id in the source.
         project: Query<Option<String>>,
-        /// One team: its name or id.
+        /// One team: its name or id. Not windows in which it had fewer people than `min_team_size` of the settings, unless the token may
+        /// see
+        /// figures of single people.
         team: Query<Option<String>>,
         /// One person's id. Only where the organisation has figures of single people, and for tokens that may see them.
         person: Query<Option<String>>,

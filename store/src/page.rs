@@ -42,6 +42,11 @@ impl PageToken {
         self.limit() as i64 + 1
     }
 
+    /// As [`Self::fetch`].
+    pub(crate) fn fetch_len(&self) -> usize {
+        self.limit() + 1
+    }
+
     /// The key to start after, or `StoreError::BadCursor`.
     pub(crate) fn key<K: DeserializeOwned>(&self, list: &str) -> Result<Option<K>, StoreError> {
         self.cursor.as_deref().map(|text| decode(list, text)).transpose()

@@ -5,6 +5,7 @@ use ovia_domain::MetricKey;
 use ovia_kpi::{Calendar, KpiSettings, NoteBook, Window, WindowKind, windows};
 use ovia_store::kpi::{
     read::{KpiFilter, KpiRow, ScopeFilter, WindowAsked},
+    rows::SnapshotHead,
     state::RollupState,
 };
 
@@ -106,15 +107,45 @@ pub(crate) async fn may_see_people(state: &ApiState, caller: &Caller, settings: 
     Ok(())
 }
 
+/// How many people a team must have had in a window for the caller to see its figures; `None` for those who may see figures of single
+/// people.
+pub(super) async fn min_members(state: &ApiState, caller: &Caller, settings: &Settings) -> Result<Option<i64>, Problem> {
+    let all = settings.person_level && caller.may_see_people(state).await?;
+    Ok((!all).then_some(i64::from(settings.settings.min_team_size)))
+}
+
+/// Refuses a figure of a single person, or of a team of few, to those who must not see it.
+pub(super) async fn may_see(state: &ApiState, caller: &Caller, head: &SnapshotHead) -> Result<(), Problem> {
+    let settings = settings(state, caller).await?;
+    match head.scope_kind.as_str() {
+        "person" => may_see_people(state, caller, &settings).await,
+        "team" => {
+            let Some(least) = min_members(state, caller, &settings).await? else { return Ok(()) };
+            let store = &state.config.store;
+            let members = store.kpi_team_members(caller.org_id(), &head.scope_id, head.window_start, head.window_end).await?;
+            if members >= least {
+                return Ok(());
+            }
+            Err(Problem::forbidden(
+                format!("The team had fewer than {least} people in this window."),
+                "Figures of so few are for tokens that may see figures of single people; `min_team_size` in PUT /team/kpi/settings says \
+                how few.",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Figures {
     pub(super) async fn begin(state: &ApiState, caller: &Caller, asked: &Asked) -> Result<Self, Problem> {
         let settings = settings(state, caller).await?;
         let scope = asked.scope(state, caller, &settings).await?;
+        let min_members = min_members(state, caller, &settings).await?;
         let metrics = asked.metric.map_or_else(|| MetricKey::ALL.to_vec(), |metric| vec![metric]);
         let rollup = state.config.store.kpi_rollup_state(caller.org_id()).await?;
         let book = note_book(state, caller.org_id(), &settings.settings, rollup.as_of).await?;
         Ok(Self {
-            filter: KpiFilter { scope, window_kind: asked.kind.as_str(), metrics },
+            filter: KpiFilter { scope, window_kind: asked.kind.as_str(), metrics, min_members },
             settings,
             state: rollup,
             kind: asked.kind,

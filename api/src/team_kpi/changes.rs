@@ -8,7 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    ask::{Asked, may_see_people, settings},
+    ask::{Asked, may_see_people, min_members, settings},
     types::{Scope, WindowOut},
 };
 use crate::{
@@ -32,6 +32,8 @@ enum Cause {
     Definition,
     /// Somebody (or a matching run) said who an account is.
     Decision,
+    /// Somebody said which deployment an incident comes from.
+    Override,
     /// A row came, changed or went after its window was over.
     LateRow,
 }
@@ -42,6 +44,7 @@ impl Cause {
             Self::Settings => "settings",
             Self::Definition => "definition",
             Self::Decision => "decision",
+            Self::Override => "override",
             Self::LateRow => "late_row",
         }
     }
@@ -72,11 +75,12 @@ struct ChangeOut {
     difference: Option<f64>,
     rows_before: i32,
     rows_after: i32,
-    /// The strongest of `causes`: `settings`, `definition`, `decision` or `late_row`.
+    /// The strongest of `causes`: `settings`, `definition`, `decision`, `override` or `late_row`.
     cause: String,
     /// The decision, where it was one.
     decision_id: Option<i64>,
-    /// Everything since the last rollup that touches the number, as `[{"kind", "decision_id", "reason", "from_version", "to_version"}]`.
+    /// Everything since the last rollup that touches the number, strongest first, as `[{"kind", "decision_id", "reason", "from_version",
+    /// "to_version"}]`.
     causes: Value,
 }
 
@@ -84,7 +88,8 @@ struct ChangeOut {
 impl KpiChangesApi {
     /// Numbers that changed after they were told, newest first
     ///
-    /// By how much, and because of which decision, definition, setting or late row. What grows while its window goes on is not listed.
+    /// By how much, and because of which decision, definition, setting, word on an incident or late row. What grows while its window goes
+    /// on is not listed.
     #[oai(path = "/team/kpi/changes", method = "get", operation_id = "kpi_changes")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn changes(
@@ -99,8 +104,9 @@ impl KpiChangesApi {
         /// One person's id.
         person: Query<Option<String>>,
         window: Query<Option<Name<WindowKind>>>,
+        /// One of the causes.
         cause: Query<Option<Cause>>,
-        /// What one decision did.
+        /// What one decision did, maybe together with others.
         decision: Query<Option<i64>>,
         /// What one rollup found.
         run: Query<Option<Uuid>>,
@@ -134,6 +140,7 @@ impl KpiChangesApi {
             run_id: run.0,
             since: since.0.map(|time| time.0),
             people: may_see_people(&self.0, &caller, &set).await.is_ok(),
+            min_members: min_members(&self.0, &caller, &set).await?,
         };
         let rows = store.kpi_changes(caller.org_id(), &filter, &page(limit.0, cursor.0)).await?;
         Ok(list(rows, ChangeOut::from))

@@ -58,7 +58,7 @@ struct IncidentOut {
     deployment_project: Option<String>,
     deployment_url: Option<String>,
     deployment_finished_at: Option<Time>,
-    /// What said so at the last rollup: `override`, `deployment_link`, `merge_request_link`, `same_service`, `revert`, `hotfix`, `none`.
+    /// What said so at the last rollup: `override`, `merge_request_link`, `same_service`, `revert`, `hotfix`, `none`.
     rule: String,
     /// 0 to 1.
     confidence: f64,

@@ -20,7 +20,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    ask::{self, Asked, Figures, may_see_people, settings},
+    ask::{self, Asked, Figures, may_see, settings},
     notes::{NoteOut, Noted, note_book, notes},
     types::{Scope, WindowOut},
 };
@@ -127,9 +127,6 @@ impl KpiRowsApi {
                 )
             })?;
             let set = settings(&self.0, &caller).await?;
-            if head.scope_kind == "person" {
-                may_see_people(&self.0, &caller, &set).await?;
-            }
             let as_of = store.kpi_rollup_state(org).await?.as_of;
             (head, note_book(&self.0, org, &set.settings, as_of).await?)
         } else {
@@ -154,6 +151,7 @@ impl KpiRowsApi {
                 None => return Ok(Json(KpiRowsOut::empty(key, asked, window.end, &figures.book))),
             }
         };
+        may_see(&self.0, &caller, &head).await?;
         let rows = store.kpi_source_rows(org, &head, &page(limit.0, cursor.0)).await?;
         let noted = Noted {
             metric: &head.metric,
@@ -184,7 +182,8 @@ impl KpiRowsApi {
 
     /// Numbers for a spreadsheet
     ///
-    /// The same rows as GET /team/kpi/history, at most 100,000 lines. No data is an empty cell; `notes` has the codes of `quality`.
+    /// The same rows as GET /team/kpi/history. More than 100,000 lines are refused. No data is an empty cell; `notes` has the codes of
+    /// `quality`.
     #[oai(path = "/team/kpi/export.csv", method = "get", operation_id = "kpi_export")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn export(
@@ -210,19 +209,24 @@ impl KpiRowsApi {
         let asked = Asked { metric: metric.0.map(|name| name.0), scope: scope.0, project: project.0, team: team.0, person: person.0, kind };
         let figures = Figures::begin(&self.0, &caller, &asked).await?;
         let windows = figures.windows(&self.0, since.0.map(|time| time.0), until.0.map(|time| time.0)).await?;
+        let scopes = self.0.config.store.kpi_scope_count(caller.org_id(), &figures.filter.scope).await?;
+        let all = scopes.saturating_mul(windows.len()).saturating_mul(figures.filter.metrics.len());
+        if all > EXPORT_LINES {
+            let problem = format!("the export would have {all} lines, and must not have more than {EXPORT_LINES}");
+            return Err(Problem::parameter("since", &problem).hint("Ask for one metric, one project, team or person, or fewer windows."));
+        }
         let mut text = String::from(
             "metric,scope,scope_id,scope_name,window,window_start,window_end,value,unit,row_count,definition_version,stale,notes\r\n",
         );
-        let (mut cursor, mut lines) = (None, 0);
+        let mut cursor = None;
         loop {
             let rows =
                 self.0.config.store.kpi_history(caller.org_id(), &figures.filter, &windows, &PageToken::new(Some(200), cursor)).await?;
             for row in rows.items {
-                lines += 1;
                 line(&mut text, &figures, kind, row);
             }
             cursor = rows.next_cursor;
-            if cursor.is_none() || lines >= EXPORT_LINES {
+            if cursor.is_none() {
                 break;
             }
         }

@@ -18,7 +18,7 @@ pub(crate) struct KpiSettingsApi(pub ApiState);
 struct KpiSettingsIn {
     /// Replaced whole; a field that is absent is as shipped: `time_zone`, `stale_after_days`, `ageing_after_days`, `production_tiers`,
     /// `incident_types`, `incident_labels`, `hotfix_labels`, `hotfix_branches`, `attribution_window_hours`, `services`, `min_rows`,
-    /// `min_coverage`, `stale_after_syncs`, `health_weights`, `bands`.
+    /// `min_coverage`, `stale_after_syncs`, `min_team_size`, `health_weights`, `bands`.
     settings: Value,
     /// Whether there are figures of single people. Off unless it is true.
     #[serde(default)]

@@ -10,6 +10,7 @@ mod dead_letters;
 mod events;
 mod kpi;
 mod kpi_notes;
+mod kpi_teams;
 mod lists;
 mod live;
 mod matching_config;

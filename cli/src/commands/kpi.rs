@@ -38,9 +38,9 @@ pub enum KpiCommand {
     PeopleAccess(PeopleAccessArgs),
 }
 
-/// Which numbers.
+/// One scope.
 #[derive(Debug, Args)]
-struct Scope {
+struct OneScope {
     /// One project: its full path or its id in the source [default: the whole organisation].
     #[arg(long)]
     project: Option<String>,
@@ -50,6 +50,19 @@ struct Scope {
     /// One person's id.
     #[arg(long, conflicts_with_all = ["project", "team"])]
     person: Option<String>,
+}
+
+impl OneScope {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        filters(&[("project", &self.project), ("team", &self.team), ("person", &self.person)])
+    }
+}
+
+/// Which numbers.
+#[derive(Debug, Args)]
+struct Scope {
+    #[command(flatten)]
+    one: OneScope,
     /// Every project, one row each.
     #[arg(long, conflicts_with_all = ["project", "team", "person"])]
     projects: bool,
@@ -60,7 +73,7 @@ struct Scope {
 
 impl Scope {
     fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = filters(&[("project", &self.project), ("team", &self.team), ("person", &self.person)]);
+        let mut query = self.one.query();
         if self.projects {
             query.push(("scope", "project".to_owned()));
         }
@@ -115,7 +128,7 @@ pub struct ExplainArgs {
     /// The metric, as time_to_merge.
     metric: String,
     #[command(flatten)]
-    scope: Scope,
+    scope: OneScope,
     /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
     #[arg(long)]
     window: Option<String>,
@@ -126,7 +139,7 @@ pub struct RowsArgs {
     /// The metric, as time_to_merge.
     metric: String,
     #[command(flatten)]
-    scope: Scope,
+    scope: OneScope,
     /// trailing_30_days, day, week, month or quarter [default: trailing_30_days].
     #[arg(long)]
     window: Option<String>,
@@ -146,7 +159,7 @@ pub struct ChangesArgs {
     /// day, week, month, quarter or trailing_30_days [default: all].
     #[arg(long)]
     window: Option<String>,
-    /// settings, definition, decision or late_row [default: all].
+    /// settings, definition, decision, override or late_row [default: all].
     #[arg(long)]
     cause: Option<String>,
     /// What one decision did.

@@ -133,7 +133,8 @@ pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, 
     }
     let mut copy = tx
         .copy_in_raw(
-            "copy kpi_changes (org_id, run_id, metric, scope_kind, scope_id, window_kind, window_start, window_end, definition_version, unit,
+            "copy kpi_changes (org_id, run_id, metric, scope_kind, scope_id, window_kind, window_start, window_end, definition_version, \
+            unit,
                 before, after, rows_before, rows_after, cause, decision_id, causes) from stdin",
         )
         .await?;
@@ -197,6 +198,8 @@ pub struct ChangeFilter {
     pub since: Option<Time>,
     /// Whether figures of single people are listed too.
     pub people: bool,
+    /// Figures of teams that had fewer people in the window are not listed. `None`: of all teams.
+    pub min_members: Option<i64>,
 }
 
 impl Store {
@@ -215,7 +218,8 @@ impl Store {
             .bind(filter.since)
             .bind(filter.people)
             .bind(before)
-            .bind(page.fetch());
+            .bind(page.fetch())
+            .bind(filter.min_members);
         page.page(CHANGES_LIST, rows.fetch_all(&self.pool).await?, |row: &KpiChangeRow| row.id)
     }
 }

@@ -13,10 +13,12 @@ where k.org_id = $1
     and ($4::text is null or k.scope_id = $4)
     and ($5::text is null or k.window_kind = $5)
     and ($6::text is null or k.causes @> jsonb_build_array(jsonb_build_object('kind', $6)))
-    and ($7::bigint is null or k.causes @> jsonb_build_array(jsonb_build_object('decision_id', $7)))
+    and ($7::bigint is null or k.decision_id = $7 or k.causes @> jsonb_build_array(jsonb_build_object('decision_id', $7)))
     and ($8::uuid is null or k.run_id = $8)
     and ($9::timestamptz is null or k.at >= $9)
     and ($10 or k.scope_kind <> 'person')
     and ($11::bigint is null or k.id < $11)
+    and case when k.scope_kind = 'team' and $13::bigint is not null
+             then kpi_team_members($1, k.scope_id::uuid, k.window_start, k.window_end) >= $13 else true end
 order by k.id desc
 limit $12

@@ -20,7 +20,8 @@ asked as materialized (
     from scopes s
     cross join unnest($8::text[]) with ordinality as m (metric, position)
     cross join unnest($5::timestamptz[], $6::timestamptz[], $7::timestamptz[]) as w (window_start, window_end, previous_start)
-    where $9::timestamptz is null or w.window_start < $9 or (w.window_start = $9 and (s.scope_id, m.position) > ($10::text, $11::bigint))
+    where case when $2 = 'team' and $13::bigint is not null then kpi_team_members($1, s.scope_id::uuid, w.window_start, w.window_end) >= $13 else true end
+        and ($9::timestamptz is null or w.window_start < $9 or (w.window_start = $9 and (s.scope_id, m.position) > ($10::text, $11::bigint)))
     order by w.window_start desc, s.scope_id, m.position
     limit $12
 )

@@ -9,7 +9,7 @@ with scopes as materialized (
             and ($3::text is null or p.full_path = $3 or p.external_id = $3 or p.connection_id || ':' || p.external_id = $3)
         union all
         select t.id::text, t.name from teams t
-        where $2 = 'team' and t.org_id = $1 and t.archived_at is null and ($3::text is null or t.id::text = $3 or lower(t.name) = lower($3))
+        where $2 = 'team' and ($11::bigint is null or kpi_team_members($1, t.id, $5, $6) >= $11) and t.org_id = $1 and t.archived_at is null and ($3::text is null or t.id::text = $3 or lower(t.name) = lower($3))
         union all
         select p.id::text, p.display_name from people p
         where $2 = 'person' and p.org_id = $1 and p.retired_at is null and not p.is_bot and ($3::text is null or p.id::text = $3)

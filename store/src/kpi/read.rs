@@ -68,6 +68,8 @@ pub struct KpiFilter {
     pub window_kind: &'static str,
     /// In the order in which they are to be listed.
     pub metrics: Vec<MetricKey>,
+    /// Figures of teams that had fewer people in the window are left out. `None`: of no team.
+    pub min_members: Option<i64>,
 }
 
 impl KpiFilter {
@@ -100,7 +102,8 @@ impl Store {
             .bind(filter.metrics())
             .bind(scope)
             .bind(position)
-            .bind(page.fetch());
+            .bind(page.fetch())
+            .bind(filter.min_members);
         page.page(LATEST_LIST, rows.fetch_all(&self.pool).await?, |row: &KpiRow| (row.scope_id.clone(), row.position))
     }
 
@@ -114,25 +117,51 @@ impl Store {
     ) -> Result<PageOf<KpiRow>, StoreError> {
         let key: Option<(CursorTime, String, i64)> = page.key(HISTORY_LIST)?;
         let (start, scope, position) = key.map_or((None, None, None), |key| (Some(key.0.0), Some(key.1), Some(key.2)));
-        let starts: Vec<Time> = windows.iter().map(|window| window.start).collect();
-        let ends: Vec<Time> = windows.iter().map(|window| window.end).collect();
-        let previous: Vec<Option<Time>> = windows.iter().map(|window| window.previous_start).collect();
-        let rows = sqlx::query_as(include_str!("history.sql"))
-            .bind(org.0)
-            .bind(filter.scope.kind)
-            .bind(&filter.scope.one)
-            .bind(filter.window_kind)
-            .bind(starts)
-            .bind(ends)
-            .bind(previous)
-            .bind(filter.metrics())
-            .bind(start)
-            .bind(scope)
-            .bind(position)
-            .bind(page.fetch());
-        page.page(HISTORY_LIST, rows.fetch_all(&self.pool).await?, |row: &KpiRow| {
-            (CursorTime(row.window_start), row.scope_id.clone(), row.position)
-        })
+        let mut left: Vec<WindowAsked> = windows.iter().copied().filter(|window| start.is_none_or(|start| window.start <= start)).collect();
+        left.sort_unstable_by_key(|window| window.start);
+        // no more windows than the page takes: each has a row per scope and metric, but for small teams
+        let of_window = self.kpi_scope_count(org, &filter.scope).await?.saturating_mul(filter.metrics.len()).max(1);
+        let (mut rows, mut batch) = (Vec::<KpiRow>::new(), 1);
+        while rows.len() < page.fetch_len() && !left.is_empty() {
+            let wanted = page.fetch_len() - rows.len();
+            let newest = left.split_off(left.len().saturating_sub(batch.max(wanted.div_ceil(of_window)) + 1));
+            batch *= 2;
+            let starts: Vec<Time> = newest.iter().map(|window| window.start).collect();
+            let ends: Vec<Time> = newest.iter().map(|window| window.end).collect();
+            let previous: Vec<Option<Time>> = newest.iter().map(|window| window.previous_start).collect();
+            let more: Vec<KpiRow> = sqlx::query_as(include_str!("history.sql"))
+                .bind(org.0)
+                .bind(filter.scope.kind)
+                .bind(&filter.scope.one)
+                .bind(filter.window_kind)
+                .bind(starts)
+                .bind(ends)
+                .bind(previous)
+                .bind(filter.metrics())
+                .bind(start)
+                .bind(&scope)
+                .bind(position)
+                .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
+                .bind(filter.min_members)
+                .fetch_all(&self.pool)
+                .await?;
+            rows.extend(more);
+        }
+        page.page(HISTORY_LIST, rows, |row: &KpiRow| (CursorTime(row.window_start), row.scope_id.clone(), row.position))
+    }
+
+    /// How many scopes there are of those asked for.
+    pub async fn kpi_scope_count(&self, org: OrgId, scope: &ScopeFilter) -> Result<usize, StoreError> {
+        let count: i64 =
+            sqlx::query_scalar(include_str!("scope_count.sql")).bind(org.0).bind(scope.kind).bind(&scope.one).fetch_one(&self.pool).await?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    /// How many people a team (its id) had in a window, bots and people without an account aside.
+    pub async fn kpi_team_members(&self, org: OrgId, team: &str, start: Time, end: Time) -> Result<i64, StoreError> {
+        let Ok(team) = Uuid::parse_str(team) else { return Ok(0) };
+        let sql = "select kpi_team_members($1, $2, $3, $4)";
+        Ok(sqlx::query_scalar(sql).bind(org.0).bind(team).bind(start).bind(end).fetch_one(&self.pool).await?)
     }
 
     /// Windows of a kind that are stored, newest first, at most `limit`, which start within `[since, until)`.
