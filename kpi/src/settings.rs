@@ -153,6 +153,7 @@ impl KpiSettings {
         }
         if !(1..=MAX_SYNCS).contains(&self.stale_after_syncs) {
             return wrong("stale_after_syncs", "must be between 1 and 100");
+        }
         if !(1..=MAX_TEAM).contains(&self.min_team_size) {
             return wrong("min_team_size", "must be between 1 and 1000");
         }

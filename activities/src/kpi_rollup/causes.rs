@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use ovia_kpi::{EnvironmentTier, KpiSettings, REGISTRY, Window, windows};
 use ovia_store::{
     StoreError,
@@ -127,7 +128,7 @@ fn tier(tier: &EnvironmentTier) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::TimeDelta;
     use serde_json::{Value, json};
 
     use super::*;
