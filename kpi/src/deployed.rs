@@ -119,7 +119,6 @@ pub fn deployment_merge_requests(facts: &Facts, settings: &KpiSettings) -> Vec<D
     found
 }
 
-
 /// What tells whether a merge request takes back another one.
 #[derive(Clone, Copy, Debug)]
 pub struct RevertCandidate<'a> {

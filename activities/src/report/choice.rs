@@ -41,6 +41,9 @@ mod tests {
             unit: "count".into(),
             starts: Vec::new(),
             values: values.to_vec(),
+            end: chrono::DateTime::UNIX_EPOCH,
+            row_count: 0,
+            coverage: serde_json::Value::Null,
         }
     }
 

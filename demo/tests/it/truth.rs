@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-
 use crate::client::{Client, by_id, full, serve, small};
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use ovia_domain::{OrgId, RunId};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, Postgres, Transaction};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use super::{
     incidents::{NewAttribution, attributions_store},
@@ -55,17 +55,12 @@ pub struct SliceDone {
 
 /// The organisation's rollup lock. Let go of when dropped, and by Postgres when the process freezes.
 pub struct RollupLock {
-    holder: JoinHandle<()>,
+    /// Its end is the holder's: never in the middle of a query, which would leave the connection in disorder for whoever gets it next.
+    _held: oneshot::Sender<()>,
     /// Of the attempt; what is stored with an older one is refused.
     pub fence: i64,
     /// The state the attempt begins with.
     pub state: RollupState,
-}
-
-impl Drop for RollupLock {
-    fn drop(&mut self) {
-        self.holder.abort();
-    }
 }
 
 impl Store {
@@ -91,7 +86,9 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         let fence = state.fence;
-        Ok(Some(RollupLock { holder: tokio::spawn(hold(tx)), fence, state }))
+        let (held, let_go) = oneshot::channel();
+        tokio::spawn(hold(tx, let_go));
+        Ok(Some(RollupLock { _held: held, fence, state }))
     }
 
     /// How far the figures are; the default where there are none.
@@ -169,11 +166,12 @@ pub(super) async fn fence_check(tx: &mut PgConnection, org: OrgId, fence: i64) -
     if current == Some(fence) { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
-async fn hold(mut tx: Transaction<'static, Postgres>) {
-    loop {
-        tokio::time::sleep(PING).await;
+async fn hold(mut tx: Transaction<'static, Postgres>, mut let_go: oneshot::Receiver<()>) {
+    while tokio::time::timeout(PING, &mut let_go).await.is_err() {
         if sqlx::query("select 1").execute(&mut *tx).await.is_err() {
             return;
         }
     }
+    // a connection that is gone has let go already
+    let _ = tx.rollback().await;
 }

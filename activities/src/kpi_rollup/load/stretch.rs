@@ -128,7 +128,8 @@ impl Base {
     /// Merge requests that were merged before or after the stretch and went out within it.
     fn went_out(&self, stretch: &Stretch) -> impl Iterator<Item = i64> {
         let (from, until) = (stretch.from.unwrap_or(DateTime::<Utc>::MIN_UTC), stretch.until.unwrap_or(DateTime::<Utc>::MAX_UTC));
-        let rows = self.went_out.iter().filter(move |row| from <= row.at && row.at < until && !(from <= row.merged_at && row.merged_at < until));
+        let rows =
+            self.went_out.iter().filter(move |row| from <= row.at && row.at < until && !(from <= row.merged_at && row.merged_at < until));
         rows.map(|row| row.merge_request_id)
     }
 
