@@ -139,8 +139,10 @@ async fn kpis_say_no_data_and_not_zero() {
     let items = json!([{"metric": "time_to_merge", "value": 27.684, "unit": "hours", "stats": {"p75": 60.0}, "window": window, "row_count": 12},
         {"metric": "deployment_frequency", "value": null, "unit": "per day", "stats": {}, "window": window, "row_count": 0}]);
     mock(&server, "GET", "/team/kpi", list(items, Value::Null)).await;
+    let settings = json!({"version": 1, "settings": {"time_zone": "America/New_York"}, "person_level": false});
+    mock(&server, "GET", "/team/kpi/settings", ResponseTemplate::new(200).set_body_json(settings)).await;
     let text = stdout(&run(ovia(&server, &["kpi", "show"])).await);
-    assert!(text.contains("27.68") && text.contains("no data") && text.contains("2026-02-01"), "{text}");
+    assert!(text.contains("27.68") && text.contains("no data") && text.contains("2026-01-31"), "by the organisation's days: {text}");
 }
 
 #[tokio::test]

@@ -20,8 +20,8 @@ async fn team_of(api: &TestApi, people: u32) {
         .sql(&format!(
             "insert into teams (id, org_id, name) values ('{TEAM}', '{org}', 'red');
              insert into people (id, org_id, display_name, is_bot)
-             select gen_random_uuid(), '{org}', 'member ' || n, n = 101 from generate_series(1, {people}) n
-             union all select gen_random_uuid(), '{org}', 'member ' || n, n = 101 from generate_series(101, 103) n;
+             select gen_random_uuid(), '{org}'::uuid, 'member ' || n, n = 101 from generate_series(1, {people}) n
+             union all select gen_random_uuid(), '{org}'::uuid, 'member ' || n, n = 101 from generate_series(101, 103) n;
              insert into identities (id, org_id, connection_id, source, external_id)
              select gen_random_uuid(), '{org}', '{connection}', 'gitlab', display_name from people where display_name like 'member %' and display_name <> 'member 102';
              insert into person_identity_links (identity_id, org_id, person_id, status, confidence, rule, trace, rule_set_version)

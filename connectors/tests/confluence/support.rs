@@ -52,6 +52,7 @@ pub struct Walked {
     pub requests: i64,
     pub cursor: Value,
     pub not_available: Option<String>,
+    pub note: Option<String>,
     /// After every page.
     pub cursors: Vec<Value>,
 }
@@ -76,6 +77,7 @@ pub async fn walk(connector: &Confluence, stream: &str, partition: &str, cursor:
         walked.pages += 1;
         walked.requests += page.requests;
         walked.not_available = walked.not_available.or(page.not_available);
+        walked.note = walked.note.or(page.note);
         walked.cursor = page.cursor.clone();
         walked.cursors.push(page.cursor.clone());
         if page.done {
