@@ -135,7 +135,7 @@ impl KpiReader {
     /// Every account: connection, external id, whether its own row says it is a bot's. In the order of their rows.
     pub async fn accounts(&mut self, mut each: impl FnMut(Uuid, &str, bool)) -> Result<(), StoreError> {
         let statement = self.scoped(
-            "select connection_id, external_id, is_bot from identities where org_id = :org: and connection_id = any(:connections:) order by id",
+            "select connection_id, external_id, coalesce(is_bot, false) from identities where org_id = :org: and connection_id = any(:connections:) order by id",
         );
         copy_out(self.connection(), statement, |row| {
             each(row.uuid()?, row.text()?, row.bool()?);

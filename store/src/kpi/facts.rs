@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use ovia_domain::OrgId;
-use sqlx::{FromRow, Postgres, Transaction};
+use sqlx::{FromRow, Postgres, pool::PoolConnection};
 use uuid::Uuid;
 
 use crate::{Store, StoreError};
@@ -67,7 +67,9 @@ pub struct OverrideRow {
 
 /// One state of the database, for as long as it is read.
 pub struct KpiReader {
-    tx: Transaction<'static, Postgres>,
+    /// In a transaction that is never committed. Closed in the end and not given back: left in the middle of a COPY, it would answer the next
+    /// user's first query with what is left of that.
+    connection: PoolConnection<Postgres>,
     org: OrgId,
     /// Live ones.
     connections: Vec<Uuid>,
@@ -76,7 +78,8 @@ pub struct KpiReader {
 impl Store {
     /// What every read through it sees is one moment.
     pub async fn kpi_reader(&self, org: OrgId) -> Result<KpiReader, StoreError> {
-        let mut reader = KpiReader { tx: self.pool.begin_with(BEGIN).await?, org, connections: Vec::new() };
+        let connection = begin(self.pool.acquire().await?).await?;
+        let mut reader = KpiReader { connection, org, connections: Vec::new() };
         reader.prepare().await?;
         reader.connections = reader.connections_read().await?;
         Ok(reader)
@@ -85,23 +88,27 @@ impl Store {
     /// A second one that sees the same moment, where a connection is free right now.
     pub async fn kpi_reader_beside(&self, first: &mut KpiReader) -> Result<Option<KpiReader>, StoreError> {
         let Some(connection) = self.pool.try_acquire() else { return Ok(None) };
-        let moment: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *first.tx).await?;
-        let tx = Transaction::begin(connection, Some(sqlx::SqlStr::from_static(BEGIN))).await?;
-        let mut reader = KpiReader { tx, org: first.org, connections: first.connections.clone() };
+        let moment: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *first.connection).await?;
+        let connection = begin(connection).await?;
+        let mut reader = KpiReader { connection, org: first.org, connections: first.connections.clone() };
         // an id of Postgres' own making: digits and dashes
         let sql = format!("set transaction snapshot '{}'", moment.replace('\'', ""));
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *reader.tx).await?;
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *reader.connection).await?;
         reader.prepare().await?;
         Ok(Some(reader))
     }
 }
 
-const BEGIN: &str = "begin isolation level repeatable read read only";
+async fn begin(mut connection: PoolConnection<Postgres>) -> Result<PoolConnection<Postgres>, StoreError> {
+    connection.close_on_drop();
+    sqlx::query("begin isolation level repeatable read read only").execute(&mut *connection).await?;
+    Ok(connection)
+}
 
 /// Streams `$sql`, with the organisation as `$1` and the other arguments after it, into `$each`.
 macro_rules! stream {
     ($self:ident, $row:ty, $sql:expr, [$($arg:expr),*], $each:ident) => {{
-        let mut rows = sqlx::query_as::<_, $row>($sql).bind($self.org.0)$(.bind($arg))*.fetch(&mut *$self.tx);
+        let mut rows = sqlx::query_as::<_, $row>($sql).bind($self.org.0)$(.bind($arg))*.fetch(&mut *$self.connection);
         while let Some(row) = rows.try_next().await? {
             $each(row);
         }
@@ -125,13 +132,13 @@ impl KpiReader {
 
     async fn prepare(&mut self) -> Result<(), StoreError> {
         // sorting and hashing a million rows on disk would take longer than reading them, and compiling these queries longer than running them
-        sqlx::query("set local work_mem = '64MB'").execute(&mut *self.tx).await?;
-        sqlx::query("set local jit = off").execute(&mut *self.tx).await?;
+        sqlx::query("set local work_mem = '64MB'").execute(&mut *self.connection).await?;
+        sqlx::query("set local jit = off").execute(&mut *self.connection).await?;
         Ok(())
     }
 
     pub(super) fn connection(&mut self) -> &mut sqlx::PgConnection {
-        &mut self.tx
+        &mut self.connection
     }
 
     /// Every live project of a live connection, oldest first.
@@ -139,7 +146,7 @@ impl KpiReader {
         let sql = "select p.connection_id, p.external_id, p.full_path
             from projects p join connections c on c.id = p.connection_id and c.deleted_at is null
             where p.org_id = $1 and p.deleted_at is null order by p.id";
-        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
+        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.connection).await?)
     }
 
     /// Versions in use, of projects in use, that are not released, or were on `from` or later.
@@ -150,7 +157,7 @@ impl KpiReader {
             where v.org_id = $1 and v.deleted_at is null and not v.archived and p.archived is not true and p.deleted_at is null
                 and (not v.released or $2::date is null or v.release_on >= $2)
             order by v.id";
-        Ok(sqlx::query_as(sql).bind(self.org.0).bind(from).fetch_all(&mut *self.tx).await?)
+        Ok(sqlx::query_as(sql).bind(self.org.0).bind(from).fetch_all(&mut *self.connection).await?)
     }
 
     /// Of these versions: by version and item, in the order of time, what is so now last.
@@ -172,7 +179,7 @@ impl KpiReader {
             where s.org_id = $1 and s.id = any($2) and m.deleted_at is null and (m.title like '%#%' or m.source_branch ~ '^[0-9]+-')
                 and n.number::bigint = s.number
             order by 1, 2";
-        Ok(sqlx::query_as(sql).bind(self.org.0).bind(issues).fetch_all(&mut *self.tx).await?)
+        Ok(sqlx::query_as(sql).bind(self.org.0).bind(issues).fetch_all(&mut *self.connection).await?)
     }
 
     /// Accounts that are certainly somebody's.
@@ -196,12 +203,12 @@ impl KpiReader {
         let sql = "select m.team_id, m.person_id, m.from_date, m.until_date
             from team_memberships m join teams t on t.id = m.team_id and t.archived_at is null
             where m.org_id = $1 order by m.team_id, m.person_id, m.from_date";
-        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
+        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.connection).await?)
     }
 
     pub async fn overrides(&mut self) -> Result<Vec<OverrideRow>, StoreError> {
         let sql = "select incident_table, incident_id, deployment_id from kpi_incident_overrides
             where org_id = $1 and ended_at is null order by id";
-        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.tx).await?)
+        Ok(sqlx::query_as(sql).bind(self.org.0).fetch_all(&mut *self.connection).await?)
     }
 }
