@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
+    account_activity::{AccountActivityRow, account_activity_in_txn},
     identity_events::{NewEvent, events_insert_in_txn},
     links::{LinkStatus, LinkWrite, Origin, epoch_raise_in_txn, links_write_in_txn, matching_lock_in_txn, people_settle_in_txn},
     matching_config::{MatchingConfigRow, config_fetch},
@@ -67,6 +68,8 @@ pub struct MatchingRead {
     /// Pairs, the smaller id first.
     pub never_together: Vec<(Uuid, Uuid)>,
     pub co_occurrences: Vec<CoOccurrenceRow>,
+    /// Of the accounts that are busy enough to tell, in the order of their ids.
+    pub activity: Vec<AccountActivityRow>,
     /// Live people whose names matching may set.
     pub people: HashMap<Uuid, PersonWrite>,
 }
@@ -113,13 +116,14 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
         let co_occurrences = sqlx::query_file_as!(CoOccurrenceRow, "src/matching/co_occurrences.sql", org.0).fetch_all(&mut *tx).await?;
+        let activity = account_activity_in_txn(&mut tx, org).await?;
         let people = sqlx::query_as!(
             PersonWrite,
             "select id, display_name, primary_email, is_bot from people where org_id = $1 and retired_at is null and imported_at is null",
             org.0
         );
         let people = people.fetch_all(&mut *tx).await?.into_iter().map(|person| (person.id, person)).collect();
-        Ok(MatchingRead { identity_epoch, config, identities, never_together, co_occurrences, people })
+        Ok(MatchingRead { identity_epoch, config, identities, never_together, co_occurrences, activity, people })
     }
 
     /// Accounts whose current links are not as in `links`. Takes no lock.
