@@ -139,14 +139,10 @@ impl Store {
             org.0
         );
         let people = people.fetch_all(&mut *tx).await?.into_iter().map(|person| (person.id, person)).collect();
-<<<<<<< HEAD
         let rejected =
             sqlx::query_file!("src/matching/rejected.sql", org.0).map(|row| (row.identity_id, row.person_id)).fetch_all(&mut *tx).await?;
         let rooted = sqlx::query_file_as!(RootedPerson, "src/matching/rooted.sql", org.0).fetch_all(&mut *tx).await?;
-        Ok(MatchingRead { identity_epoch, config, identities, never_together, rejected, co_occurrences, people, rooted })
-=======
-        Ok(MatchingRead { identity_epoch, config, identities, never_together, co_occurrences, activity, people })
->>>>>>> people-next
+        Ok(MatchingRead { identity_epoch, config, identities, never_together, rejected, co_occurrences, activity, people, rooted })
     }
 
     /// Accounts whose current links are not as in `links`. Takes no lock.

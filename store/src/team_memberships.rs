@@ -142,9 +142,7 @@ impl Store {
         actor: &str,
     ) -> Result<Option<MembershipOutcome>, StoreError> {
         let mut tx = self.pool.begin().await?;
-<<<<<<< HEAD
         matching_lock_in_txn(&mut tx, org).await?;
-=======
         let from: Option<NaiveDate> = sqlx::query_scalar("select from_date from team_memberships where org_id = $1 and id = $2 for update")
             .bind(org.0)
             .bind(id)
@@ -154,7 +152,6 @@ impl Store {
         if until.is_some_and(|until| until <= from) {
             return Ok(Some(MembershipOutcome::EndsBeforeItBegins(from)));
         }
->>>>>>> people-next
         let ended = sqlx::query_scalar!(
             "update team_memberships set until_date = $3, updated_at = now() where org_id = $1 and id = $2 returning team_id",
             org.0,
@@ -224,13 +221,7 @@ async fn person_is_live_in_txn(tx: &mut PgConnection, org: OrgId, id: PersonId) 
     Ok(exists.fetch_one(tx).await?)
 }
 
-<<<<<<< HEAD
-/// The overlap trigger, or the check of the dates.
-fn is_refused(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("23P01" | "23514")))
-=======
 /// The overlap trigger; what is asked for has been checked to end after it begins.
 pub(crate) fn is_refused(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("23P01")))
->>>>>>> people-next
 }
