@@ -11,6 +11,7 @@ mod persons;
 mod preview;
 mod refused;
 
+use chrono::Utc;
 use ovia_domain::{ErrorCode, OrgId, RunError, RunId};
 use ovia_matching::{MatchConfig, RULE_SET_VERSION};
 use ovia_store::{
@@ -74,6 +75,7 @@ async fn matching(activities: &Activities, input: &OrgRun) -> Result<Matched, St
 
 /// Matches an organisation for a run that is running, and keeps what came of it as the run's result.
 pub async fn run_matching(store: &Store, matchers: &Matchers, org: OrgId, run: RunId) -> Result<Matched, StoreError> {
+    store.account_activity_refresh(org, Utc::now()).await?;
     let mut applied = MatchingApplied::default();
     for pass in 1..=MOST_PASSES {
         let read = store.matching_read(org).await?;

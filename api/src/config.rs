@@ -17,8 +17,10 @@ pub type ConfigCheck = Arc<dyn Fn(&Value) -> Result<Value, Vec<ConfigProblem>> +
 pub struct ConfigProblem {
     /// Dotted, as `thresholds.auto`.
     pub field: String,
-    /// What is wrong, and what would do.
+    /// What is wrong, without a full stop.
     pub message: String,
+    /// What would do, as a sentence.
+    pub hint: String,
 }
 
 /// The rules of matching, as far as the API has to know them: it does not match itself.

@@ -44,7 +44,8 @@ pub(crate) struct IdentityMappingsApi(pub ApiState);
 impl IdentityMappingsApi {
     /// List which account is whose
     ///
-    /// Present links of accounts that are there; the least sure first, unless `sort` says otherwise.
+    /// Present links of accounts that are there; the least sure first, unless `sort` says otherwise. With `status=rejected` or
+    /// `status=superseded` those that were refused or held once, with who, when and why.
     #[oai(path = "/team/identity-mappings", method = "get", operation_id = "mappings_list")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(
@@ -52,7 +53,7 @@ impl IdentityMappingsApi {
         caller: Caller,
         /// Part of a name, user name or e-mail.
         q: Query<Option<String>>,
-        /// `auto`, `conflict` or `confirmed`; earlier links are in GET /team/people/{id}.
+        /// `auto`, `conflict` or `confirmed`; of past links `rejected` or `superseded`. All present ones if not given.
         status: Query<Option<Name<LinkStatus>>>,
         /// A kind of source, as `gitlab`.
         source: Query<Option<String>>,
@@ -80,7 +81,7 @@ impl IdentityMappingsApi {
     ) -> Result<Json<ListOf<MappingOut>>, Problem> {
         let filter = MappingFilter {
             q: q.0,
-            status: status.0.map(current).transpose()?,
+            status: status.0.map(|status| status.0),
             source: source.0,
             min_confidence: share("min_confidence", min_confidence.0)?,
             max_confidence: share("max_confidence", max_confidence.0)?,
@@ -212,7 +213,7 @@ fn current(status: Name<LinkStatus>) -> Result<LinkStatus, Problem> {
     }
     Err(Problem::parameter(
         "status",
-        "links that held once or were refused are in GET /team/people/{id}; here are auto, conflict and confirmed",
+        "links that held once or were refused are in GET /team/identity-mappings; here are auto, conflict and confirmed",
     ))
 }
 

@@ -131,17 +131,20 @@ impl MatchingConfigApi {
     fn valid(&self, config: &Value) -> Result<Value, Problem> {
         let rules = self.0.config.matching.as_ref().ok_or_else(|| Problem::internal("the rules of matching are not configured"))?;
         (rules.check)(config).map_err(|problems| {
-            let errors: Vec<FieldError> = problems
-                .into_iter()
-                .map(|problem| FieldError {
-                    field: format!("config.{}", problem.field).trim_end_matches('.').into(),
-                    message: problem.message,
-                })
-                .collect();
-            match errors.as_slice() {
+            let mut hints: Vec<String> = Vec::new();
+            let mut errors: Vec<FieldError> = Vec::new();
+            for problem in problems {
+                if !hints.contains(&problem.hint) {
+                    hints.push(problem.hint);
+                }
+                errors
+                    .push(FieldError { field: format!("config.{}", problem.field).trim_end_matches('.').into(), message: problem.message });
+            }
+            let problem = match errors.as_slice() {
                 [only] => Problem::field(only.field.clone(), only.message.clone()),
                 _ => Problem::validation(format!("The configuration is not valid: {} of its values are wrong.", errors.len()), errors),
-            }
+            };
+            problem.hint(hints.join(" "))
         })
     }
 }

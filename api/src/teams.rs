@@ -151,9 +151,6 @@ impl TeamsApi {
             from_date: body.from.map_or_else(|| Ok(today()), |from| day_field("from", from))?,
             until_date: body.until.map(|until| day_field("until", until)).transpose()?,
         };
-        if new.until_date.is_some_and(|until| until <= new.from_date) {
-            return Err(Problem::field("until", "it is not after `from`"));
-        }
         let outcome = self.0.config.store.team_membership_create(caller.org_id(), &new, &caller.requested_by()).await?;
         Ok(MemberAdded::Added(Json(written(outcome, id.0, body.person_id)?)))
     }
@@ -168,10 +165,7 @@ impl TeamsApi {
         body: Body<MembershipPatch>,
     ) -> Result<Json<MembershipOut>, Problem> {
         let until = body.0.until.map(|until| day_field("until", until)).transpose()?;
-        let row = self.membership(&caller, id.0, membership.0).await?;
-        if until.is_some_and(|until| until <= row.from_date) {
-            return Err(Problem::field("until", format!("it is not after {}, from which on they are in the team", row.from_date)));
-        }
+        self.membership(&caller, id.0, membership.0).await?;
         let store = &self.0.config.store;
         let outcome = store.team_membership_end(caller.org_id(), membership.0, until, &caller.requested_by()).await?;
         let outcome = outcome.ok_or_else(|| no_membership(id.0, membership.0))?;
@@ -200,8 +194,12 @@ fn written(outcome: MembershipOutcome, team: Uuid, person: Uuid) -> Result<Membe
         MembershipOutcome::Written(row) => Ok(row.into()),
         MembershipOutcome::NoTeam => Err(no_team(team)),
         MembershipOutcome::NoPerson => Err(Problem::field("person_id", format!("there is no person {person}"))),
+        MembershipOutcome::EndsBeforeItBegins(from) => {
+            let hint = "Give the first day on which they are not in the team any more; take a membership that never was away with DELETE.";
+            Err(Problem::field("until", format!("it is not after {from}, from which on they are in the team")).hint(hint))
+        }
         MembershipOutcome::Overlap => Err(Problem::conflict(
-            "The person is in the team at that time already, or it would end before it begins.",
+            "The person is in the team at that time already.",
             format!("Look at the memberships (GET /team/teams/{team}/members) and change the one that is in the way."),
         )),
     }

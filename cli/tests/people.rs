@@ -77,6 +77,11 @@ fn conflict(id: &str) -> Value {
             "accounts": [account(GITLAB, "gitlab", "bo")], "confidence": 0.719, "explanation": "Both are called Bo Diaz."}]})
 }
 
+/// A mapping about which somebody still asks, against account [`GITLAB`].
+fn open(version: i64) -> Value {
+    json!({"version": version, "status": "conflict", "candidates": [{"identity_id": GITLAB}]})
+}
+
 fn decided(id: i64, kind: &str) -> ResponseTemplate {
     ok(json!({"decision": {"id": id, "kind": kind}, "person_id": BO, "people_changed": [ADA, BO], "run_id": null}))
 }
@@ -189,7 +194,11 @@ async fn a_review_asks_until_the_queue_or_the_input_ends() {
     let never = json!({"identity_ids": ["018f0000-0000-7000-8000-000000000012", GITLAB], "expected_version": 4, "reason": "seen"});
     let refused = Mock::given(path(format!("{MAPPINGS}/never"))).and(body_json(never));
     refused.respond_with(decided(22, "never")).expect(1).mount(&server).await;
-    mock(&server, "GET", &format!("{MAPPINGS}/018f0000-0000-7000-8000-000000000012"), ok(json!({"version": 5}))).await;
+    for id in ["018f0000-0000-7000-8000-000000000011", "018f0000-0000-7000-8000-000000000012", "018f0000-0000-7000-8000-000000000013", JIRA]
+    {
+        mock(&server, "GET", &format!("{MAPPINGS}/{id}"), ok(open(4))).await;
+    }
+    mock(&server, "GET", &format!("{MAPPINGS}/{GITLAB}"), ok(json!({"version": 2, "status": "auto", "person": {"id": BO}}))).await;
     let problem = json!({"code": "CONFLICT", "title": "t", "status": 409, "detail": "token:ann was faster.", "hint": "Look.", "errors": [], "request_id": "r"});
     let overtaken = Mock::given(path(format!("{MAPPINGS}/confirm"))).and(body_partial_json(json!({"identity_id": JIRA})));
     overtaken.respond_with(ResponseTemplate::new(409).set_body_json(problem)).expect(2).mount(&server).await;
@@ -207,9 +216,40 @@ async fn a_review_asks_until_the_queue_or_the_input_ends() {
 
     let quit = run_with(ovia(&server, &["people", "review", "--json"]), "s\nq\n").await;
     let document: Value = serde_json::from_str(&good(&quit)).unwrap();
-    assert_eq!(document, json!({"same": 0, "never": 0, "skipped": 1, "overtaken": 0}));
+    assert_eq!(document, json!({"same": 0, "never": 0, "skipped": 1, "settled": 0, "overtaken": 0}));
     let ended = good(&run_with(ovia(&server, &["people", "review"]), "").await);
     assert!(ended.ends_with("Nothing was decided.\n"), "{ended}");
+}
+
+/// One answer may settle several accounts of a page that was read before it.
+#[tokio::test]
+async fn a_review_does_not_ask_about_what_its_own_answer_settled() {
+    let server = MockServer::start().await;
+    let settled = "018f0000-0000-7000-8000-000000000012";
+    let moved = "018f0000-0000-7000-8000-000000000013";
+    let gone = "018f0000-0000-7000-8000-000000000014";
+    let queue = json!([conflict(JIRA), conflict(settled), conflict(moved), conflict(gone)]);
+    mock(&server, "GET", &format!("{MAPPINGS}/conflicts"), list(queue)).await;
+    mock(&server, "GET", &format!("{MAPPINGS}/{JIRA}"), ok(open(4))).await;
+    mock(&server, "GET", &format!("{MAPPINGS}/{settled}"), ok(json!({"version": 5, "status": "confirmed", "candidates": []}))).await;
+    // still in question, only not against this candidate any more
+    mock(
+        &server,
+        "GET",
+        &format!("{MAPPINGS}/{moved}"),
+        ok(json!({"version": 5, "status": "conflict", "candidates": [{"identity_id": JIRA}]})),
+    )
+    .await;
+    let missing = json!({"code": "NOT_FOUND", "title": "t", "status": 404, "detail": "There is none.", "hint": "Look.", "errors": [], "request_id": "r"});
+    mock(&server, "GET", &format!("{MAPPINGS}/{gone}"), ResponseTemplate::new(404).set_body_json(missing)).await;
+    mock(&server, "GET", &format!("{MAPPINGS}/{GITLAB}"), ok(json!({"version": 2, "status": "auto", "person": {"id": ADA}}))).await;
+    // whose the candidate is by now, not whose it was when the queue was read
+    let same = json!({"identity_id": JIRA, "person_id": ADA, "expected_version": 4, "reason": null});
+    let confirm = Mock::given(path(format!("{MAPPINGS}/confirm"))).and(body_json(same));
+    confirm.respond_with(decided(21, "confirm")).expect(1).mount(&server).await;
+    let text = good(&run_with(ovia(&server, &["people", "review"]), "y\nn\nn\nn\n").await);
+    assert_eq!(text.matches("waits since").count(), 1, "{text}");
+    assert!(text.ends_with("1 same, 0 never, 0 skipped, 3 settled by an earlier answer.\n"), "{text}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     Store, StoreError,
+    account_activity::{AccountActivityRow, account_activity_in_txn},
     identity_events::{NewEvent, events_insert_in_txn},
     links::{LinkStatus, LinkWrite, Origin, epoch_raise_in_txn, links_write_in_txn, matching_lock_in_txn, people_settle_in_txn},
     matching_config::{MatchingConfigRow, config_fetch},
@@ -70,6 +71,8 @@ pub struct MatchingRead {
     /// (account, person) that somebody decided not to be one; of a person that was merged also with whom it is now.
     pub rejected: Vec<(Uuid, Uuid)>,
     pub co_occurrences: Vec<CoOccurrenceRow>,
+    /// Of the accounts that are busy enough to tell, in the order of their ids.
+    pub activity: Vec<AccountActivityRow>,
     /// Live people whose names matching may set.
     pub people: HashMap<Uuid, PersonWrite>,
     /// Live people who are more than what matching made of accounts, in the order of their ids.
@@ -129,6 +132,7 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
         let co_occurrences = sqlx::query_file_as!(CoOccurrenceRow, "src/matching/co_occurrences.sql", org.0).fetch_all(&mut *tx).await?;
+        let activity = account_activity_in_txn(&mut tx, org).await?;
         let people = sqlx::query_as!(
             PersonWrite,
             "select id, display_name, primary_email, is_bot from people where org_id = $1 and retired_at is null and imported_at is null",
@@ -138,7 +142,7 @@ impl Store {
         let rejected =
             sqlx::query_file!("src/matching/rejected.sql", org.0).map(|row| (row.identity_id, row.person_id)).fetch_all(&mut *tx).await?;
         let rooted = sqlx::query_file_as!(RootedPerson, "src/matching/rooted.sql", org.0).fetch_all(&mut *tx).await?;
-        Ok(MatchingRead { identity_epoch, config, identities, never_together, rejected, co_occurrences, people, rooted })
+        Ok(MatchingRead { identity_epoch, config, identities, never_together, rejected, co_occurrences, activity, people, rooted })
     }
 
     /// Accounts whose current links are not as in `links`. Takes no lock.

@@ -50,7 +50,9 @@ pub enum MembershipOutcome {
     Written(TeamMembershipRow),
     NoTeam,
     NoPerson,
-    /// The person is in the team at that time already, or `until` is not after `from`.
+    /// `until` is not after the first day, which is this one.
+    EndsBeforeItBegins(NaiveDate),
+    /// The person is in the team at that time already.
     Overlap,
 }
 
@@ -97,6 +99,9 @@ impl Store {
 
     /// Puts a person in a team for a while.
     pub async fn team_membership_create(&self, org: OrgId, new: &NewTeamMembership, actor: &str) -> Result<MembershipOutcome, StoreError> {
+        if new.until_date.is_some_and(|until| until <= new.from_date) {
+            return Ok(MembershipOutcome::EndsBeforeItBegins(new.from_date));
+        }
         let mut tx = self.pool.begin().await?;
         matching_lock_in_txn(&mut tx, org).await?;
         if !team_exists_in_txn(&mut tx, org, new.team_id).await? {
@@ -138,15 +143,23 @@ impl Store {
     ) -> Result<Option<MembershipOutcome>, StoreError> {
         let mut tx = self.pool.begin().await?;
         matching_lock_in_txn(&mut tx, org).await?;
+        let from: Option<NaiveDate> = sqlx::query_scalar("select from_date from team_memberships where org_id = $1 and id = $2 for update")
+            .bind(org.0)
+            .bind(id)
+            .fetch_optional(&mut *tx)
+            .await?;
+        let Some(from) = from else { return Ok(None) };
+        if until.is_some_and(|until| until <= from) {
+            return Ok(Some(MembershipOutcome::EndsBeforeItBegins(from)));
+        }
         let ended = sqlx::query_scalar!(
             "update team_memberships set until_date = $3, updated_at = now() where org_id = $1 and id = $2 returning team_id",
             org.0,
             id,
             until
         );
-        let team = match ended.fetch_optional(&mut *tx).await {
-            Ok(Some(team)) => team,
-            Ok(None) => return Ok(None),
+        let team = match ended.fetch_one(&mut *tx).await {
+            Ok(team) => team,
             Err(error) if is_refused(&error) => return Ok(Some(MembershipOutcome::Overlap)),
             Err(error) => return Err(error.into()),
         };
@@ -208,7 +221,7 @@ async fn person_is_live_in_txn(tx: &mut PgConnection, org: OrgId, id: PersonId) 
     Ok(exists.fetch_one(tx).await?)
 }
 
-/// The overlap trigger, or the check of the dates.
-fn is_refused(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("23P01" | "23514")))
+/// The overlap trigger; what is asked for has been checked to end after it begins.
+pub(crate) fn is_refused(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if matches!(error.code().as_deref(), Some("23P01")))
 }

@@ -315,12 +315,9 @@ fn text(value: &Value) -> String {
 fn matching_rules() -> MatchingRules {
     use ovia_matching::MatchConfig;
     let check = |config: &serde_json::Value| {
-        let problem = |field: &str, message: String| ConfigProblem { field: field.into(), message };
-        let config: MatchConfig = serde_json::from_value(config.clone()).map_err(|error| vec![problem("", error.to_string())])?;
-        match config.validate() {
-            Ok(()) => Ok(serde_json::json!(config)),
-            Err(wrong) => Err(wrong.into_iter().map(|wrong| problem(&wrong.field, wrong.message)).collect()),
-        }
+        let problem = |wrong: ovia_matching::ConfigProblem| ConfigProblem { field: wrong.field, message: wrong.message, hint: wrong.hint };
+        let read = MatchConfig::read(config).map(|config| serde_json::json!(config));
+        read.map_err(|wrong| wrong.into_iter().map(problem).collect())
     };
     MatchingRules { shipped: serde_json::json!(MatchConfig::default()), check: Arc::new(check) }
 }

@@ -1,11 +1,18 @@
 //! From rows to what the engine takes.
 
+use std::collections::HashMap;
+
 use ovia_domain::{IdentityId, PersonId};
-use ovia_matching::{CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, LinkClass};
-use ovia_store::matching::{CoOccurrenceRow, MatchingIdentityRow, MatchingRead};
+use ovia_matching::{Activity, CoOccurrence, CoOccurrenceKind, Decisions, IdentityIn, Inputs, LinkClass};
+use ovia_store::{
+    account_activity::AccountActivityRow,
+    matching::{CoOccurrenceRow, MatchingIdentityRow, MatchingRead},
+};
+use uuid::Uuid;
 
 pub(super) fn identities(read: &MatchingRead) -> Vec<IdentityIn> {
-    read.identities.iter().map(identity_in).collect()
+    let activity: HashMap<Uuid, &AccountActivityRow> = read.activity.iter().map(|row| (row.identity_id, row)).collect();
+    read.identities.iter().map(|row| identity_in(row, activity.get(&row.id).copied())).collect()
 }
 
 pub(super) fn inputs(read: &MatchingRead) -> Inputs {
@@ -16,7 +23,7 @@ pub(super) fn inputs(read: &MatchingRead) -> Inputs {
     }
 }
 
-fn identity_in(row: &MatchingIdentityRow) -> IdentityIn {
+fn identity_in(row: &MatchingIdentityRow, activity: Option<&AccountActivityRow>) -> IdentityIn {
     let confirmed = row.link_status.as_deref() == Some(LinkClass::Confirmed.as_str());
     let person = row.person_id.map(PersonId);
     IdentityIn {
@@ -30,9 +37,18 @@ fn identity_in(row: &MatchingIdentityRow) -> IdentityIn {
         is_bot: row.is_bot,
         current_person: person,
         confirmed_person: person.filter(|_| confirmed),
-        activity: None,
+        activity: activity.map(activity_in),
         weight: None,
     }
+}
+
+fn activity_in(row: &AccountActivityRow) -> Activity {
+    let mut hours = [0; 24];
+    // a check of the table holds it to 24 counts
+    for (hour, count) in hours.iter_mut().zip(&row.hours) {
+        *hour = u32::try_from(*count).unwrap_or_default();
+    }
+    Activity { hours, projects: row.projects.clone() }
 }
 
 fn co_occurrence(row: &CoOccurrenceRow) -> Option<CoOccurrence> {

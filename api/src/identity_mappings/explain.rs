@@ -11,6 +11,15 @@ pub fn mapping(row: &MappingRow) -> String {
             Some(actor) => format!("Confirmed by {actor}"),
             None => "Confirmed by a person".to_owned(),
         },
+        Some(LinkStatus::Rejected) => match &row.decided_by {
+            Some(actor) => format!("Refused by {actor}"),
+            None => "Refused by a person".to_owned(),
+        },
+        Some(LinkStatus::Superseded) if row.decided_by.is_some() => {
+            format!("Was confirmed by {}", row.decided_by.as_deref().unwrap_or_default())
+        }
+        Some(LinkStatus::Superseded) if row.conflict_since.is_some() => "Was left for a person to decide".to_owned(),
+        Some(LinkStatus::Superseded) => format!("Was linked automatically ({} sure)", percent(row.confidence)),
         Some(LinkStatus::Conflict) => match row.candidates.len() {
             1 => format!("Left for a person to decide: {} likely to be the same as one other account", percent(row.confidence)),
             others => {
@@ -24,11 +33,14 @@ pub fn mapping(row: &MappingRow) -> String {
         (Some(LinkStatus::Conflict), Some(candidate)) => &candidate.trace,
         _ => &row.trace,
     };
-    if status != Some(LinkStatus::Confirmed) {
+    if !matches!(status, Some(LinkStatus::Confirmed | LinkStatus::Rejected | LinkStatus::Superseded)) {
         push(&mut text, ": ", &details(trace, |odds| odds >= 0.0));
         push(&mut text, ", although ", &details(trace, |odds| odds < 0.0));
     }
     push(&mut text, "; against the decision speaks: ", &details(&row.contradicts, |_| true));
+    if let Some(actor) = &row.ended_by {
+        text += &format!(", until {actor} changed it");
+    }
     text + "."
 }
 

@@ -70,7 +70,7 @@ fn stale(stale: &Stale) -> Problem {
 
 fn undo_first(decisions: &[DecisionBrief]) -> String {
     let ids: Vec<String> = decisions.iter().rev().map(|decision| decision.id.to_string()).collect();
-    format!("Undo first, in this order: {} (POST /team/identity-mappings/undo).", ids.join(", "))
+    format!("Undo first, in this order: {} (POST /team/identity-mappings/undo, `ovia people undo`).", ids.join(", "))
 }
 
 /// Who decided what, when.

@@ -19,7 +19,8 @@ use crate::{names::Name, time::Time};
 pub(crate) struct MappingOut {
     identity: MappedAccountOut,
     person: MappedPersonOut,
-    /// `auto` and `confirmed` count. An account in `conflict` is with a person of its own and counts for nobody until somebody decides.
+    /// `auto` and `confirmed` count. An account in `conflict` is with a person of its own and counts for nobody until somebody decides. A
+    /// `rejected` person was refused for the account; a `superseded` link held once.
     status: Name<LinkStatus>,
     /// Raised with every change: what a decision takes as `expected_version`.
     version: i64,
@@ -43,10 +44,16 @@ pub(crate) struct MappingOut {
     decided_by: Option<String>,
     decided_at: Option<Time>,
     decision_id: Option<i64>,
+    /// What was said with the decision.
+    reason: Option<String>,
     /// Since when it has this person and status.
     since: Time,
     /// Of a conflict: since when somebody is asked.
     conflict_since: Option<Time>,
+    /// Of a superseded link: until when it held.
+    ended_at: Option<Time>,
+    /// Who changed it then, `token:<name>` or `run:<id>`.
+    ended_by: Option<String>,
 }
 
 /// An account in a source.
@@ -239,8 +246,11 @@ impl From<MappingRow> for MappingOut {
             decided_by: row.decided_by,
             decided_at: row.decided_at.map(Time),
             decision_id: row.decision_id,
+            reason: row.reason,
             since: row.since.into(),
             conflict_since: row.conflict_since.map(Time),
+            ended_at: row.ended_at.map(Time),
+            ended_by: row.ended_by,
         }
     }
 }

@@ -278,14 +278,8 @@ pub fn connection_body(name: &str) -> Value {
 /// As the binary has them.
 pub fn matching_rules() -> MatchingRules {
     let check = |config: &Value| {
-        let problem = |field: &str, message: String| ConfigProblem { field: field.into(), message };
-        let config: MatchConfig = serde_json::from_value(config.clone()).map_err(|error| vec![problem("", error.to_string())])?;
-        let wrong = config.validate().err().unwrap_or_default();
-        if wrong.is_empty() {
-            Ok(json!(config))
-        } else {
-            Err(wrong.into_iter().map(|wrong| problem(&wrong.field, wrong.message)).collect())
-        }
+        let problem = |wrong: ovia_matching::ConfigProblem| ConfigProblem { field: wrong.field, message: wrong.message, hint: wrong.hint };
+        MatchConfig::read(config).map(|config| json!(config)).map_err(|wrong| wrong.into_iter().map(problem).collect())
     };
     MatchingRules { shipped: json!(MatchConfig::default()), check: Arc::new(check) }
 }

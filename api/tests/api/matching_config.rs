@@ -31,9 +31,12 @@ async fn a_configuration_is_checked_versioned_and_kept() {
     assert_eq!(versions.iter().map(|row| row["version"].as_i64().unwrap()).collect::<Vec<_>>(), [2, 1]);
 
     put(json!({"config": {"thresholds": {"auto": 7}}})).await.names_field("config.thresholds.auto");
-    put(json!({"config": {"threshold": {}}})).await.problem(400, "VALIDATION_ERROR");
-    put(json!({"config": {"weights": {"email": -1, "name": 9}}})).await.problem(400, "VALIDATION_ERROR");
-    put(json!({"config": 7})).await.problem(400, "VALIDATION_ERROR");
+    put(json!({"config": {"threshold": {}}})).await.names_field("config.threshold");
+    put(json!({"config": {"weights": {"exact_email": 1}}})).await.names_field("config.weights.exact_email");
+    let two = put(json!({"config": {"weights": {"email": -1, "name": 9}}})).await.problem(400, "VALIDATION_ERROR");
+    assert_eq!((&two["errors"][0]["field"], &two["errors"][1]["field"]), (&json!("config.weights.email"), &json!("config.weights.name")));
+    assert_eq!(two["hint"], "Give a number from 0 to 2: 1 is as shipped, 0 ignores the family.");
+    put(json!({"config": 7})).await.names_field("config");
     assert_eq!(api.get("/audit-events?action=matching_config.put").await.items().len(), 2);
     assert_eq!(api.as_other(Method::GET, "/team/matching-config", None).await.json()["version"], 0);
     assert!(api.as_other(Method::GET, "/team/matching-config/versions", None).await.items().is_empty());

@@ -147,7 +147,9 @@ async fn mappings_are_filtered_sorted_and_walked() {
     assert_eq!(ada["explanation"], "Linked automatically (98 % sure): both use ada@acme.example.");
     assert_eq!((&ada["person"]["display_name"], &ada["version"], &ada["status"]), (&json!("Ada Moreau"), &json!(1), &json!("auto")));
 
-    api.get("/team/identity-mappings?status=rejected").await.names_field("status");
+    assert!(api.get("/team/identity-mappings?status=rejected").await.items().is_empty());
+    api.get("/team/identity-mappings?status=gone").await.names_field("status");
+    api.get("/team/identity-mappings/export.csv?status=rejected").await.names_field("status");
     api.get("/team/identity-mappings?min_confidence=2").await.names_field("min_confidence");
     api.get("/team/identity-mappings?sort=name").await.names_field("sort");
     let cursor = api.get("/team/identity-mappings?limit=1").await.json()["next_cursor"].as_str().unwrap().to_owned();
@@ -277,6 +279,15 @@ async fn remap_split_and_merge_do_what_they_say_and_undo_wants_the_last_first() 
     let remapped = decided(&decide(&api, "remap", new).await);
     let other = remapped["person_id"].as_str().unwrap().to_owned();
     assert_eq!(mapping(&api, &c.ada_jira).await["person"]["display_name"], "Another Ada");
+    for (status, begins) in [("rejected", "Refused by token:first"), ("superseded", "Was linked automatically (96 % sure)")] {
+        let past = api.get(&format!("/team/identity-mappings?status={status}&person={}", c.ada)).await.items();
+        let [link] = past.iter().filter(|link| link["identity"]["id"] == c.ada_jira.as_str()).collect::<Vec<_>>()[..] else {
+            panic!("{past:?}")
+        };
+        assert!(link["explanation"].as_str().unwrap().starts_with(begins), "{link}");
+        let by = if status == "rejected" { "decided_by" } else { "ended_by" };
+        assert_eq!((&link["status"], &link[by]), (&json!(status), &json!("token:first")));
+    }
 
     let never = decide(&api, "merge", json!({"person_id": c.ada, "other_person_id": other})).await.problem(409, "CONFLICT");
     assert!(never["hint"].as_str().unwrap().contains(&remapped["decision"]["id"].to_string()), "they were decided to be apart: {never}");

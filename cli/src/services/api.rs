@@ -40,19 +40,12 @@ fn matching_rules() -> MatchingRules {
 }
 
 fn config_check(config: &Value) -> Result<Value, Vec<ConfigProblem>> {
-    // serde says which field is unknown or of the wrong type, not where it is
-    let read = serde_json::from_value::<MatchConfig>(config.clone());
-    let config = read.map_err(|error| vec![ConfigProblem { field: String::new(), message: error.to_string() }])?;
-    match config.validate() {
-        Ok(()) => Ok(serde_json::json!(config)),
-        Err(problems) => {
-            let problem = |problem: ovia_matching::ConfigProblem| {
-                let message = format!("{}: {}", problem.message.trim_end_matches('.'), problem.hint);
-                ConfigProblem { field: problem.field, message }
-            };
-            Err(problems.into_iter().map(problem).collect())
-        }
-    }
+    let problem = |problem: ovia_matching::ConfigProblem| {
+        let ovia_matching::ConfigProblem { field, message, hint } = problem;
+        ConfigProblem { field, message, hint }
+    };
+    let read = MatchConfig::read(config).map(|config| serde_json::json!(config));
+    read.map_err(|problems| problems.into_iter().map(problem).collect())
 }
 
 /// Serves until `stop`.

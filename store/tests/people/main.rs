@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod activity;
 mod concurrency;
 mod decisions;
 mod faults;

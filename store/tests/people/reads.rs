@@ -71,6 +71,51 @@ async fn mappings_are_walked_in_each_order_and_filtered() {
     assert_eq!(exported.iter().map(|row| row.identity_id).collect::<Vec<_>>(), [account(3).0, account(4).0]);
 }
 
+/// What was refused, and what held once: with who, when and why, walked as present links are.
+#[tokio::test]
+async fn past_links_are_listed_with_who_when_and_why() {
+    let world = world().await;
+    // 5 is itself: its candidate's person is refused for it; 3 goes to a person, and back
+    world.decide(Decision::Confirm { account: seen(5), person: person(5) }).await.unwrap();
+    world.decide(Decision::Confirm { account: seen(3), person: person(4) }).await.unwrap();
+    world.link(&[link(2, 2, LinkStatus::Auto, &[])]).await;
+    let list = async |status, sort, token: &PageToken| {
+        let filter = MappingFilter { status: Some(status), ..MappingFilter::default() };
+        world.store().mappings_list(world.org, &filter, sort, token).await.unwrap()
+    };
+    let refused = list(LinkStatus::Rejected, MappingSort::Age, &PageToken::default()).await.items;
+    let row = refused.iter().find(|row| row.identity_id == account(5).0).expect("refused");
+    assert_eq!(
+        (row.person_id, row.decided_by.as_deref(), row.reason.as_deref()),
+        (person(1).0, Some("token:ops"), Some("known to the team"))
+    );
+    assert!(row.decision_id.is_some() && row.decided_at.is_some() && row.ended_at.is_none());
+    let all = list(LinkStatus::Superseded, MappingSort::AgeDesc, &PageToken::default()).await.items;
+    let of = |n| all.iter().find(|row| row.identity_id == account(n).0).unwrap_or_else(|| panic!("{all:?}"));
+    assert_eq!((of(3).person_id, of(3).ended_by.as_deref()), (person(3).0, Some("token:ops")));
+    assert!(of(2).ended_at.is_some() && of(2).ended_by.as_deref().is_some_and(|by| by.starts_with("run:")), "{:?}", of(2));
+    for sort in [MappingSort::Confidence, MappingSort::ConfidenceDesc, MappingSort::Age, MappingSort::AgeDesc] {
+        let whole: Vec<i64> = list(LinkStatus::Superseded, sort, &PageToken::default()).await.items.iter().map(|row| row.link_id).collect();
+        let (mut walked, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = list(LinkStatus::Superseded, sort, &PageToken::new(Some(1), cursor)).await;
+            walked.extend(page.items.iter().map(|row| row.link_id));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert!(walked == whole && whole.len() >= 3, "{sort:?}: {walked:?} {whole:?}");
+    }
+    let of_one = MappingFilter { status: Some(LinkStatus::Superseded), person: Some(person(3)), ..MappingFilter::default() };
+    let found = world.store().mappings_list(world.org, &of_one, MappingSort::Age, &PageToken::default()).await.unwrap().items;
+    assert_eq!(found.iter().map(|row| row.identity_id).collect::<Vec<_>>(), [account(3).0]);
+    let present = world.store().mappings_list(world.org, &MappingFilter::default(), MappingSort::Age, &PageToken::new(Some(1), None)).await;
+    let foreign = PageToken::new(Some(1), present.unwrap().next_cursor);
+    let refused = world.store().mappings_list(world.org, &of_one, MappingSort::Age, &foreign).await;
+    assert!(matches!(refused, Err(StoreError::BadCursor)), "a cursor of present links");
+}
+
 #[tokio::test]
 async fn the_queue_shows_both_sides() {
     let world = world().await;
@@ -149,6 +194,8 @@ async fn queue_and_lists_are_read_from_their_indexes() {
                 select i.id, '{org}', p.id, case when i.n % 100 = 0 then 'conflict' else 'auto' end, i.n / 20000.0, 'exact e-mail', '[]', 2, now()
                 from (select id, row_number() over () as n from identities) i
                 join (select id, row_number() over () as n from people) p on p.n = i.n;
+            insert into person_identity_links (identity_id, org_id, person_id, status, confidence, rule, trace, rule_set_version)
+                select identity_id, org_id, person_id, 'superseded', confidence, rule, '[]', 2 from person_identity_links;
             analyze",
             org = world.org,
             connection = world.connection
@@ -164,6 +211,14 @@ async fn queue_and_lists_are_read_from_their_indexes() {
         (
             "person_identity_links_by_age",
             "l.status in ('auto', 'conflict', 'confirmed') order by l.created_at desc, l.identity_id desc limit 51",
+        ),
+        (
+            "person_identity_links_past_by_confidence",
+            "l.status in ('rejected', 'superseded') and l.status = 'superseded' order by l.confidence, l.id limit 51",
+        ),
+        (
+            "person_identity_links_past_by_age",
+            "l.status in ('rejected', 'superseded') and l.status = 'superseded' order by l.created_at, l.id limit 51",
         ),
     ] {
         let query = format!(

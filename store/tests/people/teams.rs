@@ -42,11 +42,19 @@ async fn a_persons_team_last_march_is_not_todays() {
     // half-open: the day it ends is free, the day before is not
     assert!(matches!(create(stretch(pay, 1, "2026-04-01", None)).await, MembershipOutcome::Written(_)));
     assert_eq!(create(stretch(pay, 1, "2026-03-31", Some("2026-04-01"))).await, MembershipOutcome::Overlap);
-    assert_eq!(create(stretch(pay, 2, "2026-05-01", Some("2026-05-01"))).await, MembershipOutcome::Overlap);
+    for until in ["2026-05-01", "2026-04-30"] {
+        let backwards = create(stretch(pay, 2, "2026-05-01", Some(until))).await;
+        assert_eq!(backwards, MembershipOutcome::EndsBeforeItBegins(day("2026-05-01")), "{until}");
+    }
     assert_eq!(create(stretch(pay, 99, "2026-01-01", None)).await, MembershipOutcome::NoPerson);
     assert_eq!(create(stretch(uuid::Uuid::nil(), 1, "2026-01-01", None)).await, MembershipOutcome::NoTeam);
     let longer = store.team_membership_end(world.org, first.id, Some(day("2026-04-02")), "token:ops").await.unwrap();
     assert_eq!(longer, Some(MembershipOutcome::Overlap));
+    for until in ["2026-01-01", "2025-12-31"] {
+        let backwards = store.team_membership_end(world.org, first.id, Some(day(until)), "token:ops").await.unwrap();
+        assert_eq!(backwards, Some(MembershipOutcome::EndsBeforeItBegins(day("2026-01-01"))), "{until}");
+    }
+    assert_eq!(store.team_membership_end(world.org, i64::MAX, Some(day("2025-12-31")), "token:ops").await.unwrap(), None);
     let shorter = store.team_membership_end(world.org, first.id, Some(day("2026-02-01")), "token:ops").await.unwrap();
     assert!(matches!(shorter, Some(MembershipOutcome::Written(row)) if row.until_date == Some(day("2026-02-01"))));
     assert!(store.team_membership_delete(world.org, first.id, "token:ops").await.unwrap());

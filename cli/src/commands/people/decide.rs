@@ -3,7 +3,10 @@
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::reference::{identity, person};
+use super::{
+    lists::sure,
+    reference::{identity, person},
+};
 use crate::{
     client::ApiClient,
     exit::CliResult,
@@ -213,7 +216,7 @@ fn show_plan(plan: &Value) -> CliResult {
     print(&format!("{} accounts of {} people would be confirmed.", number(plan, "/count"), number(plan, "/people")))?;
     let sample = plan["sample"].as_array().map(Vec::as_slice).unwrap_or_default();
     for row in sample {
-        let sure = number(row, "/confidence");
+        let sure = sure(row);
         print(&format!("  {sure} {} {} is {}", text(row, "/source"), text(row, "/account_name"), text(row, "/person_name")))?;
     }
     if plan["count"].as_u64() > Some(sample.len() as u64) {

@@ -27,6 +27,16 @@ enum Status {
     Auto,
     Conflict,
     Confirmed,
+    /// Refused by somebody.
+    Rejected,
+    /// Held once.
+    Superseded,
+}
+
+impl Status {
+    fn is_past(self) -> bool {
+        matches!(self, Self::Rejected | Self::Superseded)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -44,6 +54,7 @@ enum Sort {
 
 #[derive(Debug, Args)]
 pub struct MappingsArgs {
+    /// Those that are so; rejected and superseded are history, with who, when and why.
     #[arg(long)]
     status: Option<Status>,
     /// As gitlab.
@@ -130,9 +141,22 @@ const MAPPINGS: &[Column] = &[
     Column { title: "ACCOUNT", cell: |row| account(&row["identity"]) },
     Column { title: "PERSON", cell: |row| text(row, "/person/display_name") },
     Column { title: "STATUS", cell: |row| text(row, "/status") },
-    Column { title: "SURE", cell: |row| number(row, "/confidence") },
+    Column { title: "SURE", cell: sure },
     Column { title: "VERSION", cell: |row| number(row, "/version") },
     Column { title: "SINCE", cell: |row| short_time(row, "/since") },
+    Column { title: "WHY", cell: |row| text(row, "/explanation") },
+    Column { title: "IDENTITY", cell: |row| text(row, "/identity/id") },
+];
+
+const PAST: &[Column] = &[
+    Column { title: "ACCOUNT", cell: |row| account(&row["identity"]) },
+    Column { title: "PERSON", cell: |row| text(row, "/person/display_name") },
+    Column { title: "STATUS", cell: |row| text(row, "/status") },
+    Column { title: "SINCE", cell: |row| short_time(row, "/since") },
+    Column { title: "UNTIL", cell: |row| short_time(row, "/ended_at") },
+    Column { title: "BY", cell: by },
+    Column { title: "DECISION", cell: |row| text(row, "/decision_id") },
+    Column { title: "REASON", cell: |row| text(row, "/reason") },
     Column { title: "WHY", cell: |row| text(row, "/explanation") },
     Column { title: "IDENTITY", cell: |row| text(row, "/identity/id") },
 ];
@@ -186,7 +210,8 @@ pub async fn mappings(client: &ApiClient, args: &MappingsArgs, json: bool) -> Cl
         query.push(("contradicted", "true".into()));
     }
     let when_empty = "No accounts that are so.";
-    Listing { path: "team/identity-mappings", query, columns: MAPPINGS, when_empty }.show(client, &args.paging, json).await
+    let columns = if args.status.is_some_and(Status::is_past) { PAST } else { MAPPINGS };
+    Listing { path: "team/identity-mappings", query, columns, when_empty }.show(client, &args.paging, json).await
 }
 
 pub async fn conflicts(client: &ApiClient, args: &ConflictsArgs, json: bool) -> CliResult {
@@ -228,6 +253,23 @@ pub async fn events(client: &ApiClient, args: &EventsArgs, json: bool) -> CliRes
     listing.show(client, &args.paging, json).await
 }
 
+/// 0 to 1, to two digits and rounded down as in explanations: 0.999 is not certainty.
+pub fn sure(row: &Value) -> String {
+    match row["confidence"].as_f64() {
+        Some(sure) if sure < 1.0 => format!("{:.2}", (sure * 100.0 + 1e-9).floor() / 100.0),
+        Some(_) => "1".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// Who refused a person for the account, or ended what held.
+fn by(row: &Value) -> String {
+    match text(row, "/ended_by") {
+        ended_by if ended_by.is_empty() => text(row, "/decided_by"),
+        ended_by => ended_by,
+    }
+}
+
 /// `gitlab @mira, gitlab @mira.k`.
 fn accounts(row: &Value) -> String {
     let identities = row["identities"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -245,4 +287,24 @@ pub fn account(identity: &Value) -> String {
             .unwrap_or_default(),
     };
     format!("{} {name}", text(identity, "/source")).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_nearly_certain_is_not_shown_as_certain() {
+        for (confidence, shown) in [(0.9864, "0.98"), (0.97, "0.97"), (0.29, "0.29"), (0.999, "0.99"), (1.0, "1"), (0.5, "0.50")] {
+            assert_eq!(sure(&json!({"confidence": confidence})), shown);
+        }
+        assert_eq!(sure(&json!({})), "");
+    }
+
+    #[test]
+    fn past_links_say_by_whom() {
+        assert_eq!(by(&json!({"decided_by": "token:ann", "ended_by": null})), "token:ann");
+        assert_eq!(by(&json!({"decided_by": "token:ann", "ended_by": "run:7"})), "run:7");
+    }
 }

@@ -33,6 +33,8 @@ struct Tally {
     same: u32,
     never: u32,
     skipped: u32,
+    /// Not asked: an earlier answer, or somebody else's, had settled it by then.
+    settled: u32,
     /// Somebody else was faster.
     overtaken: u32,
 }
@@ -89,11 +91,21 @@ pub async fn run(client: &ApiClient, args: &ReviewArgs, json: bool) -> CliResult
 
 impl Review<'_> {
     /// Asks about one account until it is decided or left. False to stop.
+    ///
+    /// The page of the queue is from before the answers to its first questions, and one answer may settle several accounts: what is asked is
+    /// looked at again right before.
     async fn one(&mut self, conflict: &Value) -> CliResult<bool> {
-        self.say(&head(conflict))?;
-        let mut version = conflict["mapping"]["version"].clone();
+        let mut is_shown = false;
         for candidate in conflict["candidates"].as_array().into_iter().flatten() {
+            let Some(now) = self.open_now(conflict).await? else { break };
+            if !still_asked(&now, candidate) {
+                continue;
+            }
+            if !std::mem::replace(&mut is_shown, true) {
+                self.say(&head(conflict))?;
+            }
             self.say(&sides(conflict, candidate))?;
+            let version = &now["version"];
             match self.ask()? {
                 Key::Quit => return Ok(false),
                 Key::Skip => {
@@ -101,7 +113,8 @@ impl Review<'_> {
                     return Ok(true);
                 }
                 Key::Same => {
-                    let body = json!({"identity_id": conflict["mapping"]["identity"]["id"], "person_id": candidate["person"]["id"],
+                    let person = self.person_now(candidate).await?;
+                    let body = json!({"identity_id": conflict["mapping"]["identity"]["id"], "person_id": person,
                         "expected_version": version, "reason": self.why});
                     if self.send("confirm", &body).await?.is_some() {
                         self.tally.same += 1;
@@ -115,17 +128,31 @@ impl Review<'_> {
                         return Ok(true);
                     }
                     self.tally.never += 1;
-                    version = self.version_now(conflict).await?;
                 }
             }
         }
+        self.tally.settled += u32::from(!is_shown);
         Ok(true)
     }
 
-    /// After a decision of ours: the next question about the account is about what it has become.
-    async fn version_now(&self, conflict: &Value) -> CliResult<Value> {
-        let id = text(conflict, "/mapping/identity/id");
-        Ok(self.client.get(&format!("team/identity-mappings/{id}"), &[]).await?["version"].take())
+    /// The account's mapping as it is by now; nothing if nobody asks about it any more.
+    async fn open_now(&self, conflict: &Value) -> CliResult<Option<Value>> {
+        let now = self.mapping(&text(conflict, "/mapping/identity/id")).await?;
+        Ok(now.filter(|now| now["status"] == "conflict"))
+    }
+
+    /// Whose the candidate is by now: an earlier answer may have moved it.
+    async fn person_now(&self, candidate: &Value) -> CliResult<Value> {
+        let now = self.mapping(&text(candidate, "/identity/id")).await?;
+        Ok(now.map_or_else(|| candidate["person"]["id"].clone(), |mut now| now["person"]["id"].take()))
+    }
+
+    async fn mapping(&self, identity: &str) -> CliResult<Option<Value>> {
+        match self.client.get(&format!("team/identity-mappings/{identity}"), &[]).await {
+            Ok(mapping) => Ok(Some(mapping)),
+            Err(error) if error.exit == Exit::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the API answered; nothing if somebody decided meanwhile, which ends this question and not the review.
@@ -168,15 +195,22 @@ impl Review<'_> {
     }
 
     fn end(self) -> CliResult {
-        let Tally { same, never, skipped, overtaken } = self.tally;
+        let Tally { same, never, skipped, settled, overtaken } = self.tally;
         if self.json {
-            return print_json(&json!({"same": same, "never": never, "skipped": skipped, "overtaken": overtaken}));
+            let tally = json!({"same": same, "never": never, "skipped": skipped, "settled": settled, "overtaken": overtaken});
+            return print_json(&tally);
         }
-        if same + never + skipped + overtaken == 0 {
+        if same + never + skipped + settled + overtaken == 0 {
             return print("Nothing was decided.");
         }
-        print(&format!("{same} same, {never} never, {skipped} skipped."))
+        let settled = if settled == 0 { String::new() } else { format!(", {settled} settled by an earlier answer") };
+        print(&format!("{same} same, {never} never, {skipped} skipped{settled}."))
     }
+}
+
+/// Whether the account is still asked about with this candidate.
+fn still_asked(now: &Value, candidate: &Value) -> bool {
+    now["candidates"].as_array().into_iter().flatten().any(|open| open["identity_id"] == candidate["identity"]["id"])
 }
 
 /// Which account is in question.

@@ -3,7 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{lists::account, reference::person};
+use super::{
+    lists::{account, sure},
+    reference::person,
+};
 use crate::{
     client::ApiClient,
     exit::CliResult,
@@ -21,7 +24,7 @@ const ACCOUNTS: &[Column] = &[
     Column { title: "NAME", cell: |row| text(row, "/identity/display_name") },
     Column { title: "E-MAIL", cell: |row| text(row, "/identity/email") },
     Column { title: "STATUS", cell: |row| text(row, "/status") },
-    Column { title: "SURE", cell: |row| number(row, "/confidence") },
+    Column { title: "SURE", cell: sure },
     Column { title: "VERSION", cell: |row| number(row, "/version") },
     Column { title: "WHY", cell: |row| text(row, "/explanation") },
     Column { title: "IDENTITY", cell: |row| text(row, "/identity/id") },
