@@ -111,7 +111,7 @@ impl NoteBook {
         if figure.value.is_some() {
             notes.extend(self.thin(figure));
         }
-        notes.sort_by(|a, b| b.severity.cmp(&a.severity));
+        notes.sort_by_key(|note| std::cmp::Reverse(note.severity));
         notes
     }
 

@@ -217,14 +217,15 @@ impl MappingSort {
 #[serde(deny_unknown_fields)]
 struct Place<K> {
     sort: MappingSort,
-    confidence: Option<f64>,
+    /// Its bits: not every number is read from its digits as it was.
+    confidence: Option<u64>,
     since: Option<CursorTime>,
     id: K,
 }
 
 impl<K> Place<K> {
     fn new(sort: MappingSort, row: &MappingRow, id: K) -> Self {
-        let confidence = sort.is_by_confidence().then_some(row.confidence);
+        let confidence = sort.is_by_confidence().then_some(row.confidence.to_bits());
         Self { sort, confidence, since: (!sort.is_by_confidence()).then_some(CursorTime(row.since)), id }
     }
 
@@ -277,7 +278,7 @@ impl Store {
             .bind(filter.before)
             .bind(filter.contradicted);
         let query = match sort.is_by_confidence() {
-            true => query.bind(place.as_ref().and_then(|place| place.confidence)),
+            true => query.bind(place.as_ref().and_then(|place| place.confidence).map(f64::from_bits)),
             false => query.bind(place.as_ref().and_then(|place| place.since).map(|time| time.0)),
         };
         let id: Option<K> = place.map(|place| place.id);

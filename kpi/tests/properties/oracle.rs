@@ -205,7 +205,8 @@ impl Question<'_> {
         let mut reviews: Vec<&ReviewEventFact> =
             of_kind(ReviewEventKind::Note).chain(of_kind(ReviewEventKind::Approval)).copied().collect();
         for note in of_kind(ReviewEventKind::SystemApproved) {
-            let approved = of_kind(ReviewEventKind::Approval).any(|event| person(event.by) == person(note.by));
+            let approved =
+                of_kind(ReviewEventKind::Approval).any(|event| event.at >= row.created_at && person(event.by) == person(note.by));
             let earlier = of_kind(ReviewEventKind::SystemApproved).any(|event| person(event.by) == person(note.by) && event.at < note.at);
             if !approved && !earlier {
                 reviews.push(note);

@@ -65,7 +65,7 @@ async fn hours_and_projects_are_counted_once_a_day() {
     assert!(world.store().account_activity_refresh(world.org, now).await.expect("read"));
     let named = |name: &str| format!("{connection}/{name}");
     let first = (1, vec![(9, 15), (14, 10)], vec![named("docs"), named("tracker"), named("web")]);
-    assert_eq!(rows(&world, world.org).await, [first.clone()], "2 did too little, 3 too long ago");
+    assert_eq!(rows(&world, world.org).await, std::slice::from_ref(&first), "2 did too little, 3 too long ago");
 
     // commits by their address, comments and changes of items count too; automatic notes are somebody's doing as well
     let (org, noon) = (world.org, at(12, 2));

@@ -53,7 +53,8 @@ async fn a_merge_moves_the_days_that_the_other_was_not_in_the_team_and_its_undo_
     ];
     let mut expected = expected.map(|(from, until)| (day(from), until.map(day)));
     let mut found = world.stretches(1).await;
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected, "every day that one of them was in a team");
     assert_eq!(world.stretches(2).await, [(day("2026-02-01"), Some(day("2026-03-01")))], "what overlaps as a whole stays");
     let after = world.state().await;

@@ -100,6 +100,7 @@ async fn past_links_are_listed_with_who_when_and_why() {
         loop {
             let page = list(LinkStatus::Superseded, sort, &PageToken::new(Some(1), cursor)).await;
             walked.extend(page.items.iter().map(|row| row.link_id));
+            assert!(walked.len() <= whole.len(), "{sort:?} does not end: {walked:?} of {whole:?}");
             cursor = page.next_cursor;
             if cursor.is_none() {
                 break;
