@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{commands, exit::CliResult};
 
-/// Self-hosted engineering intelligence: GitLab synced into Postgres, accounts matched to people, KPIs that can be traced.
+/// Self-hosted engineering intelligence: Jira, GitLab and Confluence synced into Postgres, accounts matched to people, KPIs that open down to
+/// their source rows.
 #[derive(Debug, Parser)]
 #[command(name = "ovia", version, after_help = crate::exit::EXIT_CODES_HELP, propagate_version = true, max_term_width = 120)]
 struct Cli {

@@ -55,14 +55,16 @@ const INCIDENTS: &str = "
 
 An item is an incident if its type or one of its labels is one of the configured ones. It is put down to one successful production deployment
 that had finished when the incident was created, by the first of these rules that finds one; each answer is kept with its rule and confidence.
+A merge request is an incident's if one names the other: by a work item's key in its title, branch, description or commits; of an issue of the
+code host, by `#12` in the title, or by a branch that begins with `12-`, in the same project.
 
 | rule | which deployment | confidence |
 |---|---|---|
 | `override` | the one a person named, or none | 1 |
-| `merge_request_link` | the last of those that brought a merge request the incident names | 0.9 |
+| `merge_request_link` | the last of those that brought a merge request of the incident | 0.9 |
 | `same_service` | the nearest of the incident's project, or of the projects of its components and labels, within 24 hours (a setting) before it | 0.7 if it is the only one, else 0.5 |
-| `revert` | the last of those that brought a merge request which one the incident names takes back | 0.8 |
-| `hotfix` | the nearest of the project of a hotfix the incident names, within 24 hours (a setting) before the incident | 0.4 |
+| `revert` | the last of those that brought a merge request which one of the incident takes back | 0.8 |
+| `hotfix` | the nearest of the project of a hotfix of the incident, within 24 hours (a setting) before the incident | 0.4 |
 ";
 
 fn write_entry(out: &mut String, entry: &MetricEntry) -> std::fmt::Result {

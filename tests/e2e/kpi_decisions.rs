@@ -39,7 +39,6 @@ impl Dice {
 }
 
 #[tokio::test]
-#[ignore = "the truth does not follow the raised definitions yet: docs/known-gaps.md"]
 async fn figures_after_random_decisions_are_those_of_a_full_recompute_and_of_the_truth() {
     let days = ["2026-03-16", "2026-03-17"].map(|day| day.parse::<NaiveDate>().unwrap());
     let mut world = World::start(Tz::UTC, days.into()).await;

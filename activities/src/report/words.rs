@@ -40,8 +40,14 @@ pub fn value(value: Option<f64>, unit: &str) -> String {
     match value {
         None => "no data".to_owned(),
         Some(value) if unit == "ratio" => format!("{:.0} %", value * 100.0),
-        Some(value) if value.fract() == 0.0 => format!("{value:.0} {unit}"),
-        Some(value) => format!("{value:.2} {unit}"),
+        Some(value) => {
+            let digits = if value.fract() == 0.0 { 0 } else { 2 };
+            match unit {
+                "count" => format!("{value:.digits$}"),
+                "score" => format!("{value:.digits$} of 100"),
+                _ => format!("{value:.digits$} {unit}"),
+            }
+        }
     }
 }
 
@@ -106,7 +112,8 @@ mod tests {
     fn values_say_what_they_are() {
         assert_eq!(value(None, "hours"), "no data");
         assert_eq!(value(Some(0.825), "ratio"), "82 %");
-        assert_eq!((value(Some(3.0), "count"), value(Some(2.345), "hours")), ("3 count".into(), "2.35 hours".into()));
+        assert_eq!((value(Some(3.0), "count"), value(Some(2.345), "hours")), ("3".into(), "2.35 hours".into()));
+        assert_eq!((value(Some(65.714), "score"), value(Some(80.0), "score")), ("65.71 of 100".into(), "80 of 100".into()));
         assert_eq!(metric("time_to_merge"), "Time to merge");
     }
 

@@ -16,6 +16,7 @@ mod live;
 mod matching_config;
 mod operations;
 mod people;
+mod people_decisions;
 mod people_sheets;
 mod problems;
 mod quality;

@@ -15,12 +15,38 @@ pub(super) struct Incident {
     pub project: String,
     pub created: Time,
     pub resolved: Option<Time>,
-    /// Of a work item.
-    key: Option<String>,
+    /// How merge requests name it.
+    name: Name,
     /// Components and labels.
     names: Vec<String>,
     /// Place among the deployments, rule and confidence.
     pub caused_by: Option<(usize, &'static str, f64)>,
+}
+
+enum Name {
+    /// Of a work item: in any text.
+    Key(String),
+    /// Of an issue, to merge requests of its project (a place among the company's): `#12` in the title, or a branch that begins with `12-`.
+    Number { project: usize, number: u64 },
+}
+
+impl Name {
+    fn is_told_by(&self, one: &Mr<'_>) -> bool {
+        match self {
+            Self::Key(key) => one.keys.contains(key),
+            Self::Number { project, number } => {
+                let branch = one.one.source_branch.split_once('-').is_some_and(|(first, _)| first == number.to_string());
+                one.one.project == *project && (branch || numbers_in(&one.one.title).contains(number))
+            }
+        }
+    }
+}
+
+/// The numbers that stand behind `#` in a text, where no letter, digit or slash is before it: `group/project#12` is another project's.
+fn numbers_in(text: &str) -> BTreeSet<u64> {
+    let own = |before: &str| !before.ends_with(|c: char| c.is_alphanumeric() || c == '/');
+    let hashes = text.match_indices('#').filter(|(at, _)| own(&text[..*at]));
+    hashes.filter_map(|(at, _)| text[at + 1..].split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).collect()
 }
 
 fn is_incident(kind: &str, labels: &[String]) -> bool {
@@ -36,7 +62,8 @@ impl World<'_> {
             if is_incident(one.issue_type, &labels) {
                 let project = self.company.projects[one.project].id.to_string();
                 let (id, created, resolved) = (one.id.to_string(), one.created_at, one.closed_at);
-                incidents.push(Incident { id, project, created, resolved, key: None, names: labels, caused_by: None });
+                let name = Name::Number { project: one.project, number: one.iid };
+                incidents.push(Incident { id, project, created, resolved, name, names: labels, caused_by: None });
             }
         }
         let jira = &self.company.sites.jira;
@@ -49,7 +76,7 @@ impl World<'_> {
                     project: project.id.to_string(),
                     created: one.created_at,
                     resolved: one.resolved_at,
-                    key: Some(jira.key(one)),
+                    name: Name::Key(jira.key(one)),
                     names: components.chain(one.labels.iter().cloned()).collect(),
                     caused_by: None,
                 });
@@ -79,8 +106,7 @@ impl World<'_> {
             delivery.success && delivery.production && delivery.at <= incident.created
         };
         let nearest = |found: Vec<usize>| found.into_iter().max_by_key(|index| (self.deployments[*index].at, *index));
-        let linked: Vec<&Mr<'_>> =
-            self.merge_requests.iter().filter(|one| incident.key.as_ref().is_some_and(|key| one.keys.contains(key))).collect();
+        let linked: Vec<&Mr<'_>> = self.merge_requests.iter().filter(|one| incident.name.is_told_by(one)).collect();
         let brought = |one: &Mr<'_>| one.brought.map(|by| by.deployment).filter(before);
         let shortly_before = |project: &str| -> Vec<usize> {
             let since = incident.created - Duration::hours(self.question.attribution_window_hours);

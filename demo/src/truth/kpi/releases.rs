@@ -30,7 +30,7 @@ impl World<'_> {
     pub(super) fn planned_releases(&self) -> Vec<Release> {
         let jira = &self.company.sites.jira;
         let day = |day| midnight(day, self.question.time_zone);
-        let live = jira.versions.iter().enumerate().filter(|(_, one)| jira.projects[one.project].is_live());
+        let live = jira.versions.iter().enumerate().filter(|(_, one)| !one.archived && jira.projects[one.project].is_live());
         live.map(|(index, one)| Release {
             id: one.id.to_string(),
             project: jira.projects[one.project].id.to_string(),
@@ -141,8 +141,8 @@ impl Release {
         let open_bugs = items.iter().filter(|item| item.bug && item.category_before(moment) != Some(Category::Done)).count();
         let begun: Vec<&&Item> = items.iter().filter(|item| item.in_progress_before(moment)).collect();
         let old = begun.iter().filter(|item| item.started().is_some_and(|at| moment - at > Duration::days(14))).count();
-        let linked: Vec<&Mr<'_>> =
-            world.merge_requests.iter().filter(|one| !one.bot && items.iter().any(|item| one.keys.contains(&item.key))).collect();
+        let known = world.merge_requests.iter().filter(|one| !one.bot && one.one.created_at < moment);
+        let linked: Vec<&Mr<'_>> = known.filter(|one| items.iter().any(|item| one.keys.contains(&item.key))).collect();
         let open = linked.iter().filter(|one| waits_at(one.one, moment)).count();
         let stale = linked.iter().filter(|one| stale_at(one.one, moment)).count();
         let projects: BTreeSet<&String> = linked.iter().map(|one| &one.owner.project).collect();

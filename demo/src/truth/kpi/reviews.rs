@@ -19,8 +19,11 @@ pub(super) struct Reviews {
 
 /// Nobody reviews their own work with a second account: accounts of one person are one.
 pub(super) fn reviews(world: &World<'_>, one: &MergeRequest) -> Reviews {
-    let marked = one.notes.iter().filter(|note| note.event == Some(NoteEvent::MarkedReady)).map(|note| note.created_at).min();
-    let ready = marked.or((!one.draft).then_some(one.created_at));
+    // what was marked a draft first, was none before
+    let ready = match marks(one).first() {
+        Some((at, draft)) => Some(if *draft { one.created_at } else { *at }),
+        None => (!one.draft).then_some(one.created_at),
+    };
     let author = world.person(&one.author.to_string());
     let mut all: Vec<(u64, Time)> = one.notes.iter().filter(|note| !note.system).map(|note| (note.author, note.created_at)).collect();
     all.extend(approvals(world, one));
@@ -36,13 +39,14 @@ pub(super) fn reviews(world: &World<'_>, one: &MergeRequest) -> Reviews {
     }
 }
 
-/// Approvals with their times. A person whose approvals have none approved at the first note that tells of it.
+/// Approvals with their times. A person whose approvals have none, or one before the merge request, approved at the first note that
+/// tells of it.
 fn approvals(world: &World<'_>, one: &MergeRequest) -> Vec<(u64, Time)> {
     let timed: Vec<(u64, Time)> = one.approvals.iter().filter_map(|approval| Some((approval.user, approval.approved_at?))).collect();
     let person = |user: u64| world.person(&user.to_string());
     let mut told: BTreeMap<Option<usize>, (Time, u64)> = BTreeMap::new();
     for note in one.notes.iter().filter(|note| note.event == Some(NoteEvent::Approved)) {
-        if timed.iter().all(|(user, _)| person(*user) != person(note.author)) {
+        if timed.iter().all(|(user, at)| *at < one.created_at || person(*user) != person(note.author)) {
             let first = told.entry(person(note.author)).or_insert((note.created_at, note.author));
             *first = (*first).min((note.created_at, note.author));
         }
@@ -68,16 +72,20 @@ fn open_at(one: &MergeRequest, instant: Time) -> bool {
     one.merged_at.is_none_or(|at| at >= instant) && one.closed_at.is_none_or(|at| at >= instant)
 }
 
-fn draft_at(one: &MergeRequest, instant: Time) -> bool {
-    let mut marks: Vec<(Time, bool)> = Vec::new();
-    for note in &one.notes {
-        match note.event {
-            Some(NoteEvent::MarkedDraft) => marks.push((note.created_at, true)),
-            Some(NoteEvent::MarkedReady) => marks.push((note.created_at, false)),
-            _ => {}
-        }
-    }
+/// When it became a draft (true) or ready.
+fn marks(one: &MergeRequest) -> Vec<(Time, bool)> {
+    let marked = one.notes.iter().filter_map(|note| match note.event {
+        Some(NoteEvent::MarkedDraft) => Some((note.created_at, true)),
+        Some(NoteEvent::MarkedReady) => Some((note.created_at, false)),
+        _ => None,
+    });
+    let mut marks: Vec<(Time, bool)> = marked.collect();
     marks.sort_unstable();
+    marks
+}
+
+fn draft_at(one: &MergeRequest, instant: Time) -> bool {
+    let marks = marks(one);
     if let Some((_, draft)) = marks.iter().rfind(|(at, _)| *at < instant) {
         return *draft;
     }

@@ -1,0 +1,119 @@
+//! A slice of a rollup that is cut short, as when its activity is cancelled, spoils nobody's connection.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{pin::pin, task::Poll};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ovia_domain::{OrgId, RunId, RunKind};
+use ovia_store::{
+    Store,
+    kpi::{
+        changes::CauseBook,
+        write::{ComputedWindow, NewSnapshot, SliceWrite},
+    },
+    runs::NewRun,
+    testing::TestDatabase,
+};
+use serde_json::{Map, json};
+
+/// So many that COPY sends more than one piece.
+const DAYS: i64 = 30;
+const SCOPES: usize = 200;
+
+fn start() -> DateTime<Utc> {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+fn snapshots(value: f64) -> Vec<NewSnapshot> {
+    let of = |day: i64, scope: usize| NewSnapshot {
+        metric: "throughput",
+        definition_version: 1,
+        scope_kind: "project",
+        scope_id: format!("project {scope}"),
+        window_kind: "day",
+        window_start: start() + TimeDelta::days(day),
+        window_end: start() + TimeDelta::days(day + 1),
+        value: Some(value),
+        unit: "items",
+        stats: Map::from_iter([("note".to_owned(), json!("x".repeat(400)))]),
+        coverage: Map::new(),
+        row_table: "work_items",
+        row_count: 1,
+        row_ids: Some(vec![1]),
+        row_values: None,
+    };
+    (0..DAYS).flat_map(|day| (0..SCOPES).map(move |scope| of(day, scope))).collect()
+}
+
+async fn run(store: &Store, org: OrgId) -> RunId {
+    let run_id = RunId::generate();
+    let run = NewRun {
+        org_id: org,
+        run_id,
+        kind: RunKind::KpiRollup,
+        connection_id: None,
+        source: None,
+        requested_by: "token:ops".into(),
+        params: json!({}),
+        parent_run_id: None,
+        retry_of: None,
+        workflow_id: format!("kpi_rollup/{org}/{run_id}"),
+    };
+    store.run_create(run).await.unwrap();
+    store.run_begin(org, run_id, &[], &[]).await.unwrap();
+    run_id
+}
+
+/// Polls a future so many times and drops it; whether it ended.
+async fn cut_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    std::future::poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_write_that_is_cut_short_anywhere_leaves_every_connection_fit_for_use() {
+    let db = TestDatabase::create().await;
+    let (org, _) = db.store.first_token_create("Acme").await.unwrap().unwrap();
+    let run = run(&db.store, org).await;
+    let lock = db.store.kpi_rollup_lock(org).await.unwrap().unwrap();
+    let windows: Vec<ComputedWindow> = (0..DAYS).map(|day| ComputedWindow { kind: "day", start: start() + TimeDelta::days(day) }).collect();
+    let (snapshots, causes) = (snapshots(1.0), CauseBook::default());
+    let write = SliceWrite {
+        org,
+        run,
+        fence: lock.fence,
+        slice: "2026-Q1",
+        watermark: start(),
+        changed_people_id: 0,
+        identity_epoch: 0,
+        inputs_at: None,
+        windows: &windows,
+        snapshots: &snapshots,
+        causes: &causes,
+    };
+    let mut cuts = 0;
+    let written = loop {
+        match cut_after(cuts + 1, db.store.kpi_slice_write(&write)).await {
+            Some(written) => break written.unwrap(),
+            None => cuts += 1,
+        }
+        let stored: i64 = sqlx::query_scalar("select count(*) from kpi_snapshots").fetch_one(db.store.pool()).await.unwrap();
+        assert_eq!(stored, 0, "after {cuts} steps");
+        // every connection of the pool is used, at once
+        let asked = (0..10_i64).map(|n| sqlx::query_scalar::<_, i64>("select $1").bind(n).fetch_one(db.store.pool()));
+        let answered = futures::future::join_all(asked).await;
+        let answered: Result<Vec<i64>, sqlx::Error> = answered.into_iter().collect();
+        assert_eq!(answered.unwrap(), (0..10).collect::<Vec<i64>>(), "after {cuts} steps");
+    };
+    assert!(cuts > 5, "it was cut {cuts} times only");
+    assert_eq!(written.inserted, snapshots.len() as u64);
+}
