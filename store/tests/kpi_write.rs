@@ -106,14 +106,16 @@ async fn a_write_that_is_cut_short_anywhere_leaves_every_connection_fit_for_use(
             Some(written) => break written.unwrap(),
             None => cuts += 1,
         }
+        // nothing; or all of it, where only the answer to the commit was not waited for
         let stored: i64 = sqlx::query_scalar("select count(*) from kpi_snapshots").fetch_one(db.store.pool()).await.unwrap();
-        assert_eq!(stored, 0, "after {cuts} steps");
+        assert!([0, snapshots.len() as i64].contains(&stored), "{stored} after {cuts} steps");
+        db.sql("delete from kpi_snapshots").await;
         // every connection of the pool is used, at once
         let asked = (0..10_i64).map(|n| sqlx::query_scalar::<_, i64>("select $1").bind(n).fetch_one(db.store.pool()));
         let answered = futures::future::join_all(asked).await;
         let answered: Result<Vec<i64>, sqlx::Error> = answered.into_iter().collect();
         assert_eq!(answered.unwrap(), (0..10).collect::<Vec<i64>>(), "after {cuts} steps");
     };
-    assert!(cuts > 5, "it was cut {cuts} times only");
+    assert!(cuts > 3, "it was cut {cuts} times only");
     assert_eq!(written.inserted, snapshots.len() as u64);
 }
