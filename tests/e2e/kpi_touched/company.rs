@@ -26,6 +26,31 @@ const DIFFERENT: &str = "
 
 type Difference = (String, Option<Value>, Option<Value>);
 
+/// When rows of the source happened, of each table.
+const TIMES: [(&str, &[&str]); 10] = [
+    ("merge_requests", &["created_at", "updated_at", "merged_at", "closed_at"]),
+    ("merge_request_notes", &["created_at", "updated_at"]),
+    ("merge_request_approvals", &["approved_at"]),
+    ("merge_request_commits", &["authored_at", "committed_at"]),
+    ("pipelines", &["created_at", "updated_at", "started_at", "finished_at"]),
+    ("deployments", &["created_at", "updated_at", "finished_at"]),
+    ("issues", &["created_at", "updated_at", "closed_at"]),
+    ("work_items", &["created_at", "updated_at", "resolved_at"]),
+    ("work_item_changes", &["created_at"]),
+    ("versions", &["start_on", "release_on"]),
+];
+
+/// Statements after which everything happened in the last four months instead of the last year: computing everything takes a third of the
+/// time then.
+fn in_four_months() -> String {
+    let columns = TIMES.iter().flat_map(|(table, columns)| columns.iter().map(move |column| (table, column)));
+    let statement = |(table, column): (&&str, &&str)| {
+        let now = format!("{} '{}'", if column.ends_with("_on") { "date" } else { "timestamptz" }, demo::as_of().date_naive());
+        format!("update {table} set {column} = {now} - ({now} - {column}) / 3;")
+    };
+    columns.map(statement).collect()
+}
+
 /// A synced company of a code host and a tracker with two teams, services, no incidents, and figures.
 pub struct Company {
     pub app: TestApp,
@@ -43,6 +68,7 @@ impl Company {
         }
         // from here on nobody but the test has anything to do
         app.worker = None;
+        app.database.sql(&in_four_months()).await;
         let (org, path) = (app.org, delivered("p.full_path"));
         app.database
             .sql(&format!(
@@ -50,12 +76,13 @@ impl Company {
                     ('00000000-0000-0000-0000-00000000000b', '{org}', 'other');
                  insert into team_memberships (org_id, team_id, person_id, from_date, until_date, created_by)
                  select '{org}', ('00000000-0000-0000-0000-00000000000' || case when n % 2 = 0 then 'a' else 'b' end)::uuid, id,
-                        date '2025-10-01' + n::int, case when n % 3 = 0 then date '2026-03-01' + n::int end, 'test'
+                        date '2025-12-01' + n::int, case when n % 3 = 0 then date '2026-03-01' + n::int end, 'test'
                  from (select id, row_number() over (order by id) as n from people where not is_bot and retired_at is null) p;
                  update issues set issue_type = 'issue', labels = '{{}}';
                  update work_items set labels = '{{}}', components = '{{web}}';
                  insert into kpi_settings (org_id, version, settings, person_level, created_by)
-                 values ('{org}', 1, jsonb_build_object('services', jsonb_build_object('web', jsonb_build_array({path}))), false, 'test')"
+                 select '{org}', 1, jsonb_build_object('services', jsonb_build_object('web', jsonb_build_array({path})),
+                    'stale_after_days', 5, 'ageing_after_days', 5), false, 'test'"
             ))
             .await;
         let company = Self { app };
@@ -106,8 +133,11 @@ impl Company {
     pub async fn assert_increments(&self, changes: &[Change]) {
         let (mut wrong, mut idle) = (Vec::new(), Vec::new());
         for (what, sql) in changes {
+            let t0 = std::time::Instant::now();
             self.app.database.sql(&sql.replace("{org}", &self.app.org.to_string())).await;
+            let t1 = std::time::Instant::now();
             let increment = self.rollup().await;
+            let t2 = std::time::Instant::now();
             if increment["written"] == 0 {
                 idle.push(*what);
             }
@@ -118,9 +148,12 @@ impl Company {
             // whatever the increment left alone is computed as well, and what no window holds is gone
             self.remember().await;
             self.app.database.sql("update kpi_rollup_state set basis = ''").await;
+            let t3 = std::time::Instant::now();
             let everything = self.rollup().await;
+            let t4 = std::time::Instant::now();
             assert_eq!(everything["mode"], "everything", "{everything}");
             let different = self.different().await;
+            println!("{what}: {} {} | {:?} sql, {:?} increment, {:?} remember, {:?} everything, {:?} different", increment["snapshots"], increment["written"], t1 - t0, t2 - t1, t3 - t2, t4 - t3, t4.elapsed());
             if let Some((_, got, want)) = different.first() {
                 let keys: Vec<&String> = different.iter().map(|(key, _, _)| key).take(6).collect();
                 wrong.push(format!("{what}: {} figures, as {keys:#?}\n  got {got:?}\n  not {want:?}", different.len()));
