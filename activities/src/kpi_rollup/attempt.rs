@@ -107,7 +107,10 @@ impl Attempt<'_> {
                 sums.add(self.slice_write(&plan::slice_name(batch, &made_with), batch, snapshots, &causes).await?);
             }
         }
-        let end = RollupEnd { attributions: (!is_range).then_some(&attributions), windows: matches!(scope, Scope::Everything { .. }).then_some(&computed) };
+        let end = RollupEnd {
+            attributions: (!is_range).then_some(&attributions),
+            windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
+        };
         self.finish(is_range, &done, firsts, calendar.date(if is_range { told } else { found }), end).await?;
         self.progress(&scope, &sums).await?;
         Ok(StepOutcome::Done)

@@ -1,6 +1,6 @@
 //! Incidents, of the tracker and of the code host, and what people say of them.
 
-use super::{Change, company::Company, copy, delivered, done, gone_and_back, nth, of, set};
+use super::{Change, IS_DELIVERY, copy, delivered, done, gone_and_back, nth, of, set};
 
 const ITEMS: &str = "work_items";
 
@@ -8,12 +8,10 @@ fn of_key(key: &str) -> String {
     format!("select id from work_items where key = '{key}' order by id limit 1")
 }
 
-/// The nth delivery of the service.
+/// The nth newest delivery of the service.
 fn delivery(at: u32) -> String {
     let project = delivered("p.external_id");
-    let production = "exists (select from environments e where e.connection_id = t.connection_id
-        and e.external_id = t.environment_external_id and e.tier = 'production')";
-    nth("deployments", at, &format!("status = 'success' and project_external_id = {project} and {production}"))
+    nth("deployments", at, &format!("project_external_id = {project} and {}", IS_DELIVERY.replace("d.", "t.")))
 }
 
 /// A moment from that on which the nth delivery finished.
@@ -49,6 +47,13 @@ fn of_the_tracker() -> Vec<Change> {
     let taken_back = || "update kpi_incident_overrides set ended_at = now() where ended_at is null".to_owned();
     let (created, finished) = (after(3, "50 minutes"), after(3, "55 minutes"));
     let nearer = [("created_at", created.as_str()), ("updated_at", "null"), ("finished_at", finished.as_str()), ("sha", "null")];
+    let mention = format!(
+        "select r.id from references_found r
+         join merge_requests m on m.connection_id = r.connection_id and m.external_id = r.from_external_id
+         where r.from_table = 'merge_requests' and m.deleted_at is null and m.project_external_id = {} and m.merged_at is not null
+         order by m.merged_at, r.id limit 1",
+        delivered("p.external_id")
+    );
     vec![
         ("the first incident", incident("INC-1", "web", 3)),
         ("another of the same deployment", incident("INC-2", "web", 3)),
@@ -61,6 +66,8 @@ fn of_the_tracker() -> Vec<Change> {
         ("somebody takes that back", taken_back()),
         ("somebody says: none, as was thought", said("INC-3", "null")),
         ("somebody takes that back as well", taken_back()),
+        ("a merge request of the service names it", set("references_found", &mention, "keys = array['INC-3']")),
+        ("it names another one", set("references_found", &mention, "keys = '{}'")),
         ("a deployment nearer to it", copy("deployments", &delivery(3), &nearer)),
         ("the deployment failed itself", set("deployments", &delivery(3), "status = 'failed'")),
         ("of another service", set(ITEMS, &of_key("INC-1"), "components = '{other}'")),
@@ -100,8 +107,6 @@ fn of_the_code_host() -> Vec<Change> {
     changes
 }
 
-#[tokio::test]
-async fn increments_after_changes_of_incidents_and_words_on_them() {
-    let company = Company::start().await;
-    company.assert_increments(&[of_the_tracker(), of_the_code_host()].concat()).await;
+pub(super) fn changes() -> Vec<Change> {
+    [of_the_tracker(), of_the_code_host()].concat()
 }
