@@ -48,7 +48,8 @@ struct Params {
     to: Option<DateTime<Utc>>,
 }
 
-async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, StoreError> {
+/// One attempt of a run, as the activity makes it: what came of it is in the run's result. Waits for the attempt before it to end.
+pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, StoreError> {
     let lock = loop {
         match store.kpi_rollup_lock(org).await? {
             Some(lock) => break lock,

@@ -30,6 +30,17 @@ impl TestDatabase {
         Self { store, admin_url, name }
     }
 
+    /// Another database with everything that is in this one. Whoever is connected to this one no longer is.
+    pub async fn copy(&self) -> Self {
+        let (admin_url, name) = (self.admin_url.clone(), format!("ovia_test_{}", Uuid::new_v4().simple()));
+        self.store.pool.close().await;
+        let others = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}'", self.name);
+        run(&admin_url, &others).await;
+        run(&admin_url, &format!("create database {name} template {}", self.name)).await;
+        let store = Store::connect(&database_url(&admin_url, &name), 10).await.unwrap_or_else(|error| panic!("{error}"));
+        Self { store, admin_url, name }
+    }
+
     /// The database's URL.
     pub fn url(&self) -> String {
         database_url(&self.admin_url, &self.name)

@@ -8,19 +8,28 @@ pub struct AppDatabase {
     pub store: Store,
     url: String,
     /// Drops the database when it is dropped.
-    _shared: Option<TestDatabase>,
+    shared: Option<TestDatabase>,
 }
 
 impl AppDatabase {
     pub(crate) async fn shared() -> Self {
-        let database = TestDatabase::create().await;
-        Self { store: database.store.clone(), url: database.url(), _shared: Some(database) }
+        Self::of(TestDatabase::create().await)
+    }
+
+    fn of(database: TestDatabase) -> Self {
+        Self { store: database.store.clone(), url: database.url(), shared: Some(database) }
+    }
+
+    /// Another database on the shared server with everything that is in this one. Nobody stays connected to this one.
+    pub async fn copy(&self) -> Self {
+        let shared = self.shared.as_ref().unwrap_or_else(|| panic!("{} is a private server's", self.url));
+        Self::of(shared.copy().await)
     }
 
     pub(crate) async fn private(url: &str) -> Self {
         let store = Store::connect(url, 10).await.unwrap_or_else(|error| panic!("{error}"));
         store.migrate().await.unwrap_or_else(|error| panic!("{error}"));
-        Self { store, url: url.to_owned(), _shared: None }
+        Self { store, url: url.to_owned(), shared: None }
     }
 
     pub fn url(&self) -> String {

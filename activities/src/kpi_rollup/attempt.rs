@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use ovia_domain::{OrgId, RunId, RunStatus};
 use ovia_kpi::{Calendar, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
 use ovia_store::{
@@ -49,7 +49,9 @@ impl Attempt<'_> {
         let found = base.earliest.unwrap_or(as_of).min(as_of);
         // windows of rows that are gone are to go as well
         let calendar = Calendar::new(self.settings.tz());
-        let earliest = self.lock.state.first_day.map_or(found, |day| found.min(calendar.midnight(day)));
+        let told = self.lock.state.first_day.map_or(found, |day| calendar.midnight(day));
+        let earliest = found.min(told);
+        let begins_elsewhere = calendar.date(found) != calendar.date(told);
         let attributions = attributions(&base.facts);
         if let Some(since) = self.lock.state.watermark {
             let moved = self.store.kpi_attributions_moved(self.org, since, &attributions).await?;
@@ -62,9 +64,9 @@ impl Attempt<'_> {
         }
         if let Scope::Touched(spans) = &mut scope {
             spans.extend(happened.spans());
-            // windows before the first row have figures as well, once there are any: of releases that were under way
-            let told = self.lock.state.first_day.map(|day| calendar.midnight(day));
-            spans.extend(told.filter(|told| *told > earliest).map(|told| TouchedSpan { from: earliest, to: told }));
+            // windows before the first row have figures as well, once there are any: of releases that were under way. And which windows
+            // keep their rows themselves hangs on where days begin
+            spans.extend(begins_elsewhere.then_some(TouchedSpan { from: earliest, to: found.max(told) }));
         }
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
@@ -72,14 +74,16 @@ impl Attempt<'_> {
         let causes = happened.book(&self.lock.state, &self.now, &windows);
         let stretches = plan::stretches(windows, &self.settings, plan::scopes(&base.facts, self.person_level));
         let slices = stretches.iter().map(Vec::len).sum();
-        let made_with = plan::made_with(&self.now, self.person_level);
+        let made_with = plan::made_with(&self.now, self.person_level, calendar.date(found));
         let names: BTreeSet<String> = stretches.iter().flatten().map(|batch| plan::slice_name(batch, &made_with)).collect();
         // those of an attempt that computed with something else are computed again
         let mut done = self.store.kpi_slices_done(self.org, self.run).await?;
         done.retain(|slice| names.contains(&slice.slice));
         let is_done = |batch: &[Window]| done.iter().any(|slice| slice.slice == plan::slice_name(batch, &made_with));
-        let days_from = plan::days_from(&self.settings, earliest, as_of);
-        let how = How { settings: self.settings.clone(), as_of, scopes, days_from };
+        let is_range = matches!(scope, Scope::Range { .. });
+        // a range may leave days out that are not stored yet
+        let days_from = plan::days_from(&self.settings, if is_range { found.max(told) } else { found }, as_of);
+        let how = How { settings: self.settings.clone(), as_of, scopes, first: found, days_from };
         let mut sums = Sums::of(&done, slices);
         for stretch in &stretches {
             let missing: Vec<Vec<Window>> = stretch.iter().filter(|batch| !is_done(batch)).cloned().collect();
@@ -103,12 +107,11 @@ impl Attempt<'_> {
                 sums.add(self.slice_write(&plan::slice_name(batch, &made_with), batch, snapshots, &causes).await?);
             }
         }
-        let is_range = matches!(scope, Scope::Range { .. });
         let end = RollupEnd {
             attributions: (!is_range).then_some(&attributions),
             windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
         };
-        self.finish(is_range, &done, firsts, if is_range { earliest } else { found }, end).await?;
+        self.finish(is_range, &done, firsts, calendar.date(if is_range { told } else { found }), end).await?;
         self.progress(&scope, &sums).await?;
         Ok(StepOutcome::Done)
     }
@@ -125,7 +128,7 @@ impl Attempt<'_> {
         is_range: bool,
         done: &[SliceDone],
         firsts: Value,
-        first: DateTime<Utc>,
+        first_day: NaiveDate,
         end: RollupEnd<'_>,
     ) -> Result<(), StoreError> {
         let before = &self.lock.state;
@@ -145,7 +148,7 @@ impl Attempt<'_> {
             settings_version: self.now.settings_version,
             definitions: plan::definitions(),
             basis: self.now.basis.clone(),
-            first_day: Some(Calendar::new(self.settings.tz()).date(first)),
+            first_day: Some(first_day),
             firsts: if is_range { before.firsts.clone() } else { firsts },
             inputs_at: if is_range { before.inputs_at } else { self.inputs_at },
         };

@@ -17,6 +17,8 @@ pub(super) struct How {
     pub(super) settings: KpiSettings,
     pub(super) as_of: DateTime<Utc>,
     pub(super) scopes: ScopeFilter,
+    /// The time of the first row: windows before it have no figures.
+    pub(super) first: DateTime<Utc>,
     /// Where the days' own windows begin.
     pub(super) days_from: DateTime<Utc>,
 }
@@ -29,8 +31,8 @@ pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
         let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
         // no data needs no row
-        let keep =
-            |snapshot: Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()).then(|| new_snapshot(snapshot, how.days_from));
+        let told = |snapshot: &Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()) && snapshot.window.end > how.first;
+        let keep = |snapshot: Snapshot| told(&snapshot).then(|| new_snapshot(snapshot, how.days_from));
         let sink = |snapshots| send.blocking_send(snapshots).is_ok();
         compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep, sink);
     });

@@ -94,8 +94,8 @@ pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: us
 }
 
 /// What the windows of a run are computed with, as a hash: a slice that was stored with something else is computed again.
-pub(super) fn made_with(now: &Basis, person_level: bool) -> String {
-    let parts = json!([now.as_of, now.settings_version, person_level, definitions(), now.basis]);
+pub(super) fn made_with(now: &Basis, person_level: bool, first_day: NaiveDate) -> String {
+    let parts = json!([now.as_of, now.settings_version, person_level, first_day, definitions(), now.basis]);
     hash(&parts.to_string())
 }
 

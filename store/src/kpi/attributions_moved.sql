@@ -1,10 +1,11 @@
--- incidents whose deployment is another than the figures were made with: since when figures may be others, and whether a person said so
-with n as (select * from unnest($2::text[], $3::bigint[], $4::bigint[]) n (t, id, deployment_id)),
+-- incidents whose deployment is another than the figures were made with, or for which it was or is not known: since when figures may be
+-- others, and whether a person said so
+with n as (select * from unnest($2::text[], $3::bigint[], $4::bigint[], $6::text[]) n (t, id, deployment_id, rule)),
 moved as (
     select coalesce(n.t, o.incident_table) as t, coalesce(n.id, o.incident_id) as id, o.deployment_id as before, n.deployment_id as after
     from (select * from kpi_incident_attributions where org_id = $1) o
     full join n on n.t = o.incident_table and n.id = o.incident_id
-    where o.deployment_id is distinct from n.deployment_id
+    where o.deployment_id is distinct from n.deployment_id or (coalesce(o.rule, 'none') = 'none') <> (coalesce(n.rule, 'none') = 'none')
 )
 select least(w.created_at, s.created_at, b.finished_at, b.updated_at, b.created_at, a.finished_at, a.updated_at, a.created_at),
        exists (

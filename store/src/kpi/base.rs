@@ -1,7 +1,7 @@
 //! Rows that figures of any time may need, and what only all rows can tell: read once for a rollup.
 
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::{
@@ -235,17 +235,18 @@ impl KpiReader {
 
     /// The first row of each project, of each account, and of accounts within memberships. Of connections that are gone, too.
     pub async fn firsts(&mut self, of: FirstsOf, memberships: &[AccountMembership]) -> Result<Vec<FirstRow>, StoreError> {
-        let sql = match of {
-            FirstsOf::MergeRequests => include_str!("base/firsts_merge_requests.sql"),
-            FirstsOf::WorkItems => include_str!("base/firsts_work_items.sql"),
+        let (rows, who, counts) = match of {
+            FirstsOf::MergeRequests => ("merge_requests", "author_external_id", "true"),
+            FirstsOf::WorkItems => ("work_items", "assignee_external_id", "kind <> 'epic'"),
         };
+        let sql = include_str!("base/firsts.sql").replace(":rows:", rows).replace(":who:", who).replace(":counts:", counts);
         let org = self.org();
         let connections: Vec<Uuid> = memberships.iter().map(|row| row.connection_id).collect();
         let ids: Vec<&str> = memberships.iter().map(|row| row.external_id.as_str()).collect();
         let from: Vec<Time> = memberships.iter().map(|row| row.from).collect();
         let to: Vec<Time> = memberships.iter().map(|row| row.to).collect();
         let numbers: Vec<i64> = memberships.iter().map(|row| row.number).collect();
-        let query = sqlx::query_as(sql).bind(org.0).bind(connections).bind(ids).bind(from).bind(to).bind(numbers);
+        let query = sqlx::query_as(AssertSqlSafe(sql)).bind(org.0).bind(connections).bind(ids).bind(from).bind(to).bind(numbers);
         Ok(query.fetch_all(self.connection()).await?)
     }
 

@@ -1,7 +1,7 @@
 select part from (
     select 'c' || c.id::text as part from connections c where c.org_id = $1 and c.deleted_at is null
     union all
-    select 'p' || p.connection_id || ':' || p.external_id || ':' || coalesce(p.default_branch, '') || ':' || p.full_path || case when p.archived then ':archived' else '' end
+    select 'p' || p.connection_id || ':' || p.external_id || ':' || p.full_path || case when p.archived then ':archived' else '' end
     from projects p where p.org_id = $1 and p.deleted_at is null
     union all
     select 's' || s.connection_id || ':' || s.external_id || coalesce(s.category, '') from work_item_statuses s where s.org_id = $1

@@ -11,7 +11,7 @@ use crate::{Store, StoreError};
 
 type Time = DateTime<Utc>;
 
-/// A project: what it is called, and which of its branches counts.
+/// A project, and what it is called.
 #[derive(Debug, FromRow)]
 pub struct ProjectRow {
     pub connection_id: Uuid,

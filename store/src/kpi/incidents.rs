@@ -53,8 +53,8 @@ pub struct IncidentRow {
 /// What has become of attributions since the figures were made.
 #[derive(Clone, Debug, Default)]
 pub struct AttributionsMoved {
-    /// Of each incident that was taken from a deployment or put down to one: the earliest moment that says so (of the deployments and of
-    /// the incident), and whether a person's word did it.
+    /// Of each incident that was taken from a deployment, put down to one, or said to have none: the earliest moment that says so (of the
+    /// deployments and of the incident), and whether a person's word did it.
     pub moved: Vec<(Time, bool)>,
     /// Whether there was any incident then.
     pub any_before: bool,
@@ -105,12 +105,14 @@ impl Store {
         let tables: Vec<&str> = attributions.iter().map(|one| one.incident_table).collect();
         let ids: Vec<i64> = attributions.iter().map(|one| one.incident_id).collect();
         let deployments: Vec<Option<i64>> = attributions.iter().map(|one| one.deployment_id).collect();
+        let rules: Vec<&str> = attributions.iter().map(|one| one.rule.as_str()).collect();
         let moved: Vec<(Time, bool)> = sqlx::query_as(include_str!("attributions_moved.sql"))
             .bind(org.0)
             .bind(&tables)
             .bind(&ids)
             .bind(&deployments)
             .bind(since)
+            .bind(&rules)
             .fetch_all(&self.pool)
             .await?;
         let sql = "select exists (select from kpi_incident_attributions where org_id = $1)";

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use ovia_domain::{ConnectionId, WorkItemKind};
 use ovia_kpi::{
-    AttributionOverride, Containment, DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, Given, IncidentProject, ItemMergeRequest,
-    ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, MergedRow, PersonKey, ProjectKey, RevertCandidate, Sha,
-    TeamMembership, WorkItemFact, attribute_incidents, find_reverts,
+    AttributionOverride, Calendar, Containment, DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, Given, IncidentProject,
+    ItemMergeRequest, ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, MergedRow, PersonKey, ProjectKey,
+    RevertCandidate, Sha, TeamMembership, WorkItemFact, attribute_incidents, find_reverts,
 };
 use ovia_store::{
     StoreError,
@@ -16,7 +16,7 @@ use ovia_store::{
     },
 };
 
-use super::{Base, WentOut, category, keys::Keys, lower, midnight};
+use super::{Base, WentOut, category, keys::Keys, lower};
 
 /// Behind an account nobody has heard of.
 const STRANGER: PersonKey = PersonKey(u32::MAX);
@@ -63,10 +63,11 @@ async fn people(
             accounts.entry(person).or_default().push((row.connection_id, row.external_id));
         })
         .await?;
+    let calendar = Calendar::new(settings.tz());
     for row in reader.team_memberships().await? {
         let (team, person) = (facts.team(&row.team_id.to_string()), facts.person(&row.person_id.to_string()));
-        let from = Some(midnight(settings, row.from_date));
-        let to = row.until_date.map(|day| midnight(settings, day));
+        let from = Some(calendar.midnight(row.from_date));
+        let to = row.until_date.map(|day| calendar.midnight(day));
         facts.team_memberships.push(TeamMembership { team, person, from, to });
     }
     Ok(accounts)
