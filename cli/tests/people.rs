@@ -106,6 +106,21 @@ async fn accounts_and_people_are_named_as_people_name_them() {
     let text = good(&run(ovia(&server, &arguments)).await);
     assert!(text.contains("7 (confirm)") && text.contains("ovia people undo 7"), "{text}");
 
+    // an account without a user name goes by the name that lists show; several of one name are told apart
+    let nameless = json!([{"id": JIRA, "source": "jira", "username": null, "display_name": "Cy Voss"},
+        {"id": GITLAB, "source": "gitlab", "username": "cy", "display_name": "Cy Voss"}]);
+    Mock::given(path("/identities")).and(query_param("q", "cy voss")).respond_with(list(nameless)).mount(&server).await;
+    let body = json!({"identity_id": JIRA, "person_id": BO});
+    let by_name = Mock::given(path(format!("{MAPPINGS}/confirm"))).and(body_json(body));
+    by_name.respond_with(decided(8, "confirm")).expect(1).mount(&server).await;
+    good(&run(ovia(&server, &["people", "confirm", "jira:cy voss", "--person", BO])).await);
+    let namesakes =
+        json!([{"id": BO, "display_name": "Di Roth", "primary_email": "di@acme.example"}, {"id": ADA, "display_name": "Di Roth"}]);
+    Mock::given(path("/team/people")).and(query_param("q", "Di Roth")).respond_with(list(namesakes)).mount(&server).await;
+    let several = run(ovia(&server, &["people", "show", "Di Roth"])).await;
+    assert_eq!(several.status.code(), Some(5));
+    assert!(stderr(&several).contains(&format!("Di Roth, di@acme.example ({BO}), Di Roth ({ADA})")), "{}", stderr(&several));
+
     let unknown = run(ovia(&server, &["people", "confirm", "bdiaz"])).await;
     assert_eq!(unknown.status.code(), Some(2), "{}", stderr(&unknown));
     mock(&server, "GET", "/team/people", list(json!([]))).await;
@@ -168,13 +183,16 @@ async fn confirming_many_says_first_what_it_would_do() {
     let plan = json!({"dry_run": true, "count": 1, "people": 1, "token": "t0k", "sample": [{"account_name": "Ada", "person_name": "Ada M", "source": "gitlab", "confidence": 0.97}]});
     let dry = json!({"min_confidence": 0.95, "source": null, "dry_run": true});
     Mock::given(path(&at)).and(body_json(&dry)).respond_with(ok(plan)).expect(2).mount(&server).await;
-    let done = json!({"dry_run": false, "count": 1, "decided": {"decision": {"id": 5, "kind": "bulk_confirm"}}});
+    let done = json!({"dry_run": false, "count": 1, "decided": {"decision": {"id": 5, "kind": "bulk_confirm", "identities_count": 2}}});
     let wet = json!({"dry_run": false, "token": "t0k"});
     Mock::given(path(&at)).and(body_partial_json(&wet)).respond_with(ok(done)).expect(1).mount(&server).await;
     let planned = run(ovia(&server, &["people", "bulk-confirm", "--min-confidence", "0.95"])).await;
     assert!(good(&planned).contains("0.97 gitlab Ada is Ada M") && stderr(&planned).contains("--apply"), "{}", stdout(&planned));
     let text = good(&run(ovia(&server, &["people", "bulk-confirm", "--min-confidence", "0.95", "--apply"])).await);
-    assert!(text.contains("Confirmed 1") && text.contains("ovia people undo 5"), "{text}");
+    assert!(
+        text.contains("Confirmed 1 accounts, and 1 of the same people that they are tied to.") && text.contains("ovia people undo 5"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -319,6 +337,11 @@ async fn files_go_out_and_in() {
     let output = run(ovia(&server, &["teams", "import", at])).await;
     assert!(good(&output).contains("people made") && stderr(&output).contains("--apply"));
     assert_eq!(run(ovia(&server, &["teams", "import", "/nowhere.csv"])).await.status.code(), Some(2));
+    server.reset().await;
+    let nothing = json!({"decisions": 0, "unchanged": 1, "items": [], "errors": []});
+    Mock::given(path(&import)).respond_with(ok(nothing)).mount(&server).await;
+    let output = run(ovia(&server, &["people", "import", at])).await;
+    assert!(good(&output).contains("0 decisions would be taken") && stderr(&output).is_empty(), "{}", stderr(&output));
 }
 
 #[tokio::test]
@@ -341,11 +364,11 @@ async fn a_configuration_is_shown_changed_and_tried() {
     let events = ResponseTemplate::new(200).set_body_raw("id: 1\nevent: run_finished\ndata: {}\n\n", "text/event-stream");
     mock(&server, "GET", &format!("/runs/{run_id}/events"), events).await;
     let result = json!({"preview": true, "identities": 9, "people_now": 5, "people_then": 4, "moved": 1, "conflicts_now": 2, "conflicts_then": 1,
-        "sample": [{"identity": JIRA, "from": {"person_name": "Bo Diaz", "status": "conflict"}, "to": {"person_name": "Bo D", "status": "auto", "sentence": "Same address."}}]});
+        "sample": [{"identity": JIRA, "source": "jira", "username": "bdiaz", "from": {"person_name": "Bo Diaz", "status": "conflict"}, "to": {"person_name": "Bo D", "status": "auto", "sentence": "Same address."}}]});
     let ended = json!({"id": run_id, "kind": "matching", "status": "succeeded", "result": result});
     mock(&server, "GET", &format!("/runs/{run_id}"), ok(ended)).await;
     let text = good(&run(ovia(&server, &["people", "config", "preview", "--set", "thresholds.auto=0.8"])).await);
-    assert!(text.contains("5 → 4") && text.contains("Bo Diaz (conflict) → Bo D (auto). Same address."), "{text}");
+    assert!(text.contains("5 → 4") && text.contains("jira @bdiaz: Bo Diaz (conflict) → Bo D (auto). Same address."), "{text}");
     assert_eq!(run(ovia(&server, &["people", "config", "set"])).await.status.code(), Some(2));
 }
 

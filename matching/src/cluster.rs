@@ -4,7 +4,7 @@
 //! taken out that would decide by chance: an account as close to one group as to another, where the two must stay apart, belongs to
 //! neither until somebody says so.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{compare_names::NameResult, table};
 
@@ -81,6 +81,8 @@ pub(crate) fn cluster(set: &mut Set<'_>) -> Clustered {
     for edge in set.edges.iter().filter(|edge| edge.kind == EdgeKind::Confirmed) {
         groups.join(edge.a, edge.b);
     }
+    // what people said is one, whatever it is called
+    let mut tied = set.edges.iter().any(|edge| matches!(edge.kind, EdgeKind::Confirmed | EdgeKind::Decided)).then(|| groups.clone());
     let mut apart: Vec<(usize, usize)> = set.apart.iter().copied().filter(|(a, b)| groups.label[*a] != groups.label[*b]).collect();
     let decided = apart.len();
     apart.extend(set.edges.iter().filter(|edge| edge.kind == EdgeKind::Namesakes).map(|edge| (edge.a, edge.b)));
@@ -92,9 +94,11 @@ pub(crate) fn cluster(set: &mut Set<'_>) -> Clustered {
     for (round, is_of_round) in rounds.into_iter().enumerate() {
         let edges: Vec<Edge> =
             set.edges.iter().copied().filter(|edge| is_of_round(edge.kind) && (round == 0 || edge.log_odds >= set.auto)).collect();
-        let mut ambiguous = ambiguous(&groups, &edges, &apart);
+        let kept_apart: FxHashSet<(usize, usize)> =
+            apart[..decided].iter().map(|(a, b)| ordered(groups.label[*a], groups.label[*b])).collect();
+        let mut ambiguous = ambiguous(&groups, &edges, &apart, &kept_apart);
         if round == 2 {
-            torn(set, &groups, &edges, &mut ambiguous);
+            torn(set, &groups, tied.as_ref(), &edges, &kept_apart, &mut ambiguous);
         }
         for edge in &edges {
             let (one, other) = (groups.label[edge.a], groups.label[edge.b]);
@@ -104,11 +108,16 @@ pub(crate) fn cluster(set: &mut Set<'_>) -> Clustered {
             let refusal = if ambiguous.contains_key(&ordered(one, other)) || ambiguous.contains_key(&ordered(edge.a, edge.b)) {
                 Some(Refusal::Ambiguous)
             } else {
-                refusal(set, &groups, edge, &apart, decided)
+                refusal(set, &groups, tied.as_ref(), edge, &apart, decided)
             };
             match refusal {
                 Some(refusal) => drop(refused.insert((edge.a, edge.b), refusal)),
-                None => groups.join(edge.a, edge.b),
+                None => {
+                    groups.join(edge.a, edge.b);
+                    if let Some(tied) = tied.as_mut().filter(|_| edge.kind == EdgeKind::Decided) {
+                        tied.join(edge.a, edge.b);
+                    }
+                }
             }
         }
     }
@@ -126,8 +135,14 @@ fn ordered(a: usize, b: usize) -> (usize, usize) {
     (a.min(b), a.max(b))
 }
 
-/// Pairs of groups (by label) of which one is about as close to a third that must stay apart from the other.
-fn ambiguous(groups: &Groups, edges: &[Edge], apart: &[(usize, usize)]) -> FxHashMap<(usize, usize), ()> {
+/// Pairs of groups (by label) of which one is about as close to a third that must stay apart from the other. What people keep apart from one
+/// of the two is not torn between them.
+fn ambiguous(
+    groups: &Groups,
+    edges: &[Edge],
+    apart: &[(usize, usize)],
+    kept_apart: &FxHashSet<(usize, usize)>,
+) -> FxHashMap<(usize, usize), ()> {
     let mut found = FxHashMap::default();
     if apart.is_empty() {
         return found;
@@ -147,6 +162,9 @@ fn ambiguous(groups: &Groups, edges: &[Edge], apart: &[(usize, usize)]) -> FxHas
         }
         let (Some(of_one), Some(of_other)) = (closest.get(&one), closest.get(&other)) else { continue };
         for (third, log_odds) in of_one {
+            if kept_apart.contains(&ordered(one, *third)) || kept_apart.contains(&ordered(other, *third)) {
+                continue;
+            }
             if let Some(rival) = of_other.get(third) {
                 if rival - log_odds > -NEAR {
                     found.insert(ordered(one, *third), ());
@@ -161,9 +179,17 @@ fn ambiguous(groups: &Groups, edges: &[Edge], apart: &[(usize, usize)]) -> FxHas
 }
 
 /// The same for accounts that are about as close to two groups whose names exclude each other: "M. Holt" between Mina and Magnus.
-fn torn(set: &Set<'_>, groups: &Groups, edges: &[Edge], found: &mut FxHashMap<(usize, usize), ()>) {
+fn torn(
+    set: &Set<'_>,
+    groups: &Groups,
+    tied: Option<&Groups>,
+    edges: &[Edge],
+    kept_apart: &FxHashSet<(usize, usize)>,
+    found: &mut FxHashMap<(usize, usize), ()>,
+) {
     let mut neighbours: FxHashMap<usize, Vec<(usize, f64)>> = FxHashMap::default();
-    for edge in edges {
+    let open = |edge: &&Edge| !kept_apart.contains(&ordered(groups.label[edge.a], groups.label[edge.b]));
+    for edge in edges.iter().filter(open) {
         for (from, to) in [(edge.a, edge.b), (edge.b, edge.a)] {
             let known = neighbours.entry(groups.label[from]).or_default();
             // edges come strongest first: what is left out is weaker
@@ -177,7 +203,7 @@ fn torn(set: &Set<'_>, groups: &Groups, edges: &[Edge], found: &mut FxHashMap<(u
             for (other, weaker) in &known[index + 1..] {
                 let labels = (groups.label[*one], groups.label[*other]);
                 let is_near = log_odds - weaker < NEAR && labels.0 != labels.1;
-                if is_near && have_other_names(set, &groups.members[labels.0], &groups.members[labels.1]) {
+                if is_near && have_other_names(set, tied, &groups.members[labels.0], &groups.members[labels.1]) {
                     found.insert(ordered(labels.0, *third), ());
                     found.insert(ordered(labels.1, *third), ());
                 }
@@ -186,7 +212,14 @@ fn torn(set: &Set<'_>, groups: &Groups, edges: &[Edge], found: &mut FxHashMap<(u
     }
 }
 
-fn refusal(set: &Set<'_>, groups: &Groups, edge: &Edge, apart: &[(usize, usize)], decided: usize) -> Option<Refusal> {
+fn refusal(
+    set: &Set<'_>,
+    groups: &Groups,
+    tied: Option<&Groups>,
+    edge: &Edge,
+    apart: &[(usize, usize)],
+    decided: usize,
+) -> Option<Refusal> {
     let (one, other) = (groups.label[edge.a], groups.label[edge.b]);
     for (place, (a, b)) in apart.iter().enumerate() {
         if ordered(groups.label[*a], groups.label[*b]) == ordered(one, other) {
@@ -207,26 +240,38 @@ fn refusal(set: &Set<'_>, groups: &Groups, edge: &Edge, apart: &[(usize, usize)]
     }
     // of a pair, the pair's own score has weighed the names already
     let is_weighed = ones.len() * others.len() == 1 || (edge.kind == EdgeKind::Email && ones.len().min(others.len()) == 1);
-    if !is_weighed && have_other_names(set, ones, others) {
+    if !is_weighed && have_other_names(set, tied, ones, others) {
         return Some(Refusal::OtherNames);
     }
     None
 }
 
-/// Whether most pairs between two groups have names that exclude each other.
-fn have_other_names(set: &Set<'_>, ones: &[usize], others: &[usize]) -> bool {
+/// Whether most pairs between two groups have names that exclude each other. Accounts that people tied together count as one, and each of their
+/// names is its name: an alias that somebody was given does not speak against accounts with the other name.
+fn have_other_names(set: &Set<'_>, tied: Option<&Groups>, ones: &[usize], others: &[usize]) -> bool {
+    let pairs = ones.iter().flat_map(|a| others.iter().map(move |b| (*a, *b))).take(MOST_PAIRS);
+    let compared = pairs.filter_map(|(a, b)| match (set.names)(a.min(b), a.max(b)) {
+        NameResult::Different(log_odds) if log_odds <= table::OTHER_NAMES => Some(((a, b), false)),
+        NameResult::Same(..) | NameResult::Different(_) => Some(((a, b), true)),
+        NameResult::Unknown => None,
+    });
     let (mut same, mut different) = (0usize, 0usize);
-    for (a, b) in ones.iter().flat_map(|a| others.iter().map(move |b| (*a, *b))).take(MOST_PAIRS) {
-        match (set.names)(a.min(b), a.max(b)) {
-            NameResult::Different(log_odds) if log_odds <= table::OTHER_NAMES => different += 1,
-            NameResult::Same(..) | NameResult::Different(_) => same += 1,
-            NameResult::Unknown => {}
+    let mut count = |is_same: bool| if is_same { same += 1 } else { different += 1 };
+    match tied {
+        None => compared.for_each(|(_, is_same)| count(is_same)),
+        Some(tied) => {
+            let mut people: FxHashMap<(usize, usize), bool> = FxHashMap::default();
+            for ((a, b), is_same) in compared {
+                *people.entry((tied.label[a], tied.label[b])).or_default() |= is_same;
+            }
+            people.into_values().for_each(count);
         }
     }
     different > 0 && different >= same
 }
 
 /// A partition with members at hand.
+#[derive(Clone)]
 struct Groups {
     label: Vec<usize>,
     members: Vec<Vec<usize>>,

@@ -88,6 +88,14 @@ impl MatchConfig {
     /// A configuration as somebody wrote it; what is left out is as shipped. Every problem, with its path; of a document that cannot be
     /// read, the first.
     pub fn read(document: &Value) -> Result<Self, Vec<ConfigProblem>> {
+        // a list would be read as the fields in their order
+        for field in ["", "thresholds", "weights", "switches"] {
+            let part = if field.is_empty() { Some(document) } else { document.get(field) };
+            if part.is_some_and(Value::is_array) {
+                let message = "a list is no object with named values".to_owned();
+                return Err(vec![ConfigProblem { field: field.to_owned(), message, hint: allowed(field) }]);
+            }
+        }
         let config: Self = serde_path_to_error::deserialize(document).map_err(|error| {
             let field = error.path().to_string().trim_start_matches('.').to_owned();
             let hint = allowed(&field);
@@ -215,6 +223,8 @@ mod tests {
             (serde_json::json!({"corporate_domains": ["acme.test", 7]}), "corporate_domains[1]", "acme.test"),
             (serde_json::json!({"service_account_words": ["two words"]}), "service_account_words[0]", "2 to 64"),
             (serde_json::json!(7), "", "thresholds, weights"),
+            (serde_json::json!([]), "", "thresholds, weights"),
+            (serde_json::json!({"thresholds": [0.9, 0.5]}), "thresholds", "thresholds.auto"),
         ] {
             let problems = MatchConfig::read(&document).err().unwrap_or_default();
             let [problem] = problems.as_slice() else { panic!("{document}: {problems:?}") };

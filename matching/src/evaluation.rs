@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ovia_domain::IdentityId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -12,26 +12,7 @@ use crate::{
     types::IdentityIn,
 };
 
-/// One labelled account. Further fields of a row are ignored.
-#[derive(Clone, Debug, Deserialize)]
-pub struct LabelledRow {
-    pub id: String,
-    pub source: String,
-    #[serde(default)]
-    pub username: Option<String>,
-    #[serde(default)]
-    pub email: Option<String>,
-    #[serde(default)]
-    pub display_name: Option<String>,
-    /// The same text for accounts of one person.
-    pub truth_person: String,
-    /// Number of commits.
-    #[serde(default)]
-    pub n: Option<u64>,
-    /// The source's flag, where it is set; `false` is taken as "it did not say".
-    #[serde(default)]
-    pub bot: Option<bool>,
-}
+pub use crate::labelled::{LabelledRow, RowId};
 
 /// The rows as accounts of one host, in their order. The account's id is made of the row's id: the order of rows makes no difference.
 pub fn identities(rows: &[LabelledRow]) -> Vec<IdentityIn> {
@@ -40,7 +21,7 @@ pub fn identities(rows: &[LabelledRow]) -> Vec<IdentityIn> {
         id: identity_id(&row.id),
         source: row.source.clone(),
         host: String::new(),
-        external_id: row.id.clone(),
+        external_id: row.id.to_string(),
         username: text(&row.username),
         display_name: text(&row.display_name),
         email: text(&row.email),
@@ -53,8 +34,8 @@ pub fn identities(rows: &[LabelledRow]) -> Vec<IdentityIn> {
     rows.iter().map(identity).collect()
 }
 
-fn identity_id(id: &str) -> IdentityId {
-    IdentityId(Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()))
+fn identity_id(id: &RowId) -> IdentityId {
+    IdentityId(Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_str().as_bytes()))
 }
 
 /// Shares of 1. `None` where there is nothing to divide by.
@@ -105,8 +86,8 @@ pub struct Evaluation {
 /// A pair the engine put a confidence on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScoredPair {
-    pub a: String,
-    pub b: String,
+    pub a: RowId,
+    pub b: RowId,
     pub confidence: f64,
     pub class: LinkClass,
 }
@@ -167,8 +148,8 @@ pub fn predictions<'a>(rows: &'a [LabelledRow], output: &MatchOutput) -> Vec<(&'
 
 /// Each pair once, ordered by ids: of an account and the one that holds it in its cluster, and of an account and each candidate.
 pub fn scored_pairs(rows: &[LabelledRow], output: &MatchOutput) -> Vec<ScoredPair> {
-    let names: HashMap<IdentityId, &str> = rows.iter().map(|row| (identity_id(&row.id), row.id.as_str())).collect();
-    let mut found: BTreeMap<(&str, &str), (f64, LinkClass)> = BTreeMap::new();
+    let names: HashMap<IdentityId, &RowId> = rows.iter().map(|row| (identity_id(&row.id), &row.id)).collect();
+    let mut found: BTreeMap<(&RowId, &RowId), (f64, LinkClass)> = BTreeMap::new();
     let mut note = |a: &IdentityId, b: &IdentityId, confidence: f64, class: LinkClass| {
         if let (Some(a), Some(b)) = (names.get(a).copied(), names.get(b).copied()) {
             let known = found.entry((a.min(b), a.max(b))).or_insert((confidence, class));
@@ -184,7 +165,7 @@ pub fn scored_pairs(rows: &[LabelledRow], output: &MatchOutput) -> Vec<ScoredPai
             note(&link.identity, &candidate.identity, candidate.confidence, LinkClass::Conflict);
         }
     }
-    let pair = |((a, b), (confidence, class)): ((&str, &str), _)| ScoredPair { a: a.to_owned(), b: b.to_owned(), confidence, class };
+    let pair = |((a, b), (confidence, class)): ((&RowId, &RowId), _)| ScoredPair { a: a.clone(), b: b.clone(), confidence, class };
     found.into_iter().map(pair).collect()
 }
 

@@ -15,6 +15,7 @@ pub mod evaluation;
 mod explain;
 mod features;
 pub mod generated;
+mod labelled;
 mod matcher;
 mod name;
 mod nicknames;

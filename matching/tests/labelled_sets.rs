@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ovia_matching::{
     Inputs, MatchConfig, Thresholds, Weights,
-    evaluation::{self, Evaluation, LabelledRow},
+    evaluation::{self, Evaluation, LabelledRow, RowId},
     match_identities,
 };
 
@@ -50,7 +50,7 @@ fn of_links_at_nine_tenths_nine_in_ten_are_right() {
     let (mut right, mut all) = (0u32, 0u32);
     for rows in &sets {
         let output = match_identities(&evaluation::identities(rows), &Inputs::default(), &MatchConfig::default());
-        let person = |id: &str| &rows.iter().find(|row| row.id == id).unwrap().truth_person;
+        let person = |id: &RowId| &rows.iter().find(|row| row.id == *id).unwrap().truth_person;
         for pair in evaluation::scored_pairs(rows, &output).iter().filter(|pair| (0.85..0.95).contains(&pair.confidence)) {
             all += 1;
             right += u32::from(person(&pair.a) == person(&pair.b));

@@ -75,6 +75,8 @@ pub struct MatchingRead {
     pub activity: Vec<AccountActivityRow>,
     /// Live people whose names matching may set.
     pub people: HashMap<Uuid, PersonWrite>,
+    /// What somebody said live people are called: matching leaves it alone.
+    pub named: HashMap<Uuid, String>,
     /// Live people who are more than what matching made of accounts, in the order of their ids.
     pub rooted: Vec<RootedPerson>,
 }
@@ -139,10 +141,23 @@ impl Store {
             org.0
         );
         let people = people.fetch_all(&mut *tx).await?.into_iter().map(|person| (person.id, person)).collect();
+        let named = sqlx::query_as("select id, display_name from people where org_id = $1 and retired_at is null and named_at is not null");
+        let named: Vec<(Uuid, String)> = named.bind(org.0).fetch_all(&mut *tx).await?;
         let rejected =
             sqlx::query_file!("src/matching/rejected.sql", org.0).map(|row| (row.identity_id, row.person_id)).fetch_all(&mut *tx).await?;
         let rooted = sqlx::query_file_as!(RootedPerson, "src/matching/rooted.sql", org.0).fetch_all(&mut *tx).await?;
-        Ok(MatchingRead { identity_epoch, config, identities, never_together, rejected, co_occurrences, activity, people, rooted })
+        Ok(MatchingRead {
+            identity_epoch,
+            config,
+            identities,
+            never_together,
+            rejected,
+            co_occurrences,
+            activity,
+            people,
+            named: named.into_iter().collect(),
+            rooted,
+        })
     }
 
     /// Accounts whose current links are not as in `links`. Takes no lock.

@@ -15,7 +15,7 @@ pub use database::AppDatabase;
 pub use event_stream::{EventStream, StreamEvent};
 pub use http::Http;
 pub use private_engines::PrivateEngines;
-pub use worker::{OviaProcess, ThreadWorker};
+pub use worker::{OviaProcess, ThreadWorker, ovia_binary};
 
 /// An environment variable the test command sets. Panics, saying what to do, where it is missing.
 pub fn required_env(name: &str) -> String {

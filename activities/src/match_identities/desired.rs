@@ -25,7 +25,7 @@ impl Desired {
         let persons = persons::persons(&output, read);
         let people = output.clusters.iter().zip(persons).map(|(cluster, id)| PersonWrite {
             id,
-            display_name: cluster.display_name.clone(),
+            display_name: read.named.get(&id).unwrap_or(&cluster.display_name).clone(),
             primary_email: cluster.primary_email.clone(),
             is_bot: cluster.is_bot,
         });

@@ -129,7 +129,7 @@ pub(super) struct BulkConfirmIn {
 #[oai(rename = "BulkConfirmed")]
 pub(super) struct BulkConfirmOut {
     dry_run: bool,
-    /// Accounts.
+    /// Accounts that are that sure. Where a person has only one of these, another of the person's accounts is confirmed with it.
     count: u64,
     /// How many people they belong to.
     people: u64,
@@ -235,9 +235,11 @@ impl BulkConfirmOut {
     }
 
     pub fn done(decided: DecidedOut) -> Self {
+        // as the dry run counted
+        let count = decided.decision.input["accounts"].as_u64().unwrap_or_default();
         Self {
             dry_run: false,
-            count: decided.decision.identities.len() as u64,
+            count,
             people: decided.decision.people.len() as u64,
             more: false,
             token: None,

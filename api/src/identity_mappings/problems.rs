@@ -97,6 +97,7 @@ fn wire_name(field: &str) -> &str {
     match field {
         "from" => "other_person_id",
         "identities" => "identity_ids",
+        "people" => "person_ids",
         field => field,
     }
 }

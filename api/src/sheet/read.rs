@@ -82,6 +82,14 @@ pub(crate) fn rows(bytes: &[u8], columns: &'static [&'static str], required: &[&
     if text.contains('\0') {
         return Err(refused("It holds NUL characters."));
     }
+    if text.trim().is_empty() {
+        return Err(refused("It is empty."));
+    }
+    if let Some(line) = unclosed_quote(text, delimiter(text)) {
+        // what stands behind it would be read as one cell, and its decisions be lost
+        let message = "a quotation mark begins a cell here, and none ends it".into();
+        return Err(problem_of(&[LineError { line, column: None, message }]));
+    }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(text)).from_reader(text.as_bytes());
     let mut records = reader.records();
     let header = records.next().transpose().map_err(|error| refused(&format!("{error}.")))?;
@@ -105,6 +113,32 @@ pub(crate) fn rows(bytes: &[u8], columns: &'static [&'static str], required: &[&
         rows.push(Row { line, cells });
     }
     Ok(rows)
+}
+
+/// The line of a quotation mark that begins a cell and is not closed; quotation marks within a cell are text.
+fn unclosed_quote(text: &str, delimiter: u8) -> Option<u64> {
+    enum At {
+        Begin,
+        Cell,
+        Quoted(u64),
+        /// Behind a quotation mark within a quoted cell: the cell's end, or half of a doubled one.
+        Quote(u64),
+    }
+    let (mut at, mut line) = (At::Begin, 1);
+    for byte in text.bytes() {
+        at = match (at, byte) {
+            (At::Begin, b'"') => At::Quoted(line),
+            (At::Quoted(begun), b'"') => At::Quote(begun),
+            (At::Quoted(begun), _) | (At::Quote(begun), b'"') => At::Quoted(begun),
+            (At::Begin | At::Cell | At::Quote(_), byte) if byte == delimiter || matches!(byte, b'\r' | b'\n') => At::Begin,
+            (At::Begin | At::Cell | At::Quote(_), _) => At::Cell,
+        };
+        line += u64::from(byte == b'\n');
+    }
+    match at {
+        At::Quoted(begun) => Some(begun),
+        _ => None,
+    }
 }
 
 /// Numbers of lines as an editor counts them. The reader's own are those of where it stood: before empty lines, and before the LF of a CRLF.
@@ -212,13 +246,16 @@ mod tests {
         assert_eq!(read("name\tid\nAda\t1\n\n\t2"), expected);
         assert_eq!(read("id,name\n1,\"two\nlines\"\n2,x\n"), [(2, "1|two\nlines".into()), (4, "2|x".into())], "lines of the file");
         assert_eq!(read("id\n'=1\n"), [(2, "=1|-".into())]);
+        assert_eq!(read("id,name\n1,5\" disk\n2,\"say \"\"hi\"\"\"\n"), [(2, "1|5\" disk".into()), (3, "2|say \"hi\"".into())]);
         assert!(read("id,name").is_empty());
     }
 
     #[test]
     fn what_is_wrong_with_a_file_is_said() {
         let detail = |bytes: &[u8]| rows(bytes, COLUMNS, &["id"]).unwrap_err().detail;
-        assert!(detail(b"").contains("missing"));
+        assert!(detail(b"").contains("It is empty.") && detail(b"\xef\xbb\xbf\r\n").contains("It is empty."));
+        assert!(detail(b"\n,\n").contains("missing"));
+        assert!(detail(b"id,name\n1,\"Ada\n2,Bo\n").contains("line 2: a quotation mark"), "{}", detail(b"id,name\n1,\"Ada\n2,Bo\n"));
         assert!(detail(b"id,nmae\n").contains("nmae"));
         assert!(detail(b"id,id\n").contains("twice"));
         assert!(detail(b"id,name\n1,2,3\n").contains("line 2"));

@@ -1,7 +1,7 @@
 //! `ovia match-eval`: how good matching is on labelled accounts. Reads files, talks to nobody.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct MatchEvalArgs {
-    /// Labelled accounts, one JSON object a line: id, source, username, email, display_name, truth_person, and n if known; other fields are ignored.
+    /// Labelled accounts, one JSON object a line: id, source, username, email, display_name, truth_person, and n if known; other fields are ignored. Ids and people may be numbers; only id and truth_person have to be there.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Rules other than the shipped ones, as JSON: what the organisation's settings hold.
@@ -113,20 +113,26 @@ fn read(file: &Path) -> CliResult<String> {
 }
 
 fn rows(file: &Path) -> CliResult<Vec<LabelledRow>> {
-    parse(&read(file)?).map_err(|(line, problem)| {
+    let bytes = std::fs::read(file).map_err(|error| CliError::usage(format!("{} cannot be read: {error}", file.display())))?;
+    parse(&bytes).map_err(|(line, problem)| {
         CliError::usage(format!("{}, line {line}: {problem}", file.display()))
             .hint("each line is a JSON object with id, source, username, email, display_name and truth_person")
     })
 }
 
 /// The rows, or the number of the first broken line and what is wrong with it. Empty lines are left out.
-fn parse(text: &str) -> Result<Vec<LabelledRow>, (usize, String)> {
-    let mut ids = HashSet::new();
+fn parse(bytes: &[u8]) -> Result<Vec<LabelledRow>, (usize, String)> {
+    let mut ids = HashMap::new();
     let mut rows = Vec::new();
-    for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
-        let row: LabelledRow = serde_json::from_str(line).map_err(|error| (number, error.to_string()))?;
-        if !ids.insert(row.id.clone()) {
-            return Err((number, format!("the id `{}` was there before", row.id)));
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let line = std::str::from_utf8(line).map_err(|_| (number, "it is not UTF-8".to_owned()))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let row = LabelledRow::parse(line).map_err(|problem| (number, problem))?;
+        if let Some(first) = ids.insert(row.id.to_string(), number) {
+            return Err((number, format!("the id `{}` was there before, in line {first}", row.id)));
         }
         rows.push(row);
     }
@@ -218,7 +224,7 @@ mod tests {
     #[test]
     fn rows_are_read_and_unknown_fields_ignored() {
         let text = format!("{ROW}\n\n{}\n", ROW.replace(r#""1""#, r#""2","n":3,"first":1,"last":2,"colour":"red""#));
-        let rows = parse(&text).unwrap_or_else(|(line, problem)| panic!("{line}: {problem}"));
+        let rows = parse(text.as_bytes()).unwrap_or_else(|(line, problem)| panic!("{line}: {problem}"));
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[1].n, Some(3));
     }
@@ -227,15 +233,27 @@ mod tests {
     fn a_broken_row_is_named_by_its_line() {
         for broken in ["{", r#"{"id":"2"}"#, r#"["2"]"#] {
             let text = format!("{ROW}\n{broken}\n");
-            assert_eq!(parse(&text).err().map(|(line, _)| line), Some(2), "{broken}");
+            assert_eq!(parse(text.as_bytes()).err().map(|(line, _)| line), Some(2), "{broken}");
         }
-        let twice = parse(&format!("{ROW}\n{ROW}\n")).err().unwrap_or_default();
-        assert!(twice.0 == 2 && twice.1.contains("was there before"), "{twice:?}");
+        let twice = parse(format!("{ROW}\n{ROW}\n").as_bytes()).err().unwrap_or_default();
+        assert!(twice.0 == 2 && twice.1.contains("was there before, in line 1"), "{twice:?}");
+        let number = parse(b"\xef\xbb\xbf{\"id\":1,\"truth_person\":2}\r\n\r\n{\"id\":\"1\",\"truth_person\":2}").err().unwrap_or_default();
+        assert!(number.0 == 3 && number.1.contains("was there before"), "{number:?}");
+        assert_eq!(parse(b"\n\xff\n").err().map(|(line, problem)| (line, problem)), Some((2, "it is not UTF-8".to_owned())));
+    }
+
+    #[test]
+    fn numbers_are_given_back_as_numbers() {
+        let rows = parse(format!("{}\n{}\n", ROW.replace(r#""1""#, "1"), ROW.replace(r#""1""#, "2")).as_bytes()).unwrap_or_default();
+        let output = match_identities(&evaluation::identities(&rows), &Inputs::default(), &MatchConfig::default());
+        assert_eq!(prediction_lines(&rows, &output, 1, 1), "1\t1\n2\t1\n");
+        let links = link_lines(&rows, &output).unwrap_or_else(|error| panic!("{error}"));
+        assert!(links.starts_with(r#"{"a":1,"b":2,"confidence":"#), "{links}");
     }
 
     #[test]
     fn the_report_is_text_and_json() {
-        let rows = parse(&format!("{ROW}\n{}\n", ROW.replace(r#""1""#, r#""2""#))).unwrap_or_default();
+        let rows = parse(format!("{ROW}\n{}\n", ROW.replace(r#""1""#, r#""2""#)).as_bytes()).unwrap_or_default();
         let output = match_identities(&evaluation::identities(&rows), &Inputs::default(), &MatchConfig::default());
         let evaluation = evaluation::evaluate(&rows, &output);
         let set = SetResult { file: "x/labelled.jsonl".to_owned(), evaluation, seconds: 0.5 };

@@ -65,6 +65,41 @@ fn a_decided_pair_leaves_the_third_in_question() {
     assert_eq!(answer.link(3).class, LinkClass::Conflict);
 }
 
+/// An alias that was given to somebody does not tear the rest of them apart.
+#[test]
+fn an_account_of_another_name_takes_nothing_away_from_who_it_is_confirmed_to_be() {
+    let mina = || {
+        [
+            account(1).username("mholt").name("Mina Holt").email("mina.holt@acme.test"),
+            account(2).at("jira.acme.test", "a").name("Mina Holt"),
+            account(3).at("wiki.acme.test", "b").name("Mina Holt"),
+        ]
+    };
+    assert_eq!(run(mina()).clusters(), [[1, 2, 3]]);
+    let [one, two, three] = mina();
+    let alias = || account(4).username("oddlund").name("Odd Lund");
+    let answer = run([one, two.confirmed(100), three, alias().confirmed(100)]);
+    assert_eq!(answer.clusters(), [[1, 2, 3, 4]]);
+    assert!([1, 3].iter().all(|id| answer.link(*id).class == LinkClass::Auto));
+    // also where it was taken away from others of its name
+    let [one, two, three] = mina();
+    let other = account(5).at("jira.acme.test", "c").name("Odd Lund");
+    let answer = run_with([one, two.confirmed(100), three, alias().confirmed(100), other], &[(4, 5)]);
+    assert_eq!(answer.clusters(), [vec![1, 2, 3, 4], vec![5]]);
+}
+
+#[test]
+fn what_stays_after_somebody_was_split_off_stays_together() {
+    let jan = || [account(1).username("rook").name("Jan Berg"), account(2).at("jira.acme.test", "a").name("Jan Berg")];
+    let third = || account(3).at("wiki.acme.test", "b").name("Jan Berg");
+    let [one, two] = jan();
+    assert_eq!(run([one, two, third()]).clusters(), [[1, 2, 3]]);
+    let [one, two] = jan();
+    let answer = run_with([one, two, third()], &[(1, 2), (1, 3)]);
+    assert_eq!(answer.clusters(), [vec![1], vec![2, 3]], "both are decided to be none of the first one's");
+    assert!([2, 3].iter().all(|id| answer.link(*id).class == LinkClass::Auto));
+}
+
 #[test]
 fn confirming_settles_a_question() {
     let conflict = || {

@@ -12,6 +12,15 @@ use super::{
 use crate::links::LinkStatus;
 
 pub(super) async fn never(deciding: &mut Deciding<'_>, one: Side, other: Side) -> Result<(), DecisionError> {
+    match (&one, &other) {
+        (Side::Account(one), Side::Account(other)) if one.identity == other.identity => {
+            return Err(DecisionError::Invalid { field: "identities", message: "it is the same account twice".into() });
+        }
+        (Side::Person(one), Side::Person(other)) if one.person == other.person => {
+            return Err(DecisionError::Invalid { field: "people", message: "it is the same person twice".into() });
+        }
+        _ => {}
+    }
     let ones = accounts(deciding, one).await?;
     let others = accounts(deciding, other).await?;
     let same = |a: &Account, b: &Account| a.id == b.id || a.person.is_some() && a.person == b.person;

@@ -32,6 +32,8 @@ pub(super) struct NewPerson {
     pub display_name: String,
     pub primary_email: Option<String>,
     pub is_bot: bool,
+    /// Somebody said what they are called.
+    pub is_named: bool,
 }
 
 /// A decision on its way.
@@ -276,6 +278,11 @@ impl<'a> Deciding<'a> {
             .execute(&mut *self.tx)
             .await?;
         }
+        let named: Vec<Uuid> = self.new_people.iter().filter(|person| person.is_named).map(|person| person.id).collect();
+        if !named.is_empty() {
+            let sql = "update people set named_at = now() where org_id = $1 and id = any($2)";
+            sqlx::query(sql).bind(self.org.0).bind(&named).execute(&mut *self.tx).await?;
+        }
         let links: Vec<LinkWrite> = std::mem::take(&mut self.links).into_values().collect();
         let origin = Origin { decided_by: Some(self.by.actor.clone()), decision_id: Some(decision), ..Origin::default() };
         links_write_in_txn(self.tx, self.org, &links, &origin).await?;
@@ -344,8 +351,14 @@ pub(super) fn ids(accounts: &[Account]) -> Vec<Uuid> {
 
 /// As people read them.
 pub(super) fn new_person(account: &Account, display_name: Option<&str>) -> NewPerson {
-    let name = display_name.map(str::trim).filter(|name| !name.is_empty()).unwrap_or(&account.name);
-    NewPerson { id: PersonId::generate().0, display_name: name.to_owned(), primary_email: account.email.clone(), is_bot: account.is_bot }
+    let given = display_name.map(str::trim).filter(|name| !name.is_empty());
+    NewPerson {
+        id: PersonId::generate().0,
+        display_name: given.unwrap_or(&account.name).to_owned(),
+        primary_email: account.email.clone(),
+        is_bot: account.is_bot,
+        is_named: given.is_some(),
+    }
 }
 
 /// Ids as the decision's caller gave them.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{runs, watching},
+    lists::account,
     sheets::read_file,
 };
 use crate::{
@@ -148,7 +149,7 @@ fn show_preview(preview: &Value) -> CliResult {
             name if name.is_empty() => "nobody".to_owned(),
             name => format!("{name} ({})", text(row, &format!("/{side}/status"))),
         };
-        print(&format!("  {}: {} → {}. {}", text(row, "/identity"), person("from"), person("to"), text(row, "/to/sentence")))?;
+        print(&format!("  {}: {} → {}. {}", account(row), person("from"), person("to"), text(row, "/to/sentence")))?;
     }
     Ok(())
 }

@@ -208,7 +208,12 @@ pub async fn bulk_confirm(client: &ApiClient, args: &BulkArgs, json: bool) -> Cl
     if json {
         return print_json(&done);
     }
-    print(&format!("Confirmed {} accounts.", number(&done, "/count")))?;
+    let of = |at: &str| done.pointer(at).and_then(Value::as_u64).unwrap_or_default();
+    let tied = match of("/decided/decision/identities_count").saturating_sub(of("/count")) {
+        0 => String::new(),
+        tied => format!(", and {tied} of the same people that they are tied to"),
+    };
+    print(&format!("Confirmed {} accounts{tied}.", number(&done, "/count")))?;
     show_decided(&done["decided"])
 }
 

@@ -18,10 +18,11 @@ pub async fn person(client: &ApiClient, reference: &str) -> CliResult<Uuid> {
     let called = |person: &&Value| is(&person["display_name"], reference) || is(&person["primary_email"], reference);
     let exactly: Vec<&Value> = found.iter().filter(called).collect();
     let chosen = if exactly.is_empty() { found.iter().collect() } else { exactly };
-    one(&chosen, reference, "person", |person| format!("{} ({})", text(person, "/display_name"), text(person, "/id")), "ovia people list")
+    one(&chosen, reference, "person", described, "ovia people list")
 }
 
-/// The id of the account called `reference`: an id, or `SOURCE:NAME` with its user name, e-mail address or id in the source.
+/// The id of the account called `reference`: an id, or `SOURCE:NAME` with its user name or e-mail address; else its display name,
+/// which is all that lists show of an account without a user name.
 pub async fn identity(client: &ApiClient, reference: &str) -> CliResult<Uuid> {
     if let Ok(id) = reference.parse() {
         return Ok(id);
@@ -32,12 +33,19 @@ pub async fn identity(client: &ApiClient, reference: &str) -> CliResult<Uuid> {
     };
     let name = name.trim_start_matches('@');
     let found = client.get_all("identities", &[("q", name.to_owned())]).await?;
-    let called = |account: &&Value| {
-        is(&account["source"], source) && ["username", "email", "external_id"].iter().any(|field| is(&account[*field], name))
+    let called = |fields: &'static [&'static str]| -> Vec<&Value> {
+        found.iter().filter(|account| is(&account["source"], source) && fields.iter().any(|field| is(&account[*field], name))).collect()
     };
-    let chosen: Vec<&Value> = found.iter().filter(called).collect();
-    let describe = |account: &Value| format!("{} ({})", text(account, "/display_name"), text(account, "/id"));
-    one(&chosen, reference, "account", describe, "ovia people mappings")
+    let exactly = called(&["username", "email"]);
+    let chosen = if exactly.is_empty() { called(&["display_name"]) } else { exactly };
+    one(&chosen, reference, "account", described, "ovia people mappings")
+}
+
+/// `Bo Diaz, bo@acme.example (018f…)`: people of one name are told apart by their address, if anything.
+fn described(row: &Value) -> String {
+    let address = ["/primary_email", "/email"].iter().map(|at| text(row, at)).find(|address| !address.is_empty());
+    let address = address.map(|address| format!(", {address}")).unwrap_or_default();
+    format!("{}{address} ({})", text(row, "/display_name"), text(row, "/id"))
 }
 
 fn is(value: &Value, name: &str) -> bool {

@@ -76,9 +76,10 @@ pub fn read_file(path: &Path) -> CliResult<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Says that a dry run was one.
+/// Says that a dry run was one, where there is anything to do.
 pub fn confirm_hint(applied: bool, done: &Value) {
-    if !applied && done["errors"].as_array().is_none_or(Vec::is_empty) {
+    let has_nothing = done["decisions"] == 0 || done["lines"] == 0;
+    if !applied && !has_nothing && done["errors"].as_array().is_none_or(Vec::is_empty) {
         eprintln!("Nothing was done: add --apply to do it.");
     }
 }
