@@ -7,7 +7,7 @@ mod merge_requests;
 mod people;
 mod work_items;
 
-use tokio::task::JoinSet;
+use std::sync::Mutex;
 
 use company::Company;
 
@@ -109,22 +109,27 @@ const SOMEBODY: &str = "(select i.external_id from identities i join person_iden
     join team_memberships m on m.person_id = l.person_id and m.until_date is null
     where i.connection_id = t.connection_id and i.is_bot is not true and l.status in ('auto', 'confirmed') order by i.id desc limit 1)";
 
-/// Five lists of changes, each of a company of its own. Of each list, what by definition makes no difference.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// Lists of changes, each of a company of its own, two at a time.
+#[tokio::test]
+#[ignore = "takes minutes: docs/known-gaps.md"]
 async fn an_increment_is_what_computing_everything_makes_of_it() {
     let company = Company::start().await;
-    let lists: [(Vec<Change>, &[&str]); 5] = [
-        (merge_requests::changes(), &[]),
-        (deliveries::changes(), &["a pipeline of another branch", "a review app", "another default branch"]),
-        (work_items::changes(), &[]),
-        (incidents::changes(), &[]),
-        (people::changes(), &[]),
-    ];
-    let mut tasks = JoinSet::new();
-    for (changes, idle) in lists {
-        let copy = company.copy().await;
-        tasks.spawn(async move { copy.increments(&changes, idle).await });
-    }
-    let wrong = tasks.join_all().await.concat();
+    let lists = vec![people::changes(), incidents::changes(), work_items::changes(), deliveries::changes(), merge_requests::changes()];
+    let (lists, wrong) = (Mutex::new(lists), Mutex::new(Vec::new()));
+    // a runtime for each: one that five rollups keep busy would not look after its connections
+    let next = || lists.lock().unwrap().pop();
+    let work = || {
+        while let Some(changes) = next() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let found = runtime.block_on(async { company.copy().await.increments(&changes).await });
+            wrong.lock().unwrap().extend(found);
+        }
+    };
+    std::thread::scope(|scope| {
+        // not on this thread: it has a runtime already
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

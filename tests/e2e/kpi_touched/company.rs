@@ -58,7 +58,7 @@ pub struct Company {
 }
 
 impl Company {
-    /// Synced once; nobody but the test has anything to do with it afterwards.
+    /// Synced once, to be copied; nobody but the test has anything to do with it afterwards.
     pub async fn start() -> Self {
         let mut app = TestApp::start().await;
         let code = demo::server(CompanySize::small()).await;
@@ -91,10 +91,11 @@ impl Company {
             .await;
         company.forget().await;
         company.rollup().await;
+        company.database.store.pool().close().await;
         company
     }
 
-    /// Another one like it. This one cannot be used any more but for copies.
+    /// Another one like it, which can be used: this one cannot, but for copies.
     pub async fn copy(&self) -> Self {
         Self { database: self.database.copy().await, org: self.org }
     }
@@ -138,14 +139,14 @@ impl Company {
     }
 
     /// Applies one change after another. After each, the increment's figures are to be those of computing everything. Says after which
-    /// they are not, or which change made a difference or none against what is known (`idle`) of it.
-    pub async fn increments(&self, changes: &[Change], idle: &[&str]) -> Vec<String> {
-        let mut wrong = Vec::new();
+    /// they are not, and if many make no difference at all.
+    pub async fn increments(&self, changes: &[Change]) -> Vec<String> {
+        let (mut wrong, mut idle) = (Vec::new(), Vec::new());
         for (what, sql) in changes {
             self.database.sql(&sql.replace("{org}", &self.org.to_string())).await;
             let increment = self.rollup().await;
-            if (increment["written"] == 0) != idle.contains(what) {
-                wrong.push(format!("{what}: {} figures written", increment["written"]));
+            if increment["written"] == 0 {
+                idle.push(*what);
             }
             if increment["mode"] == "everything" {
                 continue;
@@ -155,6 +156,9 @@ impl Company {
             if !self.is_everything().await {
                 wrong.extend(self.different().await.map(|different| format!("{what}: {different}")));
             }
+        }
+        if idle.len() * 10 > changes.len() * 3 {
+            wrong.push(format!("{idle:?} of {} changes made no difference", changes.len()));
         }
         // and what was kept in all of this is what a first rollup says
         self.remember().await;

@@ -113,8 +113,8 @@ fn reviews() -> Vec<Change> {
         where m.connection_id = t.connection_id and m.external_id = t.merge_request_external_id)";
     let by_another = of_another("m.author_external_id <> t.identity_external_id");
     let (late_of, late) =
-        (of_merge_request(&unreviewed(6), "external_id"), of_merge_request(&unreviewed(6), "merged_at + interval '2 days'"));
-    let (approver, late_id) = (reviewer(&unreviewed(6)), "select max(id) from merge_request_approvals");
+        (of_merge_request(&unreviewed(0), "external_id"), of_merge_request(&unreviewed(0), "merged_at + interval '2 days'"));
+    let (approver, late_id) = (reviewer(&unreviewed(0)), "select max(id) from merge_request_approvals");
     let again = "approved_at = (select merged_at + interval '1 day' from merge_requests m
         where m.connection_id = t.connection_id and m.external_id = t.merge_request_external_id)";
     let long_after = [("merge_request_external_id", late_of.as_str()), ("approved_at", &late), ("identity_external_id", &approver)];
@@ -122,7 +122,7 @@ fn reviews() -> Vec<Change> {
     let draft = [("system", "true"), ("event", "'marked_draft'")];
     let ready = [("system", "true"), ("event", "'marked_ready'")];
     let mut changes = vec![
-        ("a first note", noted(&unreviewed(3), "created_at + interval '5 minutes'", &[("system", "false")])),
+        ("a first note", noted(&unreviewed(1), "created_at + interval '5 minutes'", &[("system", "false")])),
         ("a note before its merge request", noted(&merged(13), "created_at - interval '5 days'", &[("system", "false")])),
         ("a note was by the author", set(notes, &first_review(4), authors)),
         (
