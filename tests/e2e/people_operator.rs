@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::people_office::{MAPPINGS, Office, accounts, refused_by, text};
+use crate::people_office::{MAPPINGS, Office, accounts, assert_stands, refused_by, text};
 
 #[tokio::test]
 async fn the_queue_is_looked_at_and_another_configuration_tried() {
@@ -173,14 +173,14 @@ async fn decisions_stand_after_every_run_until_they_are_undone() {
     let (_, run) = office.app.http.post("/runs", json!({"kind": "matching"})).await;
     office.app.run_end(run["id"].as_str().unwrap(), 60).await;
     office.quiet().await;
-    assert_eq!(office.standing().await, stands);
+    assert_stands(&office.standing().await, &stands, "nothing was done");
 
     let unknown = office.refused("undo", json!({"decision_id": 999_999}), 404, "NOT_FOUND").await;
     assert!(text(&unknown["detail"]).contains("999999"), "{unknown}");
     for decision in taken.iter().rev() {
         office.undo(decision).await;
     }
-    assert_eq!(office.standing().await, first, "all taken back: everything is as it was");
+    assert_stands(&office.standing().await, &first, "all taken back: everything is as it was");
     office.refused("undo", json!({"decision_id": taken[0]}), 409, "CONFLICT").await;
 }
 
