@@ -114,8 +114,9 @@ async fn every_verb_decides_and_takes_back() {
         assert!(actions.contains(&format!("identity.{verb}").as_str()), "{verb}: {actions:?}");
     }
     for decision in [bulk, never, merge, split, renewed, remap, confirm] {
-        decide(&office, &["undo", &decision]).await;
+        document(&office, &["undo", &decision]).await;
     }
+    office.quiet().await;
     assert_stands(&office.standing().await, &first, "all taken back");
     wrong_words(&office).await;
 }
@@ -168,7 +169,7 @@ async fn wrong_words(office: &Office) {
         refused(office, arguments, code, says).await;
     }
     for (file, says) in
-        [("", "It is empty."), ("identity_id,decision\nx,confirm\n", "line 2"), ("identity_id,decision\n\"x,confirm\n", "quotation mark")]
+        [("", "It is empty"), ("identity_id,decision\nx,confirm\n", "line 2"), ("identity_id,decision\n\"x,confirm\n", "quotation mark")]
     {
         let answer = ovia_with(office, &["people", "import", "-"], file).await;
         assert_eq!(answer.code, 2, "{file:?}: {}{}", answer.stdout, answer.stderr);

@@ -71,6 +71,15 @@ impl Office {
         decided
     }
 
+    /// Takes decisions back, the last first, and waits for what follows.
+    pub async fn undo_all(&self, decisions: &[&Value]) {
+        for decision in decisions.iter().rev() {
+            let (status, undone) = self.app.http.post(&format!("{MAPPINGS}/undo"), json!({"decision_id": decision})).await;
+            assert_eq!(status, StatusCode::OK, "{undone}");
+        }
+        self.quiet().await;
+    }
+
     pub async fn undo(&self, decision: &Value) -> Value {
         self.decide("undo", json!({"decision_id": decision})).await
     }

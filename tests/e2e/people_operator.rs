@@ -177,9 +177,7 @@ async fn decisions_stand_after_every_run_until_they_are_undone() {
 
     let unknown = office.refused("undo", json!({"decision_id": 999_999}), 404, "NOT_FOUND").await;
     assert!(text(&unknown["detail"]).contains("999999"), "{unknown}");
-    for decision in taken.iter().rev() {
-        office.undo(decision).await;
-    }
+    office.undo_all(&taken.iter().collect::<Vec<_>>()).await;
     assert_stands(&office.standing().await, &first, "all taken back: everything is as it was");
     office.refused("undo", json!({"decision_id": taken[0]}), 409, "CONFLICT").await;
 }

@@ -96,10 +96,8 @@ async fn a_spreadsheet_goes_out_and_comes_back_with_decisions() {
     assert_eq!((&again["decisions"], again["errors"].as_array().unwrap().len()), (&json!(0), 3), "{again}");
     assert!(text(&again["errors"][0]["message"]).contains("has changed since the export"), "{again}");
 
-    let ids: Vec<&Value> = done["items"].as_array().unwrap().iter().map(|item| &item["decision_id"]).collect();
-    for decision in ids.into_iter().rev().chain([&many]) {
-        office.undo(decision).await;
-    }
+    let taken = done["items"].as_array().unwrap().iter().map(|item| &item["decision_id"]);
+    office.undo_all(&std::iter::once(&many).chain(taken).collect::<Vec<_>>()).await;
     office.app.database.sql(&format!("update identities set display_name = '{name}' where id = '{id}'")).await;
     let (_, run) = office.app.http.post("/runs", json!({"kind": "matching"})).await;
     office.app.run_end(run["id"].as_str().unwrap(), 60).await;
