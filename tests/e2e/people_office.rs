@@ -42,8 +42,9 @@ impl Office {
         found.into_iter().find(called).unwrap_or_else(|| panic!("{source} has no account {name}"))
     }
 
-    /// Who everybody is: person, status, how sure, and who else it could be, by account. Versions and times are left out. Who waits for a decision
-    /// is with a person that counts for nothing, and may be with a new one when a run had joined it meanwhile: of these it is said with whom.
+    /// Who everybody is: person, status, how sure, and who else it could be, by account. Versions and times are left out. Who waits for a
+    /// decision is with a person that counts for nothing, and may be with a new one when a run had joined it meanwhile: of these it is said
+    /// with whom.
     pub async fn standing(&self) -> BTreeMap<String, Value> {
         let rows = self.app.http.get_all(MAPPINGS).await;
         let stands = |row: &Value| {

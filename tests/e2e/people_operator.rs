@@ -1,5 +1,5 @@
-//! Operators work on who is who over the API: they look, try another configuration, decide, and take it back. What they decided stands after
-//! every run.
+//! Operators work on who is who over the API: they look, try another configuration, decide, and take it back. What they decided stands
+//! after every run.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,9 @@ async fn the_queue_is_looked_at_and_another_configuration_tried() {
     configuration(&office, conflicts).await;
 }
 
+/// A query, and which rows it keeps.
+type Filter<'a> = (&'a str, &'a dyn Fn(&Value) -> bool);
+
 /// Filters hold, sorts sort, and pages make up the list.
 async fn lists(office: &Office) {
     let http = &office.app.http;
@@ -27,7 +30,7 @@ async fn lists(office: &Office) {
     let sure = |row: &Value| row["confidence"].as_f64().unwrap();
     let amelie = office.mapping("gitlab", "arousseau").await["person"]["id"].clone();
     let person = format!("person={}", text(&amelie));
-    let filters: [(&str, &dyn Fn(&Value) -> bool); 8] = [
+    let filters: [Filter<'_>; 8] = [
         ("status=conflict", &|row| row["status"] == "conflict"),
         ("status=auto", &|row| row["status"] == "auto"),
         ("source=jira", &|row| row["identity"]["source"] == "jira"),
@@ -247,7 +250,8 @@ async fn merged(office: &Office) -> Value {
     let (one, other) = (office.mapping("gitlab", "ekovacs").await, office.mapping("gitlab", "seun").await);
     let [into, from] = [&one["person"]["id"], &other["person"]["id"]];
     let (ours, theirs) = (office.person(into).await, office.person(from).await);
-    let body = json!({"person_id": into, "other_person_id": from, "expected_version": ours["version"], "expected_other_version": theirs["version"]});
+    let body = json!({"person_id": into, "other_person_id": from, "expected_version": ours["version"],
+        "expected_other_version": theirs["version"]});
     let decided = office.decide("merge", body).await;
     let mut want = [accounts(&ours), accounts(&theirs)].concat();
     want.sort_unstable();

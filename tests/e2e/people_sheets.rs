@@ -1,4 +1,5 @@
-//! Operators decide many at once, in a spreadsheet, and bring teams; figures of whom it touches are computed again and say why they changed.
+//! Operators decide many at once, in a spreadsheet, and bring teams; figures of whom it touches are computed again and say why they
+//! changed.
 
 use ovia_tests::Http;
 use reqwest::{Method, StatusCode};
