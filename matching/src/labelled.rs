@@ -41,7 +41,8 @@ impl LabelledRow {
         let row = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let field = error.path().to_string();
             let what = without_place(error.inner());
-            if field == "." || what.contains('`') { what } else { format!("`{field}`: {what}") }
+            let names_it = !error.inner().is_data() || field == "." || what.contains('`');
+            if names_it { what } else { format!("`{field}`: {what}") }
         })?;
         reader.end().map_err(|error| without_place(&error))?;
         Ok(row)

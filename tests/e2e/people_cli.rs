@@ -8,7 +8,7 @@ use std::{
 use ovia_tests::ovia_binary;
 use serde_json::Value;
 
-use crate::people_office::{Office, accounts, text};
+use crate::people_office::{Office, accounts, assert_stands, text};
 
 struct Answer {
     code: i32,
@@ -79,6 +79,10 @@ async fn every_verb_decides_and_takes_back() {
     let stale = ["confirm", "gitlab:msilva", "--if-version", "77"];
     refused(&office, &stale, 5, "not 77").await;
 
+    // alone as it is, it is called as somebody said, also after a run
+    let (named, decided) = decide(&office, &["remap", &alias, "--new", "Misaki S."]).await;
+    assert_eq!(office.person(&decided["person_id"]).await["display_name"], "Misaki S.");
+    decide(&office, &["undo", &named]).await;
     let (remap, decided) = decide(&office, &["remap", &alias, "--person", "misaki.sato@brightloom.example"]).await;
     let misaki = office.person(&decided["person_id"]).await;
     assert!(accounts(&misaki).len() > 2 && accounts(&misaki).contains(&alias), "{misaki}");
@@ -110,9 +114,10 @@ async fn every_verb_decides_and_takes_back() {
         assert!(actions.contains(&format!("identity.{verb}").as_str()), "{verb}: {actions:?}");
     }
     for decision in [bulk, never, merge, split, renewed, remap, confirm] {
-        decide(&office, &["undo", &decision]).await;
+        document(&office, &["undo", &decision]).await;
     }
-    assert_eq!(office.standing().await, first, "all taken back");
+    office.quiet().await;
+    assert_stands(&office.standing().await, &first, "all taken back");
     wrong_words(&office).await;
 }
 
@@ -164,7 +169,7 @@ async fn wrong_words(office: &Office) {
         refused(office, arguments, code, says).await;
     }
     for (file, says) in
-        [("", "It is empty."), ("identity_id,decision\nx,confirm\n", "line 2"), ("identity_id,decision\n\"x,confirm\n", "quotation mark")]
+        [("", "It is empty"), ("identity_id,decision\nx,confirm\n", "line 2"), ("identity_id,decision\n\"x,confirm\n", "quotation mark")]
     {
         let answer = ovia_with(office, &["people", "import", "-"], file).await;
         assert_eq!(answer.code, 2, "{file:?}: {}{}", answer.stdout, answer.stderr);

@@ -1,6 +1,6 @@
 //! An office that works on who is who: the demo company with code host and tracker, synced, matched and measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
 use ovia_demo::{CompanySize, DemoServer, JiraServer, ServerOptions};
@@ -42,12 +42,19 @@ impl Office {
         found.into_iter().find(called).unwrap_or_else(|| panic!("{source} has no account {name}"))
     }
 
-    /// Who everybody is: person, status, how sure, and who else it could be, by account. Versions and times are left out.
+    /// Who everybody is: person, status, how sure, and who else it could be, by account. Versions and times are left out. Who waits for a
+    /// decision is with a person that counts for nothing, and may be with a new one when a run had joined it meanwhile: of these it is said
+    /// with whom.
     pub async fn standing(&self) -> BTreeMap<String, Value> {
         let rows = self.app.http.get_all(MAPPINGS).await;
         let stands = |row: &Value| {
             let candidates: Vec<&Value> = row["candidates"].as_array().unwrap().iter().map(|one| &one["identity_id"]).collect();
-            json!({"person": row["person"]["id"], "status": row["status"], "confidence": row["confidence"], "rule": row["rule"],
+            let others = rows.iter().filter(|other| other["person"]["id"] == row["person"]["id"]);
+            let person = match row["status"] == "conflict" {
+                true => json!(others.map(|other| text(&other["identity"]["id"])).collect::<BTreeSet<_>>()),
+                false => row["person"]["id"].clone(),
+            };
+            json!({"person": person, "status": row["status"], "confidence": row["confidence"], "rule": row["rule"],
                 "candidates": candidates, "decided_by": row["decided_by"], "reason": row["reason"]})
         };
         rows.iter().map(|row| (text(&row["identity"]["id"]), stands(row))).collect()
@@ -63,6 +70,15 @@ impl Office {
         assert_eq!(status, StatusCode::OK, "{verb}: {decided}");
         self.quiet().await;
         decided
+    }
+
+    /// Takes decisions back, the last first, and waits for what follows.
+    pub async fn undo_all(&self, decisions: &[&Value]) {
+        for decision in decisions.iter().rev() {
+            let (status, undone) = self.app.http.post(&format!("{MAPPINGS}/undo"), json!({"decision_id": decision})).await;
+            assert_eq!(status, StatusCode::OK, "{undone}");
+        }
+        self.quiet().await;
     }
 
     pub async fn undo(&self, decision: &Value) -> Value {
@@ -120,6 +136,16 @@ pub async fn refused_by(http: &Http, method: Method, path: &str, body: Option<Va
 
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
+}
+
+/// Fails with the accounts that are somebody else's, or otherwise, than before; not with all there are.
+#[track_caller]
+pub fn assert_stands(now: &BTreeMap<String, Value>, before: &BTreeMap<String, Value>, when: &str) {
+    let of = |rows: &BTreeMap<String, Value>, others: &BTreeMap<String, Value>| -> Vec<String> {
+        rows.iter().filter(|(id, row)| others.get(*id) != Some(*row)).map(|(id, row)| format!("{id}: {row}")).collect()
+    };
+    let (news, gone) = (of(now, before), of(before, now));
+    assert!(news.is_empty() && gone.is_empty(), "{when}\nnow {news:#?}\nbefore {gone:#?}");
 }
 
 /// The accounts of a person as `GET /team/people/{id}` has them, by id.

@@ -1,12 +1,12 @@
-//! Operators work on who is who over the API: they look, try another configuration, decide, and take it back. What they decided stands after
-//! every run.
+//! Operators work on who is who over the API: they look, try another configuration, decide, and take it back. What they decided stands
+//! after every run.
 
 use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::people_office::{MAPPINGS, Office, accounts, refused_by, text};
+use crate::people_office::{MAPPINGS, Office, accounts, assert_stands, refused_by, text};
 
 #[tokio::test]
 async fn the_queue_is_looked_at_and_another_configuration_tried() {
@@ -15,6 +15,9 @@ async fn the_queue_is_looked_at_and_another_configuration_tried() {
     let conflicts = queue(&office).await;
     configuration(&office, conflicts).await;
 }
+
+/// A query, and which rows it keeps.
+type Filter<'a> = (&'a str, &'a dyn Fn(&Value) -> bool);
 
 /// Filters hold, sorts sort, and pages make up the list.
 async fn lists(office: &Office) {
@@ -27,7 +30,7 @@ async fn lists(office: &Office) {
     let sure = |row: &Value| row["confidence"].as_f64().unwrap();
     let amelie = office.mapping("gitlab", "arousseau").await["person"]["id"].clone();
     let person = format!("person={}", text(&amelie));
-    let filters: [(&str, &dyn Fn(&Value) -> bool); 8] = [
+    let filters: [Filter<'_>; 8] = [
         ("status=conflict", &|row| row["status"] == "conflict"),
         ("status=auto", &|row| row["status"] == "auto"),
         ("source=jira", &|row| row["identity"]["source"] == "jira"),
@@ -173,14 +176,12 @@ async fn decisions_stand_after_every_run_until_they_are_undone() {
     let (_, run) = office.app.http.post("/runs", json!({"kind": "matching"})).await;
     office.app.run_end(run["id"].as_str().unwrap(), 60).await;
     office.quiet().await;
-    assert_eq!(office.standing().await, stands);
+    assert_stands(&office.standing().await, &stands, "nothing was done");
 
     let unknown = office.refused("undo", json!({"decision_id": 999_999}), 404, "NOT_FOUND").await;
     assert!(text(&unknown["detail"]).contains("999999"), "{unknown}");
-    for decision in taken.iter().rev() {
-        office.undo(decision).await;
-    }
-    assert_eq!(office.standing().await, first, "all taken back: everything is as it was");
+    office.undo_all(&taken.iter().collect::<Vec<_>>()).await;
+    assert_stands(&office.standing().await, &first, "all taken back: everything is as it was");
     office.refused("undo", json!({"decision_id": taken[0]}), 409, "CONFLICT").await;
 }
 
@@ -249,7 +250,8 @@ async fn merged(office: &Office) -> Value {
     let (one, other) = (office.mapping("gitlab", "ekovacs").await, office.mapping("gitlab", "seun").await);
     let [into, from] = [&one["person"]["id"], &other["person"]["id"]];
     let (ours, theirs) = (office.person(into).await, office.person(from).await);
-    let body = json!({"person_id": into, "other_person_id": from, "expected_version": ours["version"], "expected_other_version": theirs["version"]});
+    let body = json!({"person_id": into, "other_person_id": from, "expected_version": ours["version"],
+        "expected_other_version": theirs["version"]});
     let decided = office.decide("merge", body).await;
     let mut want = [accounts(&ours), accounts(&theirs)].concat();
     want.sort_unstable();

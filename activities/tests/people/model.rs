@@ -265,7 +265,10 @@ impl Model {
 
     fn refuse(&self, draft: &mut Draft, one: Uuid, other: Uuid) -> Result<(), No> {
         let person = |account: Uuid| self.links.get(&account).map(|link| link.person);
-        if one == other || person(one).is_some() && person(one) == person(other) {
+        if one == other {
+            return Err(No::Invalid);
+        }
+        if person(one).is_some() && person(one) == person(other) {
             return Err(No::Refused);
         }
         draft.never(&[one], &[other]);

@@ -43,16 +43,18 @@ pub(super) async fn remap(deciding: &mut Deciding<'_>, seen: AccountSeen, to: &R
         return Err(DecisionError::refused(message, "Confirm it, or name another person."));
     }
     if let (None, Some(own), true) = (&target, account.person, left.is_empty()) {
-        // it is alone: the person it has is the new one
+        // it is alone: the person it has is the new one, unless a name is given
         if account.is(LinkStatus::Confirmed) {
             let message = format!("The account {} is confirmed to be nobody else's already.", account.id);
             return Err(DecisionError::refused(message, "There is nothing to decide."));
         }
         refuse_candidates(deciding, &account).await?;
-        deciding.concerns_person(Some(own));
-        deciding.confirm(&account, own);
-        deciding.person = Some(own);
-        return Ok(());
+        if !matches!(to, RemapTo::New { display_name: Some(_) }) {
+            deciding.concerns_person(Some(own));
+            deciding.confirm(&account, own);
+            deciding.person = Some(own);
+            return Ok(());
+        }
     }
     if let Some(person) = account.person.filter(|_| !left.is_empty()) {
         deciding.never(&[account.id], &ids(&left))?;
