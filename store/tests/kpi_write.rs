@@ -42,6 +42,7 @@ fn snapshots(value: f64) -> Vec<NewSnapshot> {
         row_count: 1,
         row_ids: Some(vec![1]),
         row_values: None,
+        content_hash: 1,
     };
     (0..DAYS).flat_map(|day| (0..SCOPES).map(move |scope| of(day, scope))).collect()
 }
@@ -118,4 +119,48 @@ async fn a_write_that_is_cut_short_anywhere_leaves_every_connection_fit_for_use(
     };
     assert!(cuts > 3, "it was cut {cuts} times only");
     assert_eq!(written.inserted, snapshots.len() as u64);
+}
+
+#[tokio::test]
+async fn what_is_written_again_keeps_its_id_and_what_is_the_same_is_left_alone() {
+    let db = TestDatabase::create().await;
+    let (org, _) = db.store.first_token_create("Acme").await.unwrap().unwrap();
+    let run = run(&db.store, org).await;
+    let lock = db.store.kpi_rollup_lock(org).await.unwrap().unwrap();
+    let windows = [ComputedWindow { kind: "day", start: start() }];
+    let mut snapshots: Vec<NewSnapshot> = snapshots(1.0).into_iter().filter(|one| one.window_start == start()).collect();
+    let causes = CauseBook::default();
+    let write = async |snapshots: &[NewSnapshot]| {
+        let (fence, slice) = (lock.fence, "2026-Q1");
+        let (watermark, changed_people_id, identity_epoch, inputs_at) = (start(), 0, 0, None);
+        let (windows, causes) = (windows.as_slice(), &causes);
+        let write =
+            SliceWrite { org, run, fence, slice, watermark, changed_people_id, identity_epoch, inputs_at, windows, snapshots, causes };
+        db.store.kpi_slice_write(&write).await.unwrap()
+    };
+    let stored = async || {
+        let sql = "select id, scope_id, value, stats, row_ids from kpi_snapshots order by scope_id";
+        sqlx::query_as::<_, (i64, String, f64, serde_json::Value, Vec<i64>)>(sql).fetch_all(db.store.pool()).await.unwrap()
+    };
+    assert_eq!(write(&snapshots).await.inserted, SCOPES as u64);
+    let before = stored().await;
+    let changed = &mut snapshots[7];
+    (changed.value, changed.row_ids) = (Some(2.0), Some(vec![3, 4]));
+    changed.stats.insert("tab".to_owned(), json!("a\tb\\c\n\"d\""));
+    changed.content_hash = changed.hash();
+    let scope = changed.scope_id.clone();
+    snapshots.pop();
+    let written = write(&snapshots).await;
+    assert_eq!((written.inserted, written.updated, written.deleted), (0, 1, 1));
+    let after = stored().await;
+    assert_eq!(after.len(), SCOPES - 1);
+    for row in &after {
+        let old = before.iter().find(|old| old.1 == row.1).unwrap();
+        assert_eq!(row.0, old.0, "the id of {}", row.1);
+        if row.1 == scope {
+            assert_eq!((row.2, &row.4, &row.3["tab"]), (2.0, &vec![3, 4], &json!("a\tb\\c\n\"d\"")));
+        } else {
+            assert_eq!(row, old);
+        }
+    }
 }

@@ -111,7 +111,6 @@ const SOMEBODY: &str = "(select i.external_id from identities i join person_iden
 
 /// Lists of changes, each of a company of its own, two at a time.
 #[tokio::test]
-#[ignore = "takes minutes: docs/known-gaps.md"]
 async fn an_increment_is_what_computing_everything_makes_of_it() {
     let company = Company::start().await;
     let lists = vec![people::changes(), incidents::changes(), work_items::changes(), deliveries::changes(), merge_requests::changes()];

@@ -1,6 +1,9 @@
 //! One attempt of a rollup: which windows, from which facts, stored batch by batch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use ovia_domain::{OrgId, RunId, RunStatus};
@@ -18,6 +21,7 @@ use ovia_store::{
 };
 use ovia_workflows::types::StepOutcome;
 use serde_json::{Value, json};
+use tracing::debug;
 
 use super::{
     causes::Happened,
@@ -26,6 +30,12 @@ use super::{
     load::Base,
     plan::{self, Basis, Scope},
 };
+
+/// Seconds since then; from now on, since now.
+fn lap(since: &mut Instant) -> f64 {
+    let begun = std::mem::replace(since, Instant::now());
+    begun.elapsed().as_secs_f64()
+}
 
 /// What an attempt works with.
 pub(super) struct Attempt<'a> {
@@ -45,7 +55,9 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     pub(super) async fn run(&self, mut reader: KpiReader, mut scope: Scope, mut happened: Happened) -> Result<StepOutcome, StoreError> {
         let as_of = self.now.as_of;
+        let mut since = Instant::now();
         let base = Base::read(&mut reader, &self.settings).await?;
+        debug!(run = %self.run, seconds = lap(&mut since), "KPIs: read what only all rows can tell");
         let found = base.earliest.unwrap_or(as_of).min(as_of);
         // windows of rows that are gone are to go as well
         let calendar = Calendar::new(self.settings.tz());
@@ -85,6 +97,7 @@ impl Attempt<'_> {
         let days_from = plan::days_from(&self.settings, if is_range { found.max(told) } else { found }, as_of);
         let how = How { settings: self.settings.clone(), as_of, scopes, first: found, days_from };
         let mut sums = Sums::of(&done, slices);
+        debug!(run = %self.run, seconds = lap(&mut since), slices, "KPIs: planned");
         for stretch in &stretches {
             let missing: Vec<Vec<Window>> = stretch.iter().filter(|batch| !is_done(batch)).cloned().collect();
             sums.slices_done += stretch.len() - missing.len();
@@ -93,6 +106,7 @@ impl Attempt<'_> {
             }
             let facts = self.facts(&base, &mut reader, &missing.concat()).await?;
             sums.read(&facts);
+            debug!(run = %self.run, seconds = lap(&mut since), rows = ?sums.rows, "KPIs: read the rows of a stretch");
             let mut figures = batches(facts, how.clone(), missing.clone());
             for batch in &missing {
                 self.progress(&scope, &sums).await?;
@@ -104,7 +118,9 @@ impl Attempt<'_> {
                 let Some(snapshots) = figures.recv().await else {
                     return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
                 };
+                debug!(run = %self.run, seconds = lap(&mut since), figures = snapshots.len(), "KPIs: computed a slice");
                 sums.add(self.slice_write(&plan::slice_name(batch, &made_with), batch, snapshots, &causes).await?);
+                debug!(run = %self.run, seconds = lap(&mut since), "KPIs: stored a slice");
             }
         }
         let end = RollupEnd {

@@ -58,7 +58,7 @@ fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     let window = snapshot.window;
     let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OWN_ROWS.contains(&snapshot.metric);
     let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
-    NewSnapshot {
+    let mut new = NewSnapshot {
         metric: snapshot.metric.as_str(),
         definition_version: snapshot.definition_version,
         scope_kind: snapshot.scope.kind(),
@@ -74,5 +74,8 @@ fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
         row_count,
         row_ids: (!of_days).then_some(snapshot.row_ids),
         row_values: (!of_days).then_some(snapshot.row_values),
-    }
+        content_hash: 0,
+    };
+    new.content_hash = new.hash();
+    new
 }

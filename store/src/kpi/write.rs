@@ -39,6 +39,8 @@ pub struct NewSnapshot {
     pub row_ids: Option<Vec<i64>>,
     /// Parallel to `row_ids`.
     pub row_values: Option<Vec<f64>>,
+    /// [`Self::hash`] of it: figures are hashed where they are computed, and compared where they are stored.
+    pub content_hash: i64,
 }
 
 /// A window that was computed, for every scope and metric: what is stored of it and was not computed again is gone.
@@ -109,11 +111,8 @@ impl Store {
         let mut plan = plan(write, &stored);
         untold(&mut tx, write, &mut plan.changes).await?;
         let mut written = SliceWritten { changes: plan.changes.len() as u64, ..SliceWritten::default() };
-        if !plan.delete.is_empty() {
-            let sql = "delete from kpi_snapshots where org_id = $1 and id = any($2)";
-            written.deleted = sqlx::query(sql).bind(write.org.0).bind(&plan.delete).execute(&mut *tx).await?.rows_affected();
-        }
-        written.updated = update(&mut tx, write, &plan.update).await?;
+        written.deleted = delete(&mut tx, write.org, &plan.delete).await?;
+        written.updated = replace(&mut tx, write, &plan.update).await?;
         written.inserted = insert(&mut tx, write, &plan.insert).await?;
         changes_copy(&mut tx, write.org, write.run, &plan.changes).await?;
         sqlx::query(
@@ -187,8 +186,8 @@ async fn untold(tx: &mut PgConnection, write: &SliceWrite<'_>, changes: &mut Vec
 
 #[derive(Default)]
 struct Plan<'a> {
-    insert: Vec<(&'a NewSnapshot, i64)>,
-    update: Vec<(i64, &'a NewSnapshot, i64)>,
+    insert: Vec<&'a NewSnapshot>,
+    update: Vec<(i64, &'a NewSnapshot)>,
     delete: Vec<i64>,
     changes: Vec<Change<'a>>,
 }
@@ -209,13 +208,12 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
     let mut plan = Plan::default();
     for new in write.snapshots {
         let key: Key<'_> = (new.metric, new.scope_kind, &new.scope_id, new.window_kind, new.window_start);
-        let hash = content_hash(new);
         let before = newest.remove(&key);
         match before {
-            Some(row) if row.definition_version == new.definition_version && row.content_hash == hash => continue,
-            Some(row) if row.definition_version == new.definition_version => plan.update.push((row.id, new, hash)),
+            Some(row) if row.definition_version == new.definition_version && row.content_hash == new.content_hash => continue,
+            Some(row) if row.definition_version == new.definition_version => plan.update.push((row.id, new)),
             // the former definition's figure stays beside it
-            _ => plan.insert.push((new, hash)),
+            _ => plan.insert.push(new),
         }
         let (value, rows) = before.map_or((None, 0), |row| (row.value, row.row_count));
         let was_told = before.is_some() || told.contains(&(new.window_kind, new.window_start, new.scope_kind));
@@ -258,106 +256,104 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
     plan
 }
 
-/// Of everything a reader is shown.
-fn content_hash(new: &NewSnapshot) -> i64 {
-    let mut hash = Sha256::new();
-    hash.update(new.window_end.timestamp_micros().to_le_bytes());
-    hash.update(new.value.map_or([0xff; 8], f64::to_le_bytes));
-    hash.update(new.unit);
-    hash.update(Value::Object(new.stats.clone()).to_string());
-    hash.update(Value::Object(new.coverage.clone()).to_string());
-    hash.update(new.row_table);
-    hash.update(new.row_count.to_le_bytes());
-    for id in new.row_ids.iter().flatten() {
-        hash.update(id.to_le_bytes());
+impl NewSnapshot {
+    /// Of everything a reader is shown.
+    pub fn hash(&self) -> i64 {
+        let mut hash = Sha256::new();
+        hash.update(self.window_end.timestamp_micros().to_le_bytes());
+        hash.update(self.value.map_or([0xff; 8], f64::to_le_bytes));
+        hash.update(self.unit);
+        hash.update(text(&self.stats));
+        hash.update(text(&self.coverage));
+        hash.update(self.row_table);
+        hash.update(self.row_count.to_le_bytes());
+        for id in self.row_ids.iter().flatten() {
+            hash.update(id.to_le_bytes());
+        }
+        hash.update([u8::from(self.row_ids.is_some())]);
+        for value in self.row_values.iter().flatten() {
+            hash.update(value.to_le_bytes());
+        }
+        let digest = hash.finalize();
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&digest[..8]);
+        i64::from_le_bytes(bytes)
     }
-    hash.update([u8::from(new.row_ids.is_some())]);
-    for value in new.row_values.iter().flatten() {
-        hash.update(value.to_le_bytes());
-    }
-    let digest = hash.finalize();
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&digest[..8]);
-    i64::from_le_bytes(bytes)
 }
 
-/// Snapshots in one statement.
-const CHUNK: usize = 1_000;
-
-async fn update(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(i64, &NewSnapshot, i64)]) -> Result<u64, StoreError> {
-    let mut updated = 0;
-    for chunk in rows.chunks(CHUNK) {
-        let rows: Vec<Value> = chunk
-            .iter()
-            .map(|(id, new, hash)| {
-                serde_json::json!({
-                    "id": id, "window_end": new.window_end, "value": new.value, "unit": new.unit, "stats": new.stats,
-                    "coverage": new.coverage, "row_table": new.row_table, "row_count": new.row_count, "row_ids": new.row_ids,
-                    "row_values": new.row_values, "content_hash": hash,
-                })
-            })
-            .collect();
-        updated += sqlx::query(
-            "update kpi_snapshots k
-             set run_id = $2, identity_epoch = $3, inputs_at = $4, window_end = r.window_end, value = r.value, unit = r.unit, stats = r.stats,
-                 coverage = r.coverage, row_table = r.row_table, row_count = r.row_count, row_ids = r.row_ids, row_values = r.row_values,
-                 content_hash = r.content_hash, computed_at = now()
-             from jsonb_to_recordset($5) as r (id bigint, window_end timestamptz, value double precision, unit text, stats jsonb,
-                 coverage jsonb, row_table text, row_count int, row_ids bigint[], row_values double precision[], content_hash bigint)
-             where k.org_id = $1 and k.id = r.id",
-        )
-        .bind(write.org.0)
-        .bind(write.run.0)
-        .bind(write.identity_epoch)
-        .bind(write.inputs_at)
-        .bind(Value::Array(rows))
-        .execute(&mut *tx)
-        .await?
-        .rows_affected();
-    }
-    Ok(updated)
+/// As JSON. Text and numbers are always written.
+fn text(object: &Map<String, Value>) -> String {
+    serde_json::to_string(object).unwrap_or_default()
 }
 
 /// Bytes of COPY data that are sent at once.
 const COPY_BYTES: usize = 1 << 20;
 
-async fn insert(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(&NewSnapshot, i64)]) -> Result<u64, StoreError> {
-    if rows.is_empty() {
+/// Takes the place of what is stored under these ids. Gone and come again with the same id: as a parameter, figures would be in memory
+/// three times.
+async fn replace(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(i64, &NewSnapshot)]) -> Result<u64, StoreError> {
+    let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
+    delete(tx, write.org, &ids).await?;
+    copy(tx, write, "copy kpi_snapshots (id, ", rows.iter().map(|(id, new)| (Some(*id), *new))).await
+}
+
+async fn insert(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[&NewSnapshot]) -> Result<u64, StoreError> {
+    copy(tx, write, "copy kpi_snapshots (", rows.iter().map(|new| (None, *new))).await
+}
+
+async fn delete(tx: &mut PgConnection, org: OrgId, ids: &[i64]) -> Result<u64, StoreError> {
+    if ids.is_empty() {
         return Ok(0);
     }
-    let mut copy = tx
-        .copy_in_raw(
-            "copy kpi_snapshots (org_id, run_id, identity_epoch, inputs_at, metric, definition_version, scope_kind, scope_id, window_kind,
-                window_start, window_end, value, unit, stats, coverage, row_table, row_count, row_ids, row_values, content_hash) from stdin",
-        )
-        .await?;
+    let sql = "delete from kpi_snapshots where org_id = $1 and id = any($2)";
+    Ok(sqlx::query(sql).bind(org.0).bind(ids).execute(tx).await?.rows_affected())
+}
+
+/// Columns after the id, in the order they are copied in.
+const COLUMNS: &str =
+    "org_id, run_id, identity_epoch, inputs_at, metric, definition_version, scope_kind, scope_id, window_kind, window_start,
+    window_end, value, unit, stats, coverage, row_table, row_count, row_ids, row_values, content_hash) from stdin";
+
+async fn copy<'a>(
+    tx: &mut PgConnection,
+    write: &SliceWrite<'_>,
+    into: &str,
+    rows: impl ExactSizeIterator<Item = (Option<i64>, &'a NewSnapshot)>,
+) -> Result<u64, StoreError> {
+    if rows.len() == 0 {
+        return Ok(0);
+    }
+    let mut copy = tx.copy_in_raw(&format!("{into}{COLUMNS}")).await?;
     let head =
         format!("{}\t{}\t{}\t{}\t", write.org.0, write.run.0, write.identity_epoch, write.inputs_at.map_or_else(|| "\\N".to_owned(), time));
-    let mut text = String::with_capacity(COPY_BYTES + (COPY_BYTES >> 3));
-    for (new, hash) in rows {
-        text.push_str(&head);
-        let _ = write!(text, "{}\t{}\t{}\t", new.metric, new.definition_version, new.scope_kind);
-        escaped(&mut text, &new.scope_id);
-        let _ = write!(text, "\t{}\t{}\t{}\t", new.window_kind, time(new.window_start), time(new.window_end));
-        match new.value {
-            Some(value) => drop(write!(text, "{value:?}\t")),
-            None => text.push_str("\\N\t"),
+    let mut out = String::with_capacity(COPY_BYTES + (COPY_BYTES >> 3));
+    for (id, new) in rows {
+        if let Some(id) = id {
+            let _ = write!(out, "{id}\t");
         }
-        let _ = write!(text, "{}\t", new.unit);
-        escaped(&mut text, &Value::Object(new.stats.clone()).to_string());
-        text.push('\t');
-        escaped(&mut text, &Value::Object(new.coverage.clone()).to_string());
-        let _ = write!(text, "\t{}\t{}\t", new.row_table, new.row_count);
-        array(&mut text, new.row_ids.as_deref());
-        text.push('\t');
-        array(&mut text, new.row_values.as_deref());
-        let _ = writeln!(text, "\t{hash}");
-        if text.len() >= COPY_BYTES {
-            copy.send(text.as_bytes()).await?;
-            text.clear();
+        out.push_str(&head);
+        let _ = write!(out, "{}\t{}\t{}\t", new.metric, new.definition_version, new.scope_kind);
+        escaped(&mut out, &new.scope_id);
+        let _ = write!(out, "\t{}\t{}\t{}\t", new.window_kind, time(new.window_start), time(new.window_end));
+        match new.value {
+            Some(value) => drop(write!(out, "{value:?}\t")),
+            None => out.push_str("\\N\t"),
+        }
+        let _ = write!(out, "{}\t", new.unit);
+        escaped(&mut out, &text(&new.stats));
+        out.push('\t');
+        escaped(&mut out, &text(&new.coverage));
+        let _ = write!(out, "\t{}\t{}\t", new.row_table, new.row_count);
+        array(&mut out, new.row_ids.as_deref());
+        out.push('\t');
+        array(&mut out, new.row_values.as_deref());
+        let _ = writeln!(out, "\t{}", new.content_hash);
+        if out.len() >= COPY_BYTES {
+            copy.send(out.as_bytes()).await?;
+            out.clear();
         }
     }
-    copy.send(text.as_bytes()).await?;
+    copy.send(out.as_bytes()).await?;
     Ok(copy.finish().await?)
 }
 
