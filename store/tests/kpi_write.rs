@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{pin::pin, task::Poll};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_domain::{OrgId, RunId, RunKind};
@@ -66,22 +66,16 @@ async fn run(store: &Store, org: OrgId) -> RunId {
     run_id
 }
 
-/// Polls a future so many times and drops it; whether it ended.
-async fn cut_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut left = polls;
-    std::future::poll_fn(|context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        future.as_mut().poll(context).map(Some)
-    })
-    .await
+/// Once a connection of the test waits for a lock.
+async fn somebody_waits(db: &TestDatabase) {
+    let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(sql).fetch_one(db.store.pool()).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]
-async fn a_write_that_is_cut_short_anywhere_leaves_every_connection_fit_for_use() {
+async fn a_write_that_is_cut_short_leaves_every_connection_fit_for_use() {
     let db = TestDatabase::create().await;
     let (org, _) = db.store.first_token_create("Acme").await.unwrap().unwrap();
     let run = run(&db.store, org).await;
@@ -101,24 +95,29 @@ async fn a_write_that_is_cut_short_anywhere_leaves_every_connection_fit_for_use(
         snapshots: &snapshots,
         causes: &causes,
     };
-    let mut cuts = 0;
-    let written = loop {
-        match cut_after(cuts + 1, db.store.kpi_slice_write(&write)).await {
-            Some(written) => break written.unwrap(),
-            None => cuts += 1,
+    db.sql(
+        "create function wait() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock(42); return new; end $$;
+         create trigger wait before insert on kpi_snapshots for each row execute function wait()",
+    )
+    .await;
+    // before the server takes anything, and when it has all and has not said so
+    for in_the_way in ["lock table kpi_snapshots in share mode", "select pg_advisory_xact_lock(42)"] {
+        let mut holder = db.store.pool().begin().await.unwrap();
+        sqlx::query(in_the_way).execute(&mut *holder).await.unwrap();
+        tokio::select! {
+            written = db.store.kpi_slice_write(&write) => panic!("{in_the_way}: {written:?}"),
+            () = somebody_waits(&db) => {}
         }
-        // nothing; or all of it, where only the answer to the commit was not waited for
-        let stored: i64 = sqlx::query_scalar("select count(*) from kpi_snapshots").fetch_one(db.store.pool()).await.unwrap();
-        assert!([0, snapshots.len() as i64].contains(&stored), "{stored} after {cuts} steps");
-        db.sql("delete from kpi_snapshots").await;
+        holder.rollback().await.unwrap();
         // every connection of the pool is used, at once
         let asked = (0..10_i64).map(|n| sqlx::query_scalar::<_, i64>("select $1").bind(n).fetch_one(db.store.pool()));
         let answered = futures::future::join_all(asked).await;
         let answered: Result<Vec<i64>, sqlx::Error> = answered.into_iter().collect();
-        assert_eq!(answered.unwrap(), (0..10).collect::<Vec<i64>>(), "after {cuts} steps");
-    };
-    assert!(cuts > 3, "it was cut {cuts} times only");
-    assert_eq!(written.inserted, snapshots.len() as u64);
+        assert_eq!(answered.unwrap(), (0..10).collect::<Vec<i64>>(), "{in_the_way}");
+        let stored: i64 = sqlx::query_scalar("select count(*) from kpi_snapshots").fetch_one(db.store.pool()).await.unwrap();
+        assert_eq!(stored, 0, "{in_the_way}");
+    }
+    assert_eq!(db.store.kpi_slice_write(&write).await.unwrap().inserted, snapshots.len() as u64);
 }
 
 #[tokio::test]

@@ -6,9 +6,25 @@ use serde_json::{Value, json};
 
 use crate::{
     common::{Method, TestApi},
-    lists::seed,
+    lists::{Seed, seed},
     risks::{as_of, detect, of_kind, pipelines, review_requests, settings},
 };
+
+/// An item in progress since `created`, planned for the release of a day.
+async fn planned_item(api: &TestApi, seed: &Seed, created: &str, release_on: &str) {
+    let (org, c) = (api.org, &seed.connection);
+    api.db
+        .sql(&format!(
+            "insert into work_items (org_id, connection_id, external_id, key, project_external_id, title, kind, type_name, status, status_category,
+                labels, components, fix_version_external_ids, sprint_external_ids, created_at)
+                values ('{org}', '{c}', '1', 'WEB-1', '10', 'Item', 'task', 'Task', 'Doing', 'in_progress', '{{}}', '{{}}', '{{}}', '{{}}', '{created}');
+            insert into versions (org_id, connection_id, external_id, project_external_id, name, released, archived, release_on)
+                values ('{org}', '{c}', '1', '10', '1.0', false, false, '{release_on}');
+            insert into release_memberships (org_id, connection_id, work_item_external_id, version_external_id, rule, candidates, expected, unambiguous)
+                values ('{org}', '{c}', '1', '1', 'fix_version', '{{1}}', true, true)"
+        ))
+        .await;
+}
 
 #[tokio::test]
 async fn a_default_branch_stays_red_while_nothing_runs() {
@@ -39,16 +55,10 @@ async fn what_a_removed_connection_left_needs_no_attention() {
     api.db.sql("update projects set default_branch = 'main'; delete from pipelines").await;
     pipelines(&api, &seed, "failed", 12, 3).await;
     review_requests(&api, &seed, &["1"; 5]).await;
+    planned_item(&api, &seed, "2025-06-01Z", "2026-01-21").await;
     api.db
         .sql(&format!(
-            "insert into work_items (org_id, connection_id, external_id, key, project_external_id, title, kind, type_name, status, status_category,
-                labels, components, fix_version_external_ids, sprint_external_ids, created_at)
-                values ('{org}', '{c}', '1', 'WEB-1', '10', 'Item', 'task', 'Task', 'Doing', 'in_progress', '{{}}', '{{}}', '{{}}', '{{}}', '2025-06-01Z');
-            insert into versions (org_id, connection_id, external_id, project_external_id, name, released, archived, release_on)
-                values ('{org}', '{c}', '1', '10', '1.0', false, false, '2026-01-21');
-            insert into release_memberships (org_id, connection_id, work_item_external_id, version_external_id, rule, candidates, expected, unambiguous)
-                values ('{org}', '{c}', '1', '1', 'fix_version', '{{1}}', true, true);
-            insert into deployments (org_id, connection_id, external_id, project_external_id, status, environment_tier, created_at, finished_at)
+            "insert into deployments (org_id, connection_id, external_id, project_external_id, status, environment_tier, created_at, finished_at)
                 values ('{org}', '{c}', 'd1', '11', 'success', 'production', '2025-10-01Z', '2025-10-01Z')"
         ))
         .await;
@@ -69,16 +79,10 @@ async fn risks_follow_what_the_organisation_has_set() {
     let api = TestApi::start().await;
     let seed = seed(&api).await;
     let (org, c) = (api.org, &seed.connection);
+    planned_item(&api, &seed, "2025-12-31Z", "2026-01-20").await;
     api.db
         .sql(&format!(
-            "insert into work_items (org_id, connection_id, external_id, key, project_external_id, title, kind, type_name, status, status_category,
-                labels, components, fix_version_external_ids, sprint_external_ids, created_at)
-                values ('{org}', '{c}', '1', 'WEB-1', '10', 'Item', 'task', 'Task', 'Doing', 'in_progress', '{{}}', '{{}}', '{{}}', '{{}}', '2025-12-31Z');
-            insert into versions (org_id, connection_id, external_id, project_external_id, name, released, archived, release_on)
-                values ('{org}', '{c}', '1', '10', '1.0', false, false, '2026-01-20');
-            insert into release_memberships (org_id, connection_id, work_item_external_id, version_external_id, rule, candidates, expected, unambiguous)
-                values ('{org}', '{c}', '1', '1', 'fix_version', '{{1}}', true, true);
-            insert into kpi_snapshots (org_id, metric, definition_version, scope_kind, window_kind, window_start, window_end, value, unit,
+            "insert into kpi_snapshots (org_id, metric, definition_version, scope_kind, window_kind, window_start, window_end, value, unit,
                 row_table, row_ids, row_values, identity_epoch, run_id)
                 select '{org}', 'release_risk', 1, 'organisation', 'trailing_30_days', now() - interval '30 days', now(), 62.5, 'score', 'versions',
                     array[id], array[62.5], 0, gen_random_uuid() from versions;
