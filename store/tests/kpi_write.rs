@@ -100,12 +100,17 @@ async fn a_write_that_is_cut_short_leaves_every_connection_fit_for_use() {
          create trigger wait before insert on kpi_snapshots for each row execute function wait()",
     )
     .await;
-    // before the server takes anything, and when it has all and has not said so
-    for in_the_way in ["lock table kpi_snapshots in share mode", "select pg_advisory_xact_lock(42)"] {
+    let few = SliceWrite { snapshots: &snapshots[..1], ..write };
+    // before the server takes anything; when it has taken so much that no more can be sent; when it has all and has not said so
+    for (in_the_way, write) in [
+        ("lock table kpi_snapshots in share mode", &write),
+        ("select pg_advisory_xact_lock(42)", &write),
+        ("select pg_advisory_xact_lock(42) from generate_series(1, 1)", &few),
+    ] {
         let mut holder = db.store.pool().begin().await.unwrap();
         sqlx::query(in_the_way).execute(&mut *holder).await.unwrap();
         tokio::select! {
-            written = db.store.kpi_slice_write(&write) => panic!("{in_the_way}: {written:?}"),
+            written = db.store.kpi_slice_write(write) => panic!("{in_the_way}: {written:?}"),
             () = somebody_waits(&db) => {}
         }
         holder.rollback().await.unwrap();
