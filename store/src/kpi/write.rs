@@ -259,22 +259,23 @@ fn plan<'a>(write: &'a SliceWrite<'_>, stored: &'a [Stored]) -> Plan<'a> {
 impl NewSnapshot {
     /// Of everything a reader is shown.
     pub fn hash(&self) -> i64 {
-        let mut hash = Sha256::new();
-        hash.update(self.window_end.timestamp_micros().to_le_bytes());
-        hash.update(self.value.map_or([0xff; 8], f64::to_le_bytes));
-        hash.update(self.unit);
-        hash.update(text(&self.stats));
-        hash.update(text(&self.coverage));
-        hash.update(self.row_table);
-        hash.update(self.row_count.to_le_bytes());
+        let rows = self.row_ids.as_deref().unwrap_or_default().len();
+        let mut all = Vec::with_capacity(512 + 16 * rows);
+        all.extend_from_slice(&self.window_end.timestamp_micros().to_le_bytes());
+        all.extend_from_slice(&self.value.map_or([0xff; 8], f64::to_le_bytes));
+        all.extend_from_slice(self.unit.as_bytes());
+        all.extend_from_slice(text(&self.stats).as_bytes());
+        all.extend_from_slice(text(&self.coverage).as_bytes());
+        all.extend_from_slice(self.row_table.as_bytes());
+        all.extend_from_slice(&self.row_count.to_le_bytes());
         for id in self.row_ids.iter().flatten() {
-            hash.update(id.to_le_bytes());
+            all.extend_from_slice(&id.to_le_bytes());
         }
-        hash.update([u8::from(self.row_ids.is_some())]);
+        all.push(u8::from(self.row_ids.is_some()));
         for value in self.row_values.iter().flatten() {
-            hash.update(value.to_le_bytes());
+            all.extend_from_slice(&value.to_le_bytes());
         }
-        let digest = hash.finalize();
+        let digest = Sha256::digest(&all);
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&digest[..8]);
         i64::from_le_bytes(bytes)
