@@ -34,10 +34,10 @@ pub use compute::{compute_all, compute_batches, compute_each, compute_over};
 pub use deployed::{Containment, MergedRow, RevertCandidate, deployment_merge_requests, find_reverts};
 pub use docs::render_markdown;
 pub use facts::{
-    AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EnvironmentTier, Facts, IdentityKey,
-    IncidentProject, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact, PipelineStatus,
-    ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership, WorkItemFact,
-    WorkItemTransition,
+    AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EarlierMerge, EnvironmentTier, Facts,
+    IdentityKey, IncidentProject, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact,
+    PipelineStatus, ProjectKey, ReleaseFact, ReleaseItemFact, RevertFact, ReviewEventFact, ReviewEventKind, Sha, TeamKey, TeamMembership,
+    WorkItemFact, WorkItemTransition,
 };
 pub use given::{First, FirstOf, FirstScope, Given, firsts};
 pub use incidents::{Attribution, AttributionRule, attribute_incidents};

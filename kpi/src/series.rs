@@ -110,7 +110,10 @@ impl Series {
                 inputs.scopes.at(*place, event.at, &inputs.crowds, |scope| note(row, scope));
             }
         });
-        Self { events: rows.into_iter().map(|(event, _)| event).collect(), index }
+        let mut events: Vec<Event> = rows.into_iter().map(|(event, _)| event).collect();
+        // collected where the rows were, which took more
+        events.shrink_to_fit();
+        Self { events, index }
     }
 
     fn event(&self, row: u32) -> Event {

@@ -41,7 +41,9 @@ impl States {
                 note(row, *scope);
             }
         });
-        let spans: Vec<Span> = placed.into_iter().map(|(span, _)| span).collect();
+        let mut spans: Vec<Span> = placed.into_iter().map(|(span, _)| span).collect();
+        // collected where the spans and their scopes were, which took more
+        spans.shrink_to_fit();
         let ends = |rows: &[u32]| rows.iter().map(|row| spans[*row as usize].to).max().unwrap_or(Micros::MIN);
         let scopes = (0..inputs.scopes.len()).map(|scope| index.of(ScopeIndex(u32::try_from(scope).unwrap_or(u32::MAX))));
         let blocks = scopes.map(|rows| rows.chunks(BLOCK).map(ends).collect()).collect();

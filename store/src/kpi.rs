@@ -2,7 +2,8 @@
 
 pub mod base;
 pub mod changes;
-mod copy;
+mod copy_in;
+mod copy_out;
 pub mod facts;
 pub mod incidents;
 mod notes;

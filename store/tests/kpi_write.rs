@@ -15,7 +15,7 @@ use ovia_store::{
     runs::NewRun,
     testing::TestDatabase,
 };
-use serde_json::{Map, json};
+use serde_json::json;
 
 /// So many that COPY sends more than one piece.
 const DAYS: i64 = 30;
@@ -36,8 +36,8 @@ fn snapshots(value: f64) -> Vec<NewSnapshot> {
         window_end: start() + TimeDelta::days(day + 1),
         value: Some(value),
         unit: "items",
-        stats: Map::from_iter([("note".to_owned(), json!("x".repeat(400)))]),
-        coverage: Map::new(),
+        stats: json!({"note": "x".repeat(400)}).to_string(),
+        coverage: "{}".to_owned(),
         row_table: "work_items",
         row_count: 1,
         row_ids: Some(vec![1]),
@@ -150,7 +150,7 @@ async fn what_is_written_again_keeps_its_id_and_what_is_the_same_is_left_alone()
     let before = stored().await;
     let changed = &mut snapshots[7];
     (changed.value, changed.row_ids) = (Some(2.0), Some(vec![3, 4]));
-    changed.stats.insert("tab".to_owned(), json!("a\tb\\c\n\"d\""));
+    changed.stats = json!({"tab": "a\tb\\c\n\"d\""}).to_string();
     changed.content_hash = changed.hash();
     let scope = changed.scope_id.clone();
     snapshots.pop();

@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures::{StreamExt, stream};
 use ovia_domain::{OrgId, RunId, RunStatus};
 use ovia_kpi::{Calendar, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
 use ovia_store::{
@@ -30,6 +31,9 @@ use super::{
     load::Base,
     plan::{self, Basis, Scope},
 };
+
+/// Slices that are stored at once, over a connection each: PostgreSQL works on one while the other is on its way.
+const SLICES_AT_ONCE: usize = 2;
 
 /// Seconds since then; from now on, since now.
 fn lap(since: &mut Instant) -> f64 {
@@ -104,23 +108,29 @@ impl Attempt<'_> {
             if missing.is_empty() {
                 continue;
             }
+            self.progress(&scope, &sums).await?;
+            if self.is_stopped().await? {
+                return Ok(StepOutcome::Cancelled);
+            }
             let facts = self.facts(&base, &mut reader, &missing.concat()).await?;
             sums.read(&facts);
             debug!(run = %self.run, seconds = lap(&mut since), rows = ?sums.rows, "KPIs: read the rows of a stretch");
             let mut figures = batches(facts, how.clone(), missing.clone());
-            for batch in &missing {
+            let computed = stream::iter(missing.clone()).zip(stream::poll_fn(|context| figures.poll_recv(context)));
+            let mut stored = computed
+                .map(|(batch, snapshots)| self.slice_write(plan::slice_name(&batch, &made_with), batch, snapshots, &causes))
+                .buffer_unordered(SLICES_AT_ONCE);
+            let before = sums.slices_done;
+            while let Some(slice) = stored.next().await {
+                sums.add(slice?);
+                debug!(run = %self.run, seconds = lap(&mut since), "KPIs: stored a slice");
                 self.progress(&scope, &sums).await?;
-                // the row knows of a request to stop even where Temporal does not
-                let status = self.store.run_status(self.org, self.run).await?;
-                if status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()) {
+                if self.is_stopped().await? {
                     return Ok(StepOutcome::Cancelled);
                 }
-                let Some(snapshots) = figures.recv().await else {
-                    return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
-                };
-                debug!(run = %self.run, seconds = lap(&mut since), figures = snapshots.len(), "KPIs: computed a slice");
-                sums.add(self.slice_write(&plan::slice_name(batch, &made_with), batch, snapshots, &causes).await?);
-                debug!(run = %self.run, seconds = lap(&mut since), "KPIs: stored a slice");
+            }
+            if sums.slices_done - before < missing.len() {
+                return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
             }
         }
         let end = RollupEnd {
@@ -130,6 +140,12 @@ impl Attempt<'_> {
         self.finish(is_range, &done, firsts, calendar.date(if is_range { told } else { found }), end).await?;
         self.progress(&scope, &sums).await?;
         Ok(StepOutcome::Done)
+    }
+
+    /// Whether the row of the run knows of a request to stop; it does even where Temporal does not.
+    async fn is_stopped(&self) -> Result<bool, StoreError> {
+        let status = self.store.run_status(self.org, self.run).await?;
+        Ok(status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()))
     }
 
     /// The facts of some windows, read over a second connection too if one is free.
@@ -187,8 +203,8 @@ impl Attempt<'_> {
 
     async fn slice_write(
         &self,
-        name: &str,
-        windows: &[Window],
+        name: String,
+        windows: Vec<Window>,
         snapshots: Vec<NewSnapshot>,
         causes: &CauseBook,
     ) -> Result<(usize, u64, u64), StoreError> {
@@ -197,7 +213,7 @@ impl Attempt<'_> {
             org: self.org,
             run: self.run,
             fence: self.lock.fence,
-            slice: name,
+            slice: &name,
             watermark: self.watermark,
             changed_people_id: self.changed_people_id,
             identity_epoch: self.identity_epoch,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
 use ovia_kpi::{Facts, KpiSettings, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
 use ovia_store::kpi::write::NewSnapshot;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 /// More threads than that would keep more in memory and find PostgreSQL at its limit.
@@ -68,8 +69,8 @@ fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
         window_end: window.end,
         value: snapshot.value,
         unit: snapshot.unit,
-        stats: snapshot.stats,
-        coverage: snapshot.coverage,
+        stats: text(&snapshot.stats),
+        coverage: text(&snapshot.coverage),
         row_table: snapshot.row_table,
         row_count,
         row_ids: (!of_days).then_some(snapshot.row_ids),
@@ -78,4 +79,9 @@ fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
     };
     new.content_hash = new.hash();
     new
+}
+
+/// As JSON. Text and numbers are always written.
+fn text(object: &Map<String, Value>) -> String {
+    serde_json::to_string(object).unwrap_or_default()
 }

@@ -73,7 +73,7 @@ pub(super) fn days_from(settings: &KpiSettings, earliest: Time, as_of: Time) -> 
 }
 
 /// Figures of a slice, about: so many are computed, held and stored at a time.
-const SLICE_FIGURES: usize = 8_000;
+const SLICE_FIGURES: usize = 5_000;
 
 /// How many scopes figures are computed for.
 pub(super) fn scopes(facts: &Facts, people: bool) -> usize {

@@ -33,6 +33,16 @@ pub struct MergeRequestFact {
     pub deletions: Option<u32>,
 }
 
+/// A merge request that had ended before a stretch of time began: all that a trend from the window before asks of it.
+#[derive(Clone, Copy, Debug)]
+pub struct EarlierMerge {
+    pub id: i64,
+    pub project: ProjectKey,
+    pub author: Option<IdentityKey>,
+    pub author_is_bot: bool,
+    pub merged_at: Time,
+}
+
 /// A source's word for where a merge request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeRequestState {

@@ -18,7 +18,7 @@ use ovia_domain::ConnectionId;
 pub use delivery::{
     ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EnvironmentTier, PipelineFact, PipelineStatus,
 };
-pub use merge_requests::{MergeRequestFact, MergeRequestState, RevertFact, ReviewEventFact, ReviewEventKind};
+pub use merge_requests::{EarlierMerge, MergeRequestFact, MergeRequestState, RevertFact, ReviewEventFact, ReviewEventKind};
 pub(crate) use people::Link;
 pub use people::{PersonKey, TeamKey, TeamMembership};
 pub use work::{
@@ -58,6 +58,8 @@ impl Sha {
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     pub merge_requests: Vec<MergeRequestFact>,
+    /// Merge requests that are not among [`Self::merge_requests`], where the rows here are those of a stretch of time only.
+    pub earlier_merges: Vec<EarlierMerge>,
     pub review_events: Vec<ReviewEventFact>,
     pub reverts: Vec<RevertFact>,
     pub pipelines: Vec<PipelineFact>,

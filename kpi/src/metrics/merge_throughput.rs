@@ -35,11 +35,20 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
 };
 
 fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a> {
-    let merged = inputs.facts.merge_requests.iter().filter_map(|row| {
-        let mark = if inputs.by_bot(row) { Mark::left_out(1) } else { Mark::counted(inputs.is_mapped(row.author)) };
-        Some((Event { at: micros(row.merged_at?), id: row.id, value: 1.0, mark }, inputs.place_of(row)))
-    });
-    let series = Series::new(inputs, merged.collect());
+    let facts = inputs.facts;
+    let event = |id, (author, author_is_bot), merged_at| {
+        let mark = if facts.is_bot(author, author_is_bot) { Mark::left_out(1) } else { Mark::counted(inputs.is_mapped(author)) };
+        Event { at: micros(merged_at), id, value: 1.0, mark }
+    };
+    let merged = facts
+        .merge_requests
+        .iter()
+        .filter_map(|row| Some((event(row.id, (row.author, row.author_is_bot), row.merged_at?), inputs.place_of(row))));
+    let earlier = facts
+        .earlier_merges
+        .iter()
+        .map(|row| (event(row.id, (row.author, row.author_is_bot), row.merged_at), inputs.place(row.project, row.author)));
+    let series = Series::new(inputs, merged.chain(earlier).collect());
     let firsts = Firsts::of_merge_requests(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let known = firsts.before(scope, window.observed_until(inputs.as_of));

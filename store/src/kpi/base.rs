@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
 use super::{
-    copy::{Statement, copy_out},
+    copy_out::{Statement, copy_out},
     facts::KpiReader,
 };
 use crate::StoreError;

@@ -1,9 +1,6 @@
 //! Numbers that were told and are others now, and why.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{MetricKey, OrgId, RunId};
@@ -11,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::write::{NewSnapshot, escaped, time};
+use super::{copy_in::copy_in, write::NewSnapshot};
 use crate::{PageOf, PageToken, Store, StoreError};
 
 type Time = DateTime<Utc>;
@@ -127,34 +124,47 @@ fn differ(before: Option<f64>, after: Option<f64>) -> bool {
     }
 }
 
-pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, changes: &[Change<'_>]) -> Result<(), StoreError> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    let mut copy = tx
-        .copy_in_raw(
-            "copy kpi_changes (org_id, run_id, metric, scope_kind, scope_id, window_kind, window_start, window_end, definition_version, \
-            unit,
-                before, after, rows_before, rows_after, cause, decision_id, causes) from stdin",
-        )
-        .await?;
-    let number = |value: Option<f64>| value.map_or_else(|| "\\N".to_owned(), |value| format!("{value:?}"));
-    let mut text = String::new();
-    for change in changes {
-        let _ = write!(text, "{}\t{}\t{}\t{}\t", org.0, run.0, change.metric, change.scope.0);
-        escaped(&mut text, change.scope.1);
+pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, changes: &[Change<'_>]) -> Result<u64, StoreError> {
+    let columns = [
+        "org_id",
+        "run_id",
+        "metric",
+        "scope_kind",
+        "scope_id",
+        "window_kind",
+        "window_start",
+        "window_end",
+        "definition_version",
+        "unit",
+        "before",
+        "after",
+        "rows_before",
+        "rows_after",
+        "cause",
+        "decision_id",
+        "causes",
+    ];
+    copy_in(tx, "kpi_changes", &columns, changes, |row, change| {
         let (kind, start, end) = change.window;
-        let _ = write!(text, "\t{kind}\t{}\t{}\t{}\t{}\t", time(start), time(end), change.definition_version, change.unit);
-        let _ = write!(text, "{}\t{}\t{}\t{}\t", number(change.before.0), number(change.after.0), change.before.1, change.after.1);
-        let cause = change.causes.first().and_then(|cause| cause["kind"].as_str()).unwrap_or("late_row");
-        let decision = change.causes.iter().find_map(|cause| cause["decision_id"].as_i64());
-        let _ = write!(text, "{cause}\t{}\t", decision.map_or_else(|| "\\N".to_owned(), |id| id.to_string()));
-        escaped(&mut text, &Value::Array(change.causes.clone()).to_string());
-        text.push('\n');
-    }
-    copy.send(text.as_bytes()).await?;
-    copy.finish().await?;
-    Ok(())
+        row.uuid(org.0);
+        row.uuid(run.0);
+        row.text(change.metric);
+        row.text(change.scope.0);
+        row.text(change.scope.1);
+        row.text(kind);
+        row.time(start);
+        row.time(end);
+        row.i32(change.definition_version);
+        row.text(change.unit);
+        row.maybe_f64(change.before.0);
+        row.maybe_f64(change.after.0);
+        row.i32(change.before.1);
+        row.i32(change.after.1);
+        row.text(change.causes.first().and_then(|cause| cause["kind"].as_str()).unwrap_or("late_row"));
+        row.maybe_i64(change.causes.iter().find_map(|cause| cause["decision_id"].as_i64()));
+        row.jsonb(&Value::Array(change.causes.clone()).to_string());
+    })
+    .await
 }
 
 /// A change as it is listed. Columns are documented in the migration.

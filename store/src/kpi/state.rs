@@ -159,10 +159,11 @@ impl Store {
     }
 }
 
-/// Refuses an attempt that was overtaken. Whoever passes keeps others waiting until the transaction ends.
+/// Refuses an attempt that was overtaken. Whoever passes keeps the next attempt waiting until the transaction ends, and no other slice of
+/// this one.
 pub(super) async fn fence_check(tx: &mut PgConnection, org: OrgId, fence: i64) -> Result<(), StoreError> {
     let current: Option<i64> =
-        sqlx::query_scalar("select fence from kpi_rollup_state where org_id = $1 for update").bind(org.0).fetch_optional(tx).await?;
+        sqlx::query_scalar("select fence from kpi_rollup_state where org_id = $1 for share").bind(org.0).fetch_optional(tx).await?;
     if current == Some(fence) { Ok(()) } else { Err(StoreError::Fenced) }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    copy::{Fields, Statement, copy_out},
+    copy_out::{Statement, copy_out},
     facts::KpiReader,
 };
 use crate::StoreError;
@@ -16,7 +16,7 @@ type Time = DateTime<Utc>;
 pub struct Stretch {
     pub from: Option<Time>,
     pub until: Option<Time>,
-    /// Merge requests that ended from then on are counted too: windows are compared with those before them.
+    /// Merges from then on are counted too: windows are compared with those before them.
     pub merged_from: Option<Time>,
     /// Pipelines that finished from then on are counted too.
     pub pipelines_from: Option<Time>,
@@ -44,6 +44,16 @@ pub struct MergeRequestFactRow<'a> {
     pub squash_commit_sha: Option<&'a str>,
     pub additions: Option<i64>,
     pub deletions: Option<i64>,
+}
+
+/// A merge request that was merged before the stretch.
+#[derive(Debug)]
+pub struct EarlierMergeRow<'a> {
+    pub id: i64,
+    pub connection_id: Uuid,
+    pub project_external_id: &'a str,
+    pub author_external_id: Option<&'a str>,
+    pub merged_at: Time,
 }
 
 /// What a row of [`ReviewEventRow`] is.
@@ -104,7 +114,7 @@ pub struct TransitionRow<'a> {
 }
 
 impl KpiReader {
-    /// Merge requests that had not ended when the stretch (or the windows before it) began, and those of `ids`.
+    /// Merge requests that had not ended when the stretch began, and those of `ids`.
     pub async fn merge_requests(
         &mut self,
         stretch: &Stretch,
@@ -131,6 +141,27 @@ impl KpiReader {
                 squash_commit_sha: row.maybe_text()?,
                 additions: row.maybe_i64()?,
                 deletions: row.maybe_i64()?,
+            });
+            Ok(())
+        })
+        .await
+    }
+
+    /// Merge requests that ended in the windows before the stretch; without those of `ids`.
+    pub async fn earlier_merges(
+        &mut self,
+        stretch: &Stretch,
+        ids: &[i64],
+        mut each: impl FnMut(EarlierMergeRow<'_>),
+    ) -> Result<(), StoreError> {
+        let statement = self.bounded(include_str!("stretch/earlier_merges.sql"), stretch).ids("ids", ids);
+        copy_out(self.connection(), statement, |row| {
+            each(EarlierMergeRow {
+                id: row.i64()?,
+                connection_id: row.uuid()?,
+                project_external_id: row.text()?,
+                author_external_id: row.maybe_text()?,
+                merged_at: row.time()?,
             });
             Ok(())
         })
@@ -204,8 +235,8 @@ impl KpiReader {
         ids: &[i64],
         mut each: impl FnMut(WorkItemFactRow<'_>),
     ) -> Result<(), StoreError> {
-        let statement = self.of_items(include_str!("stretch/work_items.sql"), stretch, ids);
-        copy_out(self.connection(), statement, |row: &mut Fields<'_>| {
+        let statement = self.bounded(include_str!("stretch/work_items.sql"), stretch).ids("ids", ids);
+        copy_out(self.connection(), statement, |row| {
             each(WorkItemFactRow {
                 id: row.i64()?,
                 connection_id: row.uuid()?,
@@ -222,9 +253,9 @@ impl KpiReader {
         .await
     }
 
-    /// All changes of status of the items that [`Self::work_items`] reads.
-    pub async fn transitions(&mut self, stretch: &Stretch, ids: &[i64], mut each: impl FnMut(TransitionRow<'_>)) -> Result<(), StoreError> {
-        let statement = self.of_items(include_str!("stretch/transitions.sql"), stretch, ids);
+    /// All changes of status of these items.
+    pub async fn transitions(&mut self, items: &[i64], mut each: impl FnMut(TransitionRow<'_>)) -> Result<(), StoreError> {
+        let statement = self.scoped(include_str!("stretch/transitions.sql")).ids("ids", items);
         copy_out(self.connection(), statement, |row| {
             each(TransitionRow {
                 work_item_id: row.i64()?,
@@ -236,10 +267,6 @@ impl KpiReader {
             Ok(())
         })
         .await
-    }
-
-    fn of_items(&self, sql: &str, stretch: &Stretch, ids: &[i64]) -> Statement {
-        self.bounded(&sql.replace(":items:", include_str!("stretch/items.sql")), stretch).ids("ids", ids)
     }
 
     fn bounded(&self, sql: &str, stretch: &Stretch) -> Statement {

@@ -1,18 +1,15 @@
 //! Storing snapshots: what differs is written, in bulk, with a note of every number that was another before.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use ovia_domain::{OrgId, RunId};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, FromRow, PgConnection, Postgres, pool::PoolConnection};
 
 use super::{
     changes::{CauseBook, Change, changes_copy},
+    copy_in::{Rows, copy_in},
     state::fence_check,
 };
 use crate::{Store, StoreError};
@@ -31,8 +28,9 @@ pub struct NewSnapshot {
     pub window_end: Time,
     pub value: Option<f64>,
     pub unit: &'static str,
-    pub stats: Map<String, Value>,
-    pub coverage: Map<String, Value>,
+    /// JSON objects, as text.
+    pub stats: String,
+    pub coverage: String,
     pub row_table: &'static str,
     pub row_count: i32,
     /// `None`: the rows are those of the scope's days within the window.
@@ -264,8 +262,8 @@ impl NewSnapshot {
         all.extend_from_slice(&self.window_end.timestamp_micros().to_le_bytes());
         all.extend_from_slice(&self.value.map_or([0xff; 8], f64::to_le_bytes));
         all.extend_from_slice(self.unit.as_bytes());
-        all.extend_from_slice(text(&self.stats).as_bytes());
-        all.extend_from_slice(text(&self.coverage).as_bytes());
+        all.extend_from_slice(self.stats.as_bytes());
+        all.extend_from_slice(self.coverage.as_bytes());
         all.extend_from_slice(self.row_table.as_bytes());
         all.extend_from_slice(&self.row_count.to_le_bytes());
         for id in self.row_ids.iter().flatten() {
@@ -282,24 +280,21 @@ impl NewSnapshot {
     }
 }
 
-/// As JSON. Text and numbers are always written.
-fn text(object: &Map<String, Value>) -> String {
-    serde_json::to_string(object).unwrap_or_default()
-}
-
-/// Bytes of COPY data that are sent at once.
-const COPY_BYTES: usize = 1 << 20;
-
 /// Takes the place of what is stored under these ids. Gone and come again with the same id: as a parameter, figures would be in memory
 /// three times.
 async fn replace(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[(i64, &NewSnapshot)]) -> Result<u64, StoreError> {
     let ids: Vec<i64> = rows.iter().map(|row| row.0).collect();
     delete(tx, write.org, &ids).await?;
-    copy(tx, write, "copy kpi_snapshots (id, ", rows.iter().map(|(id, new)| (Some(*id), *new))).await
+    let columns: Vec<&str> = COLUMNS.into_iter().chain(["id"]).collect();
+    copy_in(tx, "kpi_snapshots", &columns, rows, |row, (id, new)| {
+        fields(row, write, new);
+        row.i64(*id);
+    })
+    .await
 }
 
 async fn insert(tx: &mut PgConnection, write: &SliceWrite<'_>, rows: &[&NewSnapshot]) -> Result<u64, StoreError> {
-    copy(tx, write, "copy kpi_snapshots (", rows.iter().map(|new| (None, *new))).await
+    copy_in(tx, "kpi_snapshots", &COLUMNS, rows, |row, new| fields(row, write, new)).await
 }
 
 async fn delete(tx: &mut PgConnection, org: OrgId, ids: &[i64]) -> Result<u64, StoreError> {
@@ -310,76 +305,49 @@ async fn delete(tx: &mut PgConnection, org: OrgId, ids: &[i64]) -> Result<u64, S
     Ok(sqlx::query(sql).bind(org.0).bind(ids).execute(tx).await?.rows_affected())
 }
 
-/// Columns after the id, in the order they are copied in.
-const COLUMNS: &str =
-    "org_id, run_id, identity_epoch, inputs_at, metric, definition_version, scope_kind, scope_id, window_kind, window_start,
-    window_end, value, unit, stats, coverage, row_table, row_count, row_ids, row_values, content_hash) from stdin";
+/// In the order of [`fields`].
+const COLUMNS: [&str; 20] = [
+    "org_id",
+    "run_id",
+    "identity_epoch",
+    "inputs_at",
+    "metric",
+    "definition_version",
+    "scope_kind",
+    "scope_id",
+    "window_kind",
+    "window_start",
+    "window_end",
+    "value",
+    "unit",
+    "stats",
+    "coverage",
+    "row_table",
+    "row_count",
+    "row_ids",
+    "row_values",
+    "content_hash",
+];
 
-async fn copy<'a>(
-    tx: &mut PgConnection,
-    write: &SliceWrite<'_>,
-    into: &str,
-    rows: impl ExactSizeIterator<Item = (Option<i64>, &'a NewSnapshot)>,
-) -> Result<u64, StoreError> {
-    if rows.len() == 0 {
-        return Ok(0);
-    }
-    let mut copy = tx.copy_in_raw(&format!("{into}{COLUMNS}")).await?;
-    let head =
-        format!("{}\t{}\t{}\t{}\t", write.org.0, write.run.0, write.identity_epoch, write.inputs_at.map_or_else(|| "\\N".to_owned(), time));
-    let mut out = String::with_capacity(COPY_BYTES + (COPY_BYTES >> 3));
-    for (id, new) in rows {
-        if let Some(id) = id {
-            let _ = write!(out, "{id}\t");
-        }
-        out.push_str(&head);
-        let _ = write!(out, "{}\t{}\t{}\t", new.metric, new.definition_version, new.scope_kind);
-        escaped(&mut out, &new.scope_id);
-        let _ = write!(out, "\t{}\t{}\t{}\t", new.window_kind, time(new.window_start), time(new.window_end));
-        match new.value {
-            Some(value) => drop(write!(out, "{value:?}\t")),
-            None => out.push_str("\\N\t"),
-        }
-        let _ = write!(out, "{}\t", new.unit);
-        escaped(&mut out, &text(&new.stats));
-        out.push('\t');
-        escaped(&mut out, &text(&new.coverage));
-        let _ = write!(out, "\t{}\t{}\t", new.row_table, new.row_count);
-        array(&mut out, new.row_ids.as_deref());
-        out.push('\t');
-        array(&mut out, new.row_values.as_deref());
-        let _ = writeln!(out, "\t{}", new.content_hash);
-        if out.len() >= COPY_BYTES {
-            copy.send(out.as_bytes()).await?;
-            out.clear();
-        }
-    }
-    copy.send(out.as_bytes()).await?;
-    Ok(copy.finish().await?)
-}
-
-pub(super) fn time(at: Time) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Micros, true)
-}
-
-/// Text as COPY has it.
-pub(super) fn escaped(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            c => out.push(c),
-        }
-    }
-}
-
-fn array<T: std::fmt::Debug>(out: &mut String, items: Option<&[T]>) {
-    let Some(items) = items else { return out.push_str("\\N") };
-    out.push('{');
-    for (index, item) in items.iter().enumerate() {
-        let _ = if index == 0 { write!(out, "{item:?}") } else { write!(out, ",{item:?}") };
-    }
-    out.push('}');
+fn fields(row: &mut Rows, write: &SliceWrite<'_>, new: &NewSnapshot) {
+    row.uuid(write.org.0);
+    row.uuid(write.run.0);
+    row.i64(write.identity_epoch);
+    row.maybe_time(write.inputs_at);
+    row.text(new.metric);
+    row.i32(new.definition_version);
+    row.text(new.scope_kind);
+    row.text(&new.scope_id);
+    row.text(new.window_kind);
+    row.time(new.window_start);
+    row.time(new.window_end);
+    row.maybe_f64(new.value);
+    row.text(new.unit);
+    row.jsonb(&new.stats);
+    row.jsonb(&new.coverage);
+    row.text(new.row_table);
+    row.i32(new.row_count);
+    row.maybe_i64s(new.row_ids.as_deref());
+    row.maybe_f64s(new.row_values.as_deref());
+    row.i64(new.content_hash);
 }

@@ -265,5 +265,6 @@ async fn crowds(
         crowd.dedup();
         crowd.shrink_to_fit();
     }
+    went_out.shrink_to_fit();
     Ok((crowds, went_out))
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use ovia_domain::WorkItemKind;
 use ovia_kpi::{
-    Calendar, Facts, ItemMergeRequest, ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact, PipelineStatus,
-    ReleaseFact, ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact, WorkItemTransition,
+    Calendar, EarlierMerge, Facts, ItemMergeRequest, ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact,
+    PipelineStatus, ReleaseFact, ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact, WorkItemTransition,
 };
 use ovia_store::{
     StoreError,
@@ -72,9 +72,21 @@ impl Base {
         ids.extend(self.went_out(stretch));
         let mut rows = Vec::new();
         reader.merge_requests(stretch, &ids, |row| rows.push(self.merge_request(shared, &row))).await?;
+        rows.shrink_to_fit();
         shared.facts().merge_requests = rows;
+        let mut rows = Vec::new();
+        reader
+            .earlier_merges(stretch, &ids, |row| {
+                let (author, author_is_bot) = shared.account(row.connection_id, row.author_external_id);
+                let project = shared.project(row.connection_id, row.project_external_id);
+                rows.push(EarlierMerge { id: row.id, project, author, author_is_bot, merged_at: row.merged_at });
+            })
+            .await?;
+        rows.shrink_to_fit();
+        shared.facts().earlier_merges = rows;
         let mut events = Vec::new();
         reader.review_events(stretch, &named, |row| events.push(review_event(shared, &row))).await?;
+        events.shrink_to_fit();
         shared.facts().review_events = events;
         Ok(())
     }
@@ -96,22 +108,24 @@ impl Base {
                 });
             })
             .await?;
+        rows.shrink_to_fit();
         shared.facts().pipelines = rows;
         let incidents: HashSet<i64> =
             self.facts.work_items.iter().filter(|row| row.item.table == ItemTable::WorkItems).map(|row| row.item.id).collect();
-        let mut rows = Vec::new();
+        let (mut rows, mut items) = (Vec::new(), Vec::new());
         reader
             .work_items(stretch, planned, |row| {
+                items.push(row.id);
                 // the base has them already
                 if !incidents.contains(&row.id) {
                     rows.push(work_item(shared, &row));
                 }
             })
             .await?;
-        shared.facts().work_items.append(&mut rows);
+        shared.facts().work_items.extend(rows);
         let mut rows = Vec::new();
         reader
-            .transitions(stretch, planned, |row| {
+            .transitions(&items, |row| {
                 let category = |status| shared.status(row.connection_id, status);
                 rows.push(WorkItemTransition {
                     work_item_id: row.work_item_id,
@@ -121,6 +135,7 @@ impl Base {
                 });
             })
             .await?;
+        rows.shrink_to_fit();
         shared.facts().work_item_transitions = rows;
         Ok(())
     }

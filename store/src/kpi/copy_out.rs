@@ -1,6 +1,6 @@
 //! Reading many rows fast: COPY in its binary format, a fifth of the price of a row at a time.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures::TryStreamExt;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -10,9 +10,9 @@ use crate::StoreError;
 type Time = DateTime<Utc>;
 
 /// Microseconds from 1970 to 2000, which Postgres counts from.
-const EPOCH: i64 = 946_684_800_000_000;
+pub(super) const EPOCH: i64 = 946_684_800_000_000;
 /// What a binary COPY begins with.
-const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+pub(super) const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
 /// A statement with its arguments written into it: COPY takes none. `:name` is replaced.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Statement {
 
     /// `None` is the other end of time: `end` is `infinity` or `-infinity`.
     pub(super) fn time(self, name: &str, value: Option<Time>, end: &'static str) -> Self {
-        let text = value.map_or_else(|| end.to_owned(), super::write::time);
+        let text = value.map_or_else(|| end.to_owned(), |at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
         self.with(name, &format!("timestamptz '{text}'"))
     }
 }
