@@ -2,13 +2,32 @@
 //!
 //! The migrations are applied once per server, to a template; a test's database is a copy of it, which takes a fifth of the time.
 
+use ovia_domain::{OrgId, RunId, RunKind};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
-use crate::{MIGRATOR, Store};
+use crate::{MIGRATOR, Store, runs::NewRun};
 
 const VARIABLE: &str = "OVIA_TEST_DATABASE_URL";
+
+/// A run of an organisation that nobody has started yet.
+pub fn new_run(org_id: OrgId, kind: RunKind) -> NewRun {
+    let run_id = RunId::generate();
+    NewRun {
+        org_id,
+        run_id,
+        kind,
+        connection_id: None,
+        source: None,
+        requested_by: "token:ops".into(),
+        params: json!({}),
+        parent_run_id: None,
+        retry_of: None,
+        workflow_id: format!("{kind}/{org_id}/{run_id}"),
+    }
+}
 
 /// A migrated database of its own.
 #[derive(Debug)]

@@ -12,8 +12,7 @@ use ovia_store::{
         changes::CauseBook,
         write::{ComputedWindow, NewSnapshot, SliceWrite},
     },
-    runs::NewRun,
-    testing::TestDatabase,
+    testing::{TestDatabase, new_run},
 };
 use serde_json::json;
 
@@ -48,19 +47,8 @@ fn snapshots(value: f64) -> Vec<NewSnapshot> {
 }
 
 async fn run(store: &Store, org: OrgId) -> RunId {
-    let run_id = RunId::generate();
-    let run = NewRun {
-        org_id: org,
-        run_id,
-        kind: RunKind::KpiRollup,
-        connection_id: None,
-        source: None,
-        requested_by: "token:ops".into(),
-        params: json!({}),
-        parent_run_id: None,
-        retry_of: None,
-        workflow_id: format!("kpi_rollup/{org}/{run_id}"),
-    };
+    let run = new_run(org, RunKind::KpiRollup);
+    let run_id = run.run_id;
     store.run_create(run).await.unwrap();
     store.run_begin(org, run_id, &[], &[]).await.unwrap();
     run_id

@@ -61,6 +61,14 @@ pub fn fixed() -> (Facts, DateTime<Utc>) {
             };
             facts.review_events.push(event);
         }
+        if id % 4 == 1 {
+            // a draft at first, and reviewed an hour before it was merged
+            let mut event = |kind, at| {
+                facts.review_events.push(ReviewEventFact { merge_request_id: id, kind, by: Some(accounts[2]), by_is_bot: false, at });
+            };
+            event(ReviewEventKind::MarkedReady, created_at + TimeDelta::hours(2));
+            merged_at.into_iter().for_each(|at| event(ReviewEventKind::Approval, at - TimeDelta::hours(1)));
+        }
         facts.pipelines.push(PipelineFact {
             id,
             project,

@@ -9,7 +9,7 @@ use ovia_store::{
     links::{LinkCandidate, LinkStatus, LinkWrite},
     matching::{BatchOutcome, MatchingBy, PersonWrite},
     runs::NewRun,
-    testing::TestDatabase,
+    testing::{TestDatabase, new_run},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -84,19 +84,7 @@ impl World {
     }
 
     pub fn new_run(&self) -> NewRun {
-        let run_id = RunId::generate();
-        NewRun {
-            org_id: self.org,
-            run_id,
-            kind: RunKind::Matching,
-            connection_id: None,
-            source: None,
-            requested_by: "token:ops".into(),
-            params: json!({}),
-            parent_run_id: None,
-            retry_of: None,
-            workflow_id: format!("matching/{}/{run_id}", self.org),
-        }
+        new_run(self.org, RunKind::Matching)
     }
 
     pub fn by(&self, name: &str) -> Decider {
