@@ -29,7 +29,9 @@ pub fn fixed() -> (Facts, DateTime<Utc>) {
     for id in 0..40i64 {
         let (created_at, who) = (at(id * 11), (id % 4) as usize);
         let project = projects[(id % 3 == 0) as usize];
-        let merged_at = (id % 5 != 0).then(|| created_at + TimeDelta::hours(id * 7 % 60 - 1));
+        // one at once
+        let open_for = if id == 12 { TimeDelta::minutes(30) } else { TimeDelta::hours(id * 7 % 60 - 1) };
+        let merged_at = (id % 5 != 0).then(|| created_at + open_for);
         facts.merge_requests.push(MergeRequestFact {
             id,
             project,
@@ -96,6 +98,11 @@ pub fn fixed() -> (Facts, DateTime<Utc>) {
             finished_at: Some(at(id * 30 + 1)),
         });
     }
+    // two incidents that somebody put down to one deployment
+    for id in [4, 13] {
+        let item = ItemRef { table: ItemTable::Issues, id };
+        facts.attribution_overrides.push(AttributionOverride { item, deployment_id: Some(1) });
+    }
     let day = |day| NaiveDate::from_ymd_opt(2024, 5, day).unwrap();
     for (id, released, end) in [(0, false, day(25)), (1, true, day(12))] {
         facts.releases.push(ReleaseFact { id, project: projects[0], released, start_on: Some(day(4)), release_on: Some(end) });
@@ -113,6 +120,12 @@ fn work_item(facts: &mut Facts, id: i64, project: ProjectKey, assignee: Identity
         let at = created_at + TimeDelta::hours(hours);
         facts.work_item_transitions.push(WorkItemTransition { work_item_id: id, at, from: Some(from), to: Some(to) });
         from = to;
+    }
+    // done without having been begun
+    if id == 20 {
+        let at = created_at + TimeDelta::hours(20);
+        facts.work_item_transitions.push(WorkItemTransition { work_item_id: id, at, from: Some(from), to: Some(Done) });
+        from = Done;
     }
     facts.work_items.push(WorkItemFact {
         item,
