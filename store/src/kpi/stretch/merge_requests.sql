@@ -15,8 +15,8 @@ with m as materialized (
 select m.id, m.connection_id, m.project_external_id, m.author_external_id, m.state, m.draft, m.is_fork, m.created_at, m.updated_at, m.merged_at,
        m.closed_at, f.at, m.head, m.merge, m.squash, m.additions, m.deletions
 from m
--- a lead time begins with the first commit; what was merged before the stretch counts in none any more, unless it is named. One by one, by index: as
--- many look-ups as rows of the stretch, however long the history is
+-- a lead time begins with the first commit; what was merged before the stretch counts in none any more, unless it is named. One by one,
+-- by index: as many look-ups as rows of the stretch, however long the history is
 left join lateral (
     select min(c.authored_at) as at from merge_request_commits c
     where m.counts and c.connection_id = m.connection_id and c.merge_request_external_id = m.external_id and c.deleted_at is null

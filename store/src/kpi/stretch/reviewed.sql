@@ -1,3 +1,4 @@
+-- nearly all that is reviewed has not ended: what is left over is looked up one by one
 with going as materialized (
     select connection_id, external_id from merge_requests
     where org_id = :org: and deleted_at is null and kpi_ended(state, created_at, merged_at, closed_at) >= :from:
