@@ -1,7 +1,7 @@
 //! `ovia.kpi_rollup`. Reads one state of the database, computes the windows that were touched since the last rollup, and stores what
 //! differs, slice by slice. Twice stores nothing the second time; an attempt that takes over goes on behind the slices that are stored.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{OrgId, RunId};
@@ -11,18 +11,22 @@ use ovia_workflows::types::{OrgRun, StepOutcome};
 use serde::Deserialize;
 use serde_json::json;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tracing::debug;
 
 use crate::{Activities, failure, pulse};
 
 mod attempt;
 mod causes;
+mod day_rows;
+mod days;
 mod figures;
 mod firsts;
 pub mod load;
 mod plan;
 
-use attempt::Attempt;
+use attempt::{Attempt, lap};
 use causes::Happened;
+use load::Base;
 use plan::{Basis, Scope};
 
 /// How often an attempt looks whether the one before it has let go of the lock.
@@ -73,7 +77,14 @@ pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome
     let now = Basis { as_of, settings_version: set.version, basis: reader.basis().await?, people };
 
     let range = params.from.map(|from| (from, params.to.unwrap_or(as_of)));
-    let happened = Happened::read(&mut reader, &lock.state, &now, &settings).await?;
+    let mut since = Instant::now();
+    let (base, happened) = match store.kpi_reader_beside(&mut reader).await? {
+        Some(mut beside) => {
+            tokio::try_join!(Base::read(&mut reader, &settings), Happened::read(&mut beside, &lock.state, &now, &settings))?
+        }
+        None => (Base::read(&mut reader, &settings).await?, Happened::read(&mut reader, &lock.state, &now, &settings).await?),
+    };
+    debug!(run = %run, seconds = lap(&mut since), "KPIs: read what only all rows can tell, and what happened");
     let scope = match (plan::incremental(&lock.state, &now), range) {
         (Err(why), _) => Scope::Everything { why },
         // a range is asked for on top of figures that are there; without them everything is missing
@@ -94,5 +105,5 @@ pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome
         person_level: set.person_level,
         now,
     };
-    attempt.run(reader, scope, happened).await
+    attempt.run(reader, &base, scope, happened).await
 }

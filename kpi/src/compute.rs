@@ -10,8 +10,11 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+use ovia_domain::MetricKey;
+
 use crate::{
-    Facts, KpiSettings, Measures, MetricEntry, REGISTRY, Scope, ScopeFilter, Snapshot, Window, inputs::Inputs, snapshot::Figure, windows,
+    DatedRow, Facts, KpiSettings, Measures, MetricEntry, REGISTRY, Scope, ScopeFilter, Snapshot, Window, inputs::Inputs, snapshot::Figure,
+    windows,
 };
 
 /// A snapshot per metric, scope (organisation, every interned project, team and person) and window from the first fact to `as_of`. The
@@ -59,8 +62,12 @@ pub fn compute_each(
     }
 }
 
+/// Is given what came of the facts of a metric of [`crate::DATED`], in the order of time; not what was known already.
+pub type KeepRows<'a> = dyn Fn(MetricKey, Vec<DatedRow>) + Sync + 'a;
+
 /// As [`compute_over`] for one batch of windows after the other, from facts that are prepared once, with `threads` at work. `keep` makes of
-/// a snapshot what is wanted of it; `sink` is given each batch, in the order of the registry, and says whether to go on.
+/// a snapshot what is wanted of it; `sink` is given each batch, in the order of the registry, and says whether to go on. `keep_rows` is called
+/// before the first batch is given away, once for each metric.
 #[allow(clippy::too_many_arguments, reason = "what figures depend on, and what becomes of them")]
 pub fn compute_batches<T: Send>(
     facts: &Facts,
@@ -69,10 +76,11 @@ pub fn compute_batches<T: Send>(
     scopes: &ScopeFilter,
     batches: &[Vec<Window>],
     threads: NonZeroUsize,
+    keep_rows: Option<&KeepRows<'_>>,
     keep: impl Fn(Snapshot) -> Option<T> + Sync,
     mut sink: impl FnMut(Vec<T>) -> bool,
 ) {
-    let inputs = Inputs::new(facts, settings, as_of, scopes);
+    let inputs = Inputs::new(facts, settings, as_of, scopes).keeping(keep_rows);
     let measures = Measures::new(&inputs);
     for windows in batches {
         let next = AtomicUsize::new(0);

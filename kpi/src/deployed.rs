@@ -1,17 +1,17 @@
 //! Which deployment first brought a merge request to production, and which merge request takes back which.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::{
     ContainmentRule, DeploymentFact, DeploymentMergeRequest, Facts, KpiSettings, MergeRequestFact, ProjectKey, RevertFact, Sha, facts::Time,
 };
 
 /// The successful production deployments of each project, ascending.
-pub(crate) struct Deliveries<'a>(HashMap<ProjectKey, Vec<&'a DeploymentFact>>);
+pub(crate) struct Deliveries<'a>(FxHashMap<ProjectKey, Vec<&'a DeploymentFact>>);
 
 impl<'a> Deliveries<'a> {
     pub(crate) fn new(facts: &'a Facts, settings: &KpiSettings) -> Self {
-        let mut projects: HashMap<ProjectKey, Vec<&DeploymentFact>> = HashMap::new();
+        let mut projects: FxHashMap<ProjectKey, Vec<&DeploymentFact>> = FxHashMap::default();
         for row in facts.deployments.iter().filter(|row| row.is_delivery(settings)) {
             projects.entry(row.project).or_default().push(row);
         }
@@ -68,14 +68,14 @@ impl MergedRow {
 /// neither (fast-forward), its head; else the first deployment that finished at or after the merge.
 pub struct Containment<'a> {
     deliveries: Deliveries<'a>,
-    by_commit: HashMap<(ProjectKey, Sha), &'a DeploymentFact>,
+    by_commit: FxHashMap<(ProjectKey, Sha), &'a DeploymentFact>,
 }
 
 impl<'a> Containment<'a> {
     /// Reads the deployments.
     pub fn new(facts: &'a Facts, settings: &KpiSettings) -> Self {
         let deliveries = Deliveries::new(facts, settings);
-        let mut by_commit: HashMap<(ProjectKey, Sha), &DeploymentFact> = HashMap::new();
+        let mut by_commit: FxHashMap<(ProjectKey, Sha), &DeploymentFact> = FxHashMap::default();
         for row in deliveries.all() {
             let Some(sha) = row.sha else { continue };
             let first = by_commit.entry((row.project, sha)).or_insert(row);
@@ -136,8 +136,8 @@ pub struct RevertCandidate<'a> {
 /// Reverts among merge requests: the source branch names the merge or squash commit taken back (`revert-<8 digits>…`), or the title is
 /// `Revert "<title>"` of one merged before it in the same project; of several, the one merged last. Ordered.
 pub fn find_reverts(rows: &[RevertCandidate<'_>]) -> Vec<RevertFact> {
-    let mut by_commit: HashMap<(ProjectKey, u32), i64> = HashMap::new();
-    let mut by_title: HashMap<(ProjectKey, &str), Vec<(Time, i64)>> = HashMap::new();
+    let mut by_commit: FxHashMap<(ProjectKey, u32), i64> = FxHashMap::default();
+    let mut by_title: FxHashMap<(ProjectKey, &str), Vec<(Time, i64)>> = FxHashMap::default();
     for row in rows {
         let Some(merged_at) = row.merged_at else { continue };
         by_commit.extend([row.merge_sha, row.squash_sha].into_iter().flatten().map(|sha| ((row.project, sha.short()), row.id)));

@@ -1,8 +1,7 @@
 //! The way of each work item through its statuses, by category.
 
-use std::collections::HashMap;
-
 use ovia_domain::StatusCategory;
+use rustc_hash::FxHashMap;
 
 use crate::{
     Facts, ItemTable, WorkItemFact, WorkItemTransition,
@@ -15,13 +14,13 @@ pub(crate) struct Histories<'a> {
     transitions: Vec<&'a WorkItemTransition>,
     /// Per work item, where its transitions end; they begin where the one before ends.
     ends: Vec<u32>,
-    rows: HashMap<i64, u32>,
+    rows: FxHashMap<i64, u32>,
 }
 
 impl<'a> Histories<'a> {
     pub(crate) fn new(facts: &'a Facts) -> Self {
         let indexed = facts.work_items.iter().zip(0u32..).filter(|(row, _)| row.item.table == ItemTable::WorkItems);
-        let rows: HashMap<i64, u32> = indexed.map(|(row, index)| (row.item.id, index)).collect();
+        let rows: FxHashMap<i64, u32> = indexed.map(|(row, index)| (row.item.id, index)).collect();
         let mut keyed: Vec<(u32, &WorkItemTransition)> =
             facts.work_item_transitions.iter().filter_map(|row| rows.get(&row.work_item_id).map(|index| (*index, row))).collect();
         keyed.sort_unstable_by_key(|(index, row)| (*index, row.at, rank(row.from), rank(row.to)));

@@ -5,8 +5,8 @@ use std::{borrow::Cow, collections::HashMap, sync::OnceLock};
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Attribution, Calendar, DeploymentMergeRequest, Facts, IdentityKey, KpiSettings, MergeRequestFact, PersonKey, ProjectKey, ScopeFilter,
-    attribute_incidents, deployment_merge_requests,
+    Attribution, Calendar, DeploymentMergeRequest, Facts, IdentityKey, KeepRows, KpiSettings, MergeRequestFact, PersonKey, ProjectKey,
+    ScopeFilter, attribute_incidents, deployment_merge_requests,
     history::Histories,
     releases::Releases,
     scope::{Place, Scopes, Who},
@@ -23,6 +23,8 @@ pub struct Inputs<'a> {
     pub(crate) crowds: Cow<'a, [Vec<PersonKey>]>,
     pub(crate) timelines: Timelines<'a>,
     deployed: Vec<DeploymentMergeRequest>,
+    /// Is given the dated rows of each metric, in the order of time.
+    keep: Option<&'a KeepRows<'a>>,
     attributions: OnceLock<Cow<'a, [Attribution]>>,
     histories: OnceLock<Histories<'a>>,
     releases: OnceLock<Releases<'a>>,
@@ -43,10 +45,20 @@ impl<'a> Inputs<'a> {
             },
             timelines: Timelines::new(facts),
             deployed,
+            keep: None,
             attributions: OnceLock::new(),
             histories: OnceLock::new(),
             releases: OnceLock::new(),
         }
+    }
+
+    /// Is to give away the dated rows of its metrics as well.
+    pub(crate) fn keeping(self, keep: Option<&'a KeepRows<'a>>) -> Self {
+        Self { keep, ..self }
+    }
+
+    pub(crate) fn keep(&self) -> Option<&KeepRows<'a>> {
+        self.keep
     }
 
     /// Which deployment first brought a merge request to production; at most one row each.

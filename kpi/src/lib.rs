@@ -3,6 +3,7 @@
 mod bands;
 mod calendar;
 mod compute;
+mod dated;
 mod deployed;
 mod docs;
 pub mod facts;
@@ -30,7 +31,8 @@ pub mod windows;
 
 pub use bands::{Bands, band, banded_keys, bands_of, published_bands};
 pub use calendar::Calendar;
-pub use compute::{compute_all, compute_batches, compute_each, compute_over};
+pub use compute::{KeepRows, compute_all, compute_batches, compute_each, compute_over};
+pub use dated::{DATED, DatedRow, KnownRows};
 pub use deployed::{Containment, MergedRow, RevertCandidate, deployment_merge_requests, find_reverts};
 pub use docs::render_markdown;
 pub use facts::{

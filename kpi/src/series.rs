@@ -1,9 +1,10 @@
 //! Dated rows of one metric, in order of time for every scope: a window is then a slice, found by bisection and never by filtering.
 
 use chrono::{DateTime, Utc};
+use ovia_domain::MetricKey;
 
 use crate::{
-    FirstOf, Window,
+    DatedRow, FirstOf, Window,
     inputs::Inputs,
     scope::{ByScope, Micros, Place, ScopeIndex, micros},
     snapshot::Figure,
@@ -97,14 +98,38 @@ impl Tally {
     }
 }
 
+fn sort(rows: &mut [(Event, Place)]) {
+    rows.sort_unstable_by(|(a, _), (b, _)| (a.at, a.id, a.mark).cmp(&(b.at, b.id, b.mark)).then(a.value.total_cmp(&b.value)));
+}
+
 pub(crate) struct Series {
     events: Vec<Event>,
     index: ByScope,
 }
 
 impl Series {
+    /// Of a metric of [`crate::DATED`]: with the rows that are known already, and keeping these if it is asked for.
+    pub(crate) fn dated(inputs: &Inputs<'_>, metric: MetricKey, mut rows: Vec<(Event, Place)>) -> Self {
+        let known = inputs.facts.known.as_ref();
+        if let Some(known) = known {
+            known.completed(metric, &mut rows);
+        }
+        sort(&mut rows);
+        if let Some(keep) = inputs.keep() {
+            let from = known.map_or(Micros::MIN, |known| known.told_from(metric));
+            let told = &rows[rows.partition_point(|(event, _)| event.at < from)..];
+            let people = inputs.facts.person_ids().len();
+            keep(metric, told.iter().map(|row| DatedRow::of(row, people)).collect());
+        }
+        Self::of_sorted(inputs, rows)
+    }
+
     pub(crate) fn new(inputs: &Inputs<'_>, mut rows: Vec<(Event, Place)>) -> Self {
-        rows.sort_unstable_by(|(a, _), (b, _)| (a.at, a.id, a.mark).cmp(&(b.at, b.id, b.mark)).then(a.value.total_cmp(&b.value)));
+        sort(&mut rows);
+        Self::of_sorted(inputs, rows)
+    }
+
+    fn of_sorted(inputs: &Inputs<'_>, rows: Vec<(Event, Place)>) -> Self {
         let index = ByScope::new(inputs.scopes.len(), |note| {
             for ((event, place), row) in rows.iter().zip(0u32..) {
                 inputs.scopes.at(*place, event.at, &inputs.crowds, |scope| note(row, scope));

@@ -1,8 +1,7 @@
 //! The dated events of each merge request in order, indexed once for all metrics, and what they say about a moment.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
+use rustc_hash::FxHashMap;
 
 use crate::{
     Facts, MergeRequestFact, ReviewEventFact, ReviewEventKind,
@@ -15,12 +14,12 @@ pub(crate) struct Timelines<'a> {
     events: Vec<&'a ReviewEventFact>,
     /// Per merge request, where its events end; they begin where the one before ends.
     ends: Vec<u32>,
-    rows: HashMap<i64, u32>,
+    rows: FxHashMap<i64, u32>,
 }
 
 impl<'a> Timelines<'a> {
     pub(crate) fn new(facts: &'a Facts) -> Self {
-        let rows: HashMap<i64, u32> = facts.merge_requests.iter().zip(0u32..).map(|(row, index)| (row.id, index)).collect();
+        let rows: FxHashMap<i64, u32> = facts.merge_requests.iter().zip(0u32..).map(|(row, index)| (row.id, index)).collect();
         let mut keyed: Vec<(u32, &ReviewEventFact)> =
             facts.review_events.iter().filter_map(|event| rows.get(&event.merge_request_id).map(|row| (*row, event))).collect();
         keyed.sort_unstable_by_key(|(row, event)| (*row, event.at, event.kind, event.by));

@@ -4,6 +4,7 @@ pub mod base;
 pub mod changes;
 mod copy_in;
 mod copy_out;
+pub mod day_rows;
 pub mod facts;
 pub mod incidents;
 mod notes;

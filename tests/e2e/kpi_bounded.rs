@@ -1,11 +1,19 @@
 //! Figures from the rows of a stretch of time are those from all rows there are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    num::NonZeroUsize,
+    sync::Mutex,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use ovia_activities::kpi_rollup::load::Base;
 use ovia_demo::{CompanySize, SiteOptions};
-use ovia_kpi::{Facts, KpiSettings, Scope, ScopeFilter, Snapshot, Window, compute_over, windows};
+use ovia_domain::{ConnectionId, MetricKey};
+use ovia_kpi::{
+    DATED, DatedRow, Facts, KnownRows, KpiSettings, Scope, ScopeFilter, Snapshot, Window, WindowKind, compute_batches, compute_over,
+    windows,
+};
 use ovia_store::kpi::stretch::Stretch;
 use ovia_tests::TestApp;
 use reqwest::StatusCode;
@@ -14,7 +22,7 @@ use serde_json::{Value, json};
 use crate::{atlassian, demo};
 
 /// A synced company at GitLab and Jira, its people in two teams, with what real data has and a demo has not.
-async fn company() -> TestApp {
+pub(crate) async fn company() -> TestApp {
     let app = TestApp::start().await;
     let code = demo::server(CompanySize::small()).await;
     let site = atlassian::jira(SiteOptions::default());
@@ -116,15 +124,32 @@ async fn all_facts(app: &TestApp, settings: &KpiSettings) -> (Base, Facts) {
     (base, facts)
 }
 
-#[tokio::test]
-async fn rows_of_a_stretch_are_enough_for_its_figures() {
-    let app = company().await;
-    let settings = KpiSettings {
+fn settings() -> KpiSettings {
+    KpiSettings {
         time_zone: "Europe/Berlin".into(),
         incident_labels: vec!["incident".into()],
         stale_after_days: 3,
         ..KpiSettings::default()
-    };
+    }
+}
+
+/// `got` is what `want` says of the windows `asked`; answers how many figures that are.
+fn assert_same(want: &Figures<'_>, asked: &[Window], got: &Figures<'_>) -> usize {
+    let asked: BTreeSet<Window> = asked.iter().copied().collect();
+    let want: Figures<'_> = want.iter().filter(|(key, _)| asked.contains(&key.2)).map(|(key, value)| (key.clone(), *value)).collect();
+    let missing: Vec<_> = want.keys().filter(|key| !got.contains_key(*key)).take(5).collect();
+    let extra: Vec<_> = got.keys().filter(|key| !want.contains_key(*key)).take(5).collect();
+    assert!(missing.is_empty() && extra.is_empty(), "missing {missing:?}, too many {extra:?}");
+    for (key, want) in &want {
+        assert_eq!(essence(got[key]), essence(want), "{key:?}");
+    }
+    want.len()
+}
+
+#[tokio::test]
+async fn rows_of_a_stretch_are_enough_for_its_figures() {
+    let app = company().await;
+    let settings = settings();
     let as_of = demo::as_of() + TimeDelta::hours(10);
     let (base, facts) = all_facts(&app, &settings).await;
     assert!(!facts.merge_requests.is_empty() && !facts.work_item_transitions.is_empty() && !facts.releases.is_empty());
@@ -148,22 +173,84 @@ async fn rows_of_a_stretch_are_enough_for_its_figures() {
         let bounded = base.facts(&mut reader, beside.as_mut(), stretch).await.unwrap();
         fewer += usize::from(bounded.review_events.len() < facts.review_events.len() / 2);
         let snapshots = compute_over(&bounded, &settings, as_of, &ScopeFilter::All, asked.clone());
-        let got = figures(&snapshots);
-        let asked: BTreeSet<Window> = asked.into_iter().collect();
-        let want: Figures<'_> = want.iter().filter(|(key, _)| asked.contains(&key.2)).map(|(key, value)| (key.clone(), *value)).collect();
-        let missing: Vec<_> = want.keys().filter(|key| !got.contains_key(*key)).take(5).collect();
-        let extra: Vec<_> = got.keys().filter(|key| !want.contains_key(*key)).take(5).collect();
-        assert!(missing.is_empty() && extra.is_empty(), "missing {missing:?}, too many {extra:?}");
-        for (key, want) in &want {
-            assert_eq!(essence(got[key]), essence(want), "{key:?}");
-        }
-        compared += want.len();
+        compared += assert_same(&want, &asked, &figures(&snapshots));
     }
     assert!(compared > 20_000, "{compared} figures");
     assert!(fewer > 10, "{fewer} of 40 stretches needed less than half of the events");
 }
 
-async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
+/// What came of all facts, by metric.
+fn kept(facts: &Facts, settings: &KpiSettings, as_of: DateTime<Utc>, windows: &[Window]) -> HashMap<MetricKey, Vec<DatedRow>> {
+    let rows = Mutex::new(HashMap::new());
+    let keep_rows = |metric, kept| assert!(rows.lock().unwrap().insert(metric, kept).is_none(), "{metric} was kept twice");
+    let batch = [windows.to_vec()];
+    compute_batches(facts, settings, as_of, &ScopeFilter::All, &batch, NonZeroUsize::MIN, Some(&keep_rows), |_| None::<()>, |_| true);
+    rows.into_inner().unwrap()
+}
+
+/// Rows of `[from, until)`, with the keys that `to` has for what `of` names.
+fn part(rows: &[DatedRow], (from, until): (DateTime<Utc>, DateTime<Utc>), of: &Facts, to: &mut Facts) -> Vec<DatedRow> {
+    let (projects, people): (Vec<&str>, Vec<&str>) = (of.project_ids().collect(), of.person_ids().collect());
+    let within = rows.iter().filter(|row| from.timestamp_micros() <= row.at && row.at < until.timestamp_micros());
+    within
+        .map(|row| {
+            let (connection, id) = projects[row.project.0 as usize].split_once(':').unwrap();
+            let project = to.project(ConnectionId(connection.parse().unwrap()), id);
+            DatedRow { project, person: row.person.map(|person| to.person(people[person.0 as usize])), ..*row }
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn rows_of_known_days_take_the_place_of_their_facts() {
+    let app = company().await;
+    let settings = settings();
+    let as_of = demo::as_of() + TimeDelta::hours(10);
+    let (base, facts) = all_facts(&app, &settings).await;
+    let all = windows::covering(facts.earliest().unwrap(), as_of, settings.tz());
+    let whole = compute_over(&facts, &settings, as_of, &ScopeFilter::All, all.clone());
+    let want = figures(&whole);
+    let rows = kept(&facts, &settings, as_of, &all[..1]);
+    assert_eq!(rows.keys().copied().collect::<BTreeSet<_>>(), DATED.into_iter().collect(), "every dated metric, and no other");
+
+    let mut dice = Dice(11);
+    let (mut compared, mut replaced) = (0, 0);
+    for turn in 0..40 {
+        let mut asked = some(&all, &mut dice);
+        let stretch = base.stretch_of(&asked, &settings, as_of);
+        let (begin, end) = (stretch.from.unwrap(), stretch.until.unwrap());
+        let days: Vec<_> =
+            all.iter().filter(|window| window.kind == WindowKind::Day && begin <= window.start && window.start <= end).collect();
+        let Some(cut) = days.get(dice.below(days.len())).map(|day| day.start) else { continue };
+        asked.retain(|window| window.end >= cut);
+        let merges_known = turn % 3 > 0;
+        let merged_from = stretch.merged_from.unwrap();
+
+        let mut reader = app.store.kpi_reader(app.org).await.unwrap();
+        let mut bounded = base.facts(&mut reader, None, stretch.narrowed(cut, merges_known)).await.unwrap();
+        let mut known = KnownRows { until: cut, rows: HashMap::new() };
+        for (metric, rows) in &rows {
+            let from = if *metric == MetricKey::MergeThroughput { merged_from } else { begin };
+            if *metric != MetricKey::MergeThroughput || merges_known {
+                known.rows.insert(*metric, part(rows, (from, cut), &facts, &mut bounded));
+            }
+        }
+        replaced += known.rows.values().map(Vec::len).sum::<usize>();
+        bounded.known = Some(known);
+        let snapshots = compute_over(&bounded, &settings, as_of, &ScopeFilter::All, asked.clone());
+        compared += assert_same(&want, &asked, &figures(&snapshots));
+        // what comes of the facts that were read can be kept in its turn
+        let again = kept(&bounded, &settings, as_of, &asked[..1]);
+        let named = bounded.clone();
+        for (metric, again) in again {
+            let want = part(&rows[&metric], (cut, end), &facts, &mut bounded);
+            assert_eq!(part(&again, (cut, end), &named, &mut bounded), want, "{metric}");
+        }
+    }
+    assert!(compared > 20_000 && replaced > 1_000, "{compared} figures, {replaced} rows known");
+}
+
+pub(crate) async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
     let (status, run) = app.http.post("/runs", json!({"kind": "kpi_rollup", "as_of": as_of})).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{run}");
     let run = app.run_end(run["id"].as_str().unwrap(), 60).await;
@@ -171,7 +258,7 @@ async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
     run["result"].clone()
 }
 
-async fn stored(app: &TestApp) -> BTreeMap<String, Value> {
+pub(crate) async fn stored(app: &TestApp) -> BTreeMap<String, Value> {
     let sql = "select concat_ws(' ', metric, scope_kind, scope_id, window_kind, window_start) as key,
                       to_jsonb(k) - array['id', 'run_id', 'computed_at', 'identity_epoch', 'content_hash', 'inputs_at'] as figure
                from kpi_snapshots k";

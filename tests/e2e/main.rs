@@ -29,6 +29,7 @@ mod jira;
 mod jira_faults;
 mod kpi;
 mod kpi_bounded;
+mod kpi_day_rows;
 mod kpi_decisions;
 mod kpi_touched;
 mod kpi_truth;

@@ -5,14 +5,15 @@ use std::{
     time::Instant,
 };
 
-use chrono::{DateTime, NaiveDate, Utc};
-use futures::{StreamExt, stream};
-use ovia_domain::{OrgId, RunId, RunStatus};
-use ovia_kpi::{Calendar, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use futures::{FutureExt, StreamExt, stream};
+use ovia_domain::{MetricKey, OrgId, RunId, RunStatus};
+use ovia_kpi::{Calendar, DATED, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
 use ovia_store::{
     Store, StoreError,
     kpi::{
         changes::CauseBook,
+        day_rows::Forget,
         facts::KpiReader,
         incidents::NewAttribution,
         state::{RollupEnd, RollupLock, RollupState, SliceDone},
@@ -22,11 +23,13 @@ use ovia_store::{
 };
 use ovia_workflows::types::StepOutcome;
 use serde_json::{Value, json};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::{
     causes::Happened,
-    figures::{How, batches},
+    day_rows,
+    days::{self, KnownDays, days_between},
+    figures::{How, Made, batches},
     firsts::{moved, stored},
     load::Base,
     plan::{self, Basis, Scope},
@@ -34,9 +37,11 @@ use super::{
 
 /// Slices that are stored at once, over a connection each: PostgreSQL works on one while the other is on its way.
 const SLICES_AT_ONCE: usize = 2;
+/// What is kept of older days goes: no window is as long, with the one before it.
+const KEPT_FOR: TimeDelta = TimeDelta::days(1_200);
 
 /// Seconds since then; from now on, since now.
-fn lap(since: &mut Instant) -> f64 {
+pub(super) fn lap(since: &mut Instant) -> f64 {
     let begun = std::mem::replace(since, Instant::now());
     begun.elapsed().as_secs_f64()
 }
@@ -57,11 +62,15 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    pub(super) async fn run(&self, mut reader: KpiReader, mut scope: Scope, mut happened: Happened) -> Result<StepOutcome, StoreError> {
+    pub(super) async fn run(
+        &self,
+        mut reader: KpiReader,
+        base: &Base,
+        mut scope: Scope,
+        mut happened: Happened,
+    ) -> Result<StepOutcome, StoreError> {
         let as_of = self.now.as_of;
         let mut since = Instant::now();
-        let base = Base::read(&mut reader, &self.settings).await?;
-        debug!(run = %self.run, seconds = lap(&mut since), "KPIs: read what only all rows can tell");
         let found = base.earliest.unwrap_or(as_of).min(as_of);
         // windows of rows that are gone are to go as well
         let calendar = Calendar::new(self.settings.tz());
@@ -84,11 +93,15 @@ impl Attempt<'_> {
             // keep their rows themselves hangs on where days begin
             spans.extend(begins_elsewhere.then_some(TouchedSpan { from: earliest, to: found.max(told) }));
         }
+        let days = self.known_days(&mut reader, &scope).await?;
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
         let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
+        let is_range = matches!(scope, Scope::Range { .. });
+        let days_computed = windows.iter().filter(|window| window.kind == WindowKind::Day);
+        let day_ends = is_range.then(|| days_computed.map(|day| day.end).collect());
         let causes = happened.book(&self.lock.state, &self.now, &windows);
-        let stretches = plan::stretches(windows, &self.settings, plan::scopes(&base.facts, self.person_level));
+        let stretches = plan::stretches(windows, &self.settings, plan::scopes(&base.facts, self.person_level), &days);
         let slices = stretches.iter().map(Vec::len).sum();
         let made_with = plan::made_with(&self.now, self.person_level, calendar.date(found));
         let names: BTreeSet<String> = stretches.iter().flatten().map(|batch| plan::slice_name(batch, &made_with)).collect();
@@ -96,11 +109,14 @@ impl Attempt<'_> {
         let mut done = self.store.kpi_slices_done(self.org, self.run).await?;
         done.retain(|slice| names.contains(&slice.slice));
         let is_done = |batch: &[Window]| done.iter().any(|slice| slice.slice == plan::slice_name(batch, &made_with));
-        let is_range = matches!(scope, Scope::Range { .. });
         // a range may leave days out that are not stored yet
         let days_from = plan::days_from(&self.settings, if is_range { found.max(told) } else { found }, as_of);
-        let how = How { settings: self.settings.clone(), as_of, scopes, first: found, days_from };
+        let today_ends = days::next(calendar, as_of);
+        let how = How { settings: self.settings.clone(), as_of, scopes, first: found, days_from, today_ends, day_ends };
         let mut sums = Sums::of(&done, slices);
+        // a range is computed with rows that are newer than what is known of the days around it
+        let keeps_until = (!is_range).then_some(today_ends);
+        let mut kept = BTreeSet::new();
         debug!(run = %self.run, seconds = lap(&mut since), slices, "KPIs: planned");
         for stretch in &stretches {
             let missing: Vec<Vec<Window>> = stretch.iter().filter(|batch| !is_done(batch)).cloned().collect();
@@ -112,17 +128,28 @@ impl Attempt<'_> {
             if self.is_stopped().await? {
                 return Ok(StepOutcome::Cancelled);
             }
-            let facts = self.facts(&base, &mut reader, &missing.concat()).await?;
+            let windows = missing.concat();
+            let (facts, from) = self.facts(base, &mut reader, &windows, &days).await?;
             sums.read(&facts);
+            let until = windows.iter().map(|window| window.end).max().min(keeps_until);
+            let of_stretch = from.zip(until).into_iter().flat_map(|(from, until)| days_between(calendar, from, until));
+            let keep: Vec<_> = of_stretch.filter(|day| kept.insert(*day)).collect();
             debug!(run = %self.run, seconds = lap(&mut since), rows = ?sums.rows, "KPIs: read the rows of a stretch");
-            let mut figures = batches(facts, how.clone(), missing.clone());
-            let computed = stream::iter(missing.clone()).zip(stream::poll_fn(|context| figures.poll_recv(context)));
-            let mut stored = computed
-                .map(|(batch, snapshots)| self.slice_write(plan::slice_name(&batch, &made_with), batch, snapshots, &causes))
+            let mut made = batches(facts, how.clone(), missing.clone(), keep);
+            let mut next = missing.iter();
+            let mut stored = stream::poll_fn(|context| made.poll_recv(context))
+                .map(|made| match made {
+                    Made::Rows(metric, days) => self.rows_write(metric, days).left_future(),
+                    Made::Figures(snapshots) => {
+                        let batch = next.next().cloned().unwrap_or_default();
+                        self.slice_write(plan::slice_name(&batch, &made_with), batch, snapshots, &causes).right_future()
+                    }
+                })
                 .buffer_unordered(SLICES_AT_ONCE);
             let before = sums.slices_done;
             while let Some(slice) = stored.next().await {
-                sums.add(slice?);
+                let Some(slice) = slice? else { continue };
+                sums.add(slice);
                 debug!(run = %self.run, seconds = lap(&mut since), "KPIs: stored a slice");
                 self.progress(&scope, &sums).await?;
                 if self.is_stopped().await? {
@@ -148,11 +175,51 @@ impl Attempt<'_> {
         Ok(status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()))
     }
 
-    /// The facts of some windows, read over a second connection too if one is free.
-    async fn facts(&self, base: &Base, reader: &mut KpiReader, windows: &[Window]) -> Result<Facts, StoreError> {
+    /// The days whose rows need not be read; what is kept of the others is gone from now on.
+    async fn known_days(&self, reader: &mut KpiReader, scope: &Scope) -> Result<KnownDays, StoreError> {
+        let (state, calendar, fence) = (&self.lock.state, Calendar::new(self.settings.tz()), (self.org, self.lock.fence));
+        match scope {
+            Scope::Range { .. } => Ok(KnownDays::none(calendar)),
+            Scope::Touched(spans) if state.day_rows_watermark.is_some() && state.day_rows_watermark == state.watermark => {
+                let kept = reader.kept_days(day_rows::FORMAT, DATED.len()).await?;
+                let (days, touched) = KnownDays::new(calendar, kept, spans);
+                let before = self.now.as_of - KEPT_FOR;
+                self.store.kpi_day_rows_forget(fence, Forget::Days { touched: &touched, before }).await?;
+                Ok(days)
+            }
+            Scope::Touched(_) | Scope::Everything { .. } => {
+                self.store.kpi_day_rows_forget(fence, Forget::Everything).await?;
+                Ok(KnownDays::none(calendar))
+            }
+        }
+    }
+
+    /// The facts of some windows, read over a second connection too if one is free; and from when on their rows were read.
+    async fn facts(
+        &self,
+        base: &Base,
+        reader: &mut KpiReader,
+        windows: &[Window],
+        days: &KnownDays,
+    ) -> Result<(Facts, Option<DateTime<Utc>>), StoreError> {
         let mut beside = self.store.kpi_reader_beside(reader).await?;
         let stretch = base.stretch_of(windows, &self.settings, self.now.as_of);
-        base.facts(reader, beside.as_mut(), stretch).await
+        let from = days.read_from(windows);
+        if let (Some(begin), Some(until)) = (stretch.from, from)
+            && begin < until
+        {
+            // trends need the merges of the windows before
+            let merged_from = stretch.merged_from.filter(|from| days.unknown_from(*from, until) == until);
+            let narrow = stretch.clone().narrowed(until, merged_from.is_some());
+            let mut facts = base.facts(reader, beside.as_mut(), narrow).await?;
+            if let Some(known) = day_rows::known(reader, &mut facts, (begin, until), merged_from).await? {
+                facts.known = Some(known);
+                return Ok((facts, from));
+            }
+            warn!(run = %self.run, "KPIs: what is kept of days cannot be read; their rows are");
+        }
+        let from = stretch.from;
+        Ok((base.facts(reader, beside.as_mut(), stretch).await?, from))
     }
 
     async fn finish(
@@ -183,6 +250,7 @@ impl Attempt<'_> {
             first_day: Some(first_day),
             firsts: if is_range { before.firsts.clone() } else { firsts },
             inputs_at: if is_range { before.inputs_at } else { self.inputs_at },
+            day_rows_watermark: if is_range { before.day_rows_watermark } else { Some(oldest) },
         };
         self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await
     }
@@ -201,13 +269,19 @@ impl Attempt<'_> {
             .collect())
     }
 
+    /// Keeps the rows of some days.
+    async fn rows_write(&self, metric: MetricKey, days: Vec<(DateTime<Utc>, Vec<u8>)>) -> Result<Option<SliceSum>, StoreError> {
+        self.store.kpi_day_rows_write((self.org, self.lock.fence), metric.as_str(), day_rows::FORMAT, &days).await?;
+        Ok(None)
+    }
+
     async fn slice_write(
         &self,
         name: String,
         windows: Vec<Window>,
         snapshots: Vec<NewSnapshot>,
         causes: &CauseBook,
-    ) -> Result<(usize, u64, u64), StoreError> {
+    ) -> Result<Option<SliceSum>, StoreError> {
         let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
         let write = SliceWrite {
             org: self.org,
@@ -223,7 +297,7 @@ impl Attempt<'_> {
             causes,
         };
         let written = self.store.kpi_slice_write(&write).await?;
-        Ok((snapshots.len(), written.written(), written.changes))
+        Ok(Some((snapshots.len(), written.written(), written.changes)))
     }
 
     async fn progress(&self, scope: &Scope, sums: &Sums) -> Result<(), StoreError> {
@@ -241,6 +315,9 @@ impl Attempt<'_> {
         self.store.run_result_set(self.org, self.run, &result).await
     }
 }
+
+/// Figures of a slice, those that were written, and changes.
+type SliceSum = (usize, u64, u64);
 
 /// What a run has read and stored so far.
 struct Sums {
@@ -278,7 +355,7 @@ impl Sums {
         }
     }
 
-    fn add(&mut self, (snapshots, written, changes): (usize, u64, u64)) {
+    fn add(&mut self, (snapshots, written, changes): SliceSum) {
         self.slices_done += 1;
         self.snapshots += snapshots as u64;
         self.written += written;

@@ -1,13 +1,15 @@
 //! From the facts of a stretch to the snapshots of its batches, on threads of their own.
 
-use std::num::NonZeroUsize;
+use std::{collections::BTreeSet, num::NonZeroUsize};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
-use ovia_kpi::{Facts, KpiSettings, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
+use ovia_kpi::{DatedRow, Facts, KeepRows, KpiSettings, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
 use ovia_store::kpi::write::NewSnapshot;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+
+use super::day_rows::Names;
 
 /// More threads than that would keep more in memory and find PostgreSQL at its limit.
 const THREADS: usize = 4;
@@ -22,10 +24,35 @@ pub(super) struct How {
     pub(super) first: DateTime<Utc>,
     /// Where the days' own windows begin.
     pub(super) days_from: DateTime<Utc>,
+    /// When the day that is going on ends.
+    pub(super) today_ends: DateTime<Utc>,
+    /// Of a range, when the days that are computed end: others may be older than the windows that hold them.
+    pub(super) day_ends: Option<BTreeSet<DateTime<Utc>>>,
 }
 
-/// Computes one batch after the other; the next one while the one before is being stored, and no further ahead.
-pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc::Receiver<Vec<NewSnapshot>> {
+impl How {
+    /// Whether the last day of a window, or the one that is going on, is computed with it.
+    fn has_last_day_of(&self, window: &Window) -> bool {
+        self.day_ends.as_ref().is_none_or(|ends| ends.contains(&window.end.min(self.today_ends)))
+    }
+}
+
+/// What comes of the facts of a stretch.
+pub(super) enum Made {
+    /// The rows of a metric by day, to be kept.
+    Rows(MetricKey, Vec<(DateTime<Utc>, Vec<u8>)>),
+    /// The figures of the next batch.
+    Figures(Vec<NewSnapshot>),
+}
+
+/// Computes one batch after the other; the next one while the one before is being stored, and no further ahead. Before the first come the rows
+/// of the days that are to be kept.
+pub(super) fn batches(
+    facts: Facts,
+    how: How,
+    batches: Vec<Vec<Window>>,
+    days: Vec<(DateTime<Utc>, DateTime<Utc>)>,
+) -> mpsc::Receiver<Made> {
     let (send, receive) = mpsc::channel(1);
     // off the async threads: seconds of arithmetic must not stop heartbeats
     tokio::task::spawn_blocking(move || {
@@ -33,31 +60,40 @@ pub(super) fn batches(facts: Facts, how: How, batches: Vec<Vec<Window>>) -> mpsc
         let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
         // no data needs no row
         let told = |snapshot: &Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()) && snapshot.window.end > how.first;
-        let keep = |snapshot: Snapshot| told(&snapshot).then(|| new_snapshot(snapshot, how.days_from));
-        let sink = |snapshots| send.blocking_send(snapshots).is_ok();
-        compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep, sink);
+        let keep = |snapshot: Snapshot| told(&snapshot).then(|| new_snapshot(snapshot, &how));
+        let sink = |snapshots| send.blocking_send(Made::Figures(snapshots)).is_ok();
+        let names = Names::of(&facts);
+        let keep_rows = |metric, rows: Vec<DatedRow>| {
+            // whoever does not listen any more is told by the sink
+            let _ = names.written(&rows, &days).map(|rows| send.blocking_send(Made::Rows(metric, rows)));
+        };
+        let keep_rows: Option<&KeepRows<'_>> = if days.is_empty() { None } else { Some(&keep_rows) };
+        compute_batches(&facts, &how.settings, how.as_of, &how.scopes, &batches, threads, keep_rows, keep, sink);
     });
     receive
 }
 
-/// Metrics that look at a moment or are made of others, whose rows add another share to a week than to a day, or that have no data for a day
+/// Metrics that look at the end of a window: their rows are those of its last day.
+const STATES: [MetricKey; 3] = [MetricKey::StaleMergeRequests, MetricKey::WorkInProgress, MetricKey::WorkItemAge];
+
+/// Metrics that look at versions or are made of others, whose rows add another share to a week than to a day, or that have no data for a day
 /// on which a row counts (done by a team for which nothing was filed until then): their rows are not those of the days within the window.
-const OWN_ROWS: [MetricKey; 10] = [
+const OWN_ROWS: [MetricKey; 7] = [
     MetricKey::MergeThroughput,
     MetricKey::DeploymentFrequency,
     MetricKey::Throughput,
-    MetricKey::StaleMergeRequests,
-    MetricKey::WorkInProgress,
-    MetricKey::WorkItemAge,
     MetricKey::ReleaseScopeChange,
     MetricKey::ReleaseCompletion,
     MetricKey::DeliveryHealth,
     MetricKey::ReleaseRisk,
 ];
 
-fn new_snapshot(snapshot: Snapshot, days_from: DateTime<Utc>) -> NewSnapshot {
+fn new_snapshot(snapshot: Snapshot, how: &How) -> NewSnapshot {
     let window = snapshot.window;
-    let of_days = window.kind != WindowKind::Day && window.start >= days_from && !OWN_ROWS.contains(&snapshot.metric);
+    let of_days = window.kind != WindowKind::Day
+        && window.start >= how.days_from
+        && !OWN_ROWS.contains(&snapshot.metric)
+        && (!STATES.contains(&snapshot.metric) || how.has_last_day_of(&window));
     let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
     let mut new = NewSnapshot {
         metric: snapshot.metric.as_str(),

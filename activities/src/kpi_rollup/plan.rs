@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use ovia_kpi::{Calendar, Facts, KpiSettings, REGISTRY, Window, WindowKind, windows};
 use ovia_store::kpi::{
     state::RollupState,
@@ -10,6 +10,8 @@ use ovia_store::kpi::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+
+use super::days::KnownDays;
 
 type Time = DateTime<Utc>;
 
@@ -75,22 +77,34 @@ pub(super) fn days_from(settings: &KpiSettings, earliest: Time, as_of: Time) -> 
 /// Figures of a slice, about: so many are computed, held and stored at a time.
 const SLICE_FIGURES: usize = 5_000;
 
+/// A quarter of which as little has to be read is read together with the next one.
+const SHARED_DAYS: TimeDelta = TimeDelta::days(10);
+
 /// How many scopes figures are computed for.
 pub(super) fn scopes(facts: &Facts, people: bool) -> usize {
     1 + facts.project_ids().len() + facts.team_ids().len() + if people { facts.person_ids().len() } else { 0 }
 }
 
-/// Windows by the quarter they begin in, in the order of time; each quarter's in slices that fit into memory. A quarter's facts are read
-/// once, for all of its slices.
-pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: usize) -> Vec<Vec<Vec<Window>>> {
+/// Windows by the quarter from which on their rows have to be read, in the order of time; each quarter's in slices that fit into memory. A
+/// quarter's facts are read once, for all of its slices.
+pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: usize, days: &KnownDays) -> Vec<Vec<Vec<Window>>> {
     let calendar = Calendar::new(settings.tz());
     let mut quarters: BTreeMap<NaiveDate, Vec<Window>> = BTreeMap::new();
     for window in windows {
-        let quarter = Calendar::first_day(WindowKind::Quarter, calendar.date(window.start));
+        let quarter = Calendar::first_day(WindowKind::Quarter, calendar.date(days.unknown_from(window.start, window.end)));
         quarters.entry(quarter).or_default().push(window);
     }
+    // where only the last days of a quarter have to be read, they are read with the next one
+    let mut stretches: Vec<Vec<Window>> = Vec::new();
+    for windows in quarters.into_values() {
+        let from = |windows: &[Window]| days.read_from(windows).unwrap_or_default();
+        match stretches.last_mut() {
+            Some(last) if from(&windows) - from(last) <= SHARED_DAYS => last.extend(windows),
+            _ => stretches.push(windows),
+        }
+    }
     let at_once = (SLICE_FIGURES / (scopes * REGISTRY.len()).max(1)).max(1);
-    quarters.into_values().map(|windows| windows.chunks(at_once).map(<[Window]>::to_vec).collect()).collect()
+    stretches.into_iter().map(|windows| windows.chunks(at_once).map(<[Window]>::to_vec).collect()).collect()
 }
 
 /// What the windows of a run are computed with, as a hash: a slice that was stored with something else is computed again.
@@ -141,7 +155,7 @@ mod tests {
         let (settings, earliest, as_of) = (KpiSettings::default(), at("2025-03-01T00:00:00Z"), at("2026-03-01T10:00:00Z"));
         let all = windows_of(&Scope::Everything { why: "first" }, &settings, earliest, as_of, &[]);
         for scopes in [1, 300, 100_000] {
-            let stretches = stretches(all.clone(), &settings, scopes);
+            let stretches = stretches(all.clone(), &settings, scopes, &KnownDays::none(Calendar::new(settings.tz())));
             assert!(stretches.len() >= 5, "a year is of five quarters, and of the one its first week begins in: {}", stretches.len());
             let slices = stretches.concat();
             let mut windows = slices.concat();

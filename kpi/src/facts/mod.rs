@@ -74,6 +74,8 @@ pub struct Facts {
     pub team_memberships: Vec<TeamMembership>,
     /// What rows of all times say, where the rows here are those of a stretch of time only. Without it, it is found from the rows here.
     pub given: Option<crate::Given>,
+    /// What came of rows that are not here.
+    pub known: Option<crate::KnownRows>,
     projects: Interner,
     identities: Interner,
     people: Interner,

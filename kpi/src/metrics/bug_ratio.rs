@@ -38,7 +38,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         let mark = Mark::counted(inputs.is_mapped(row.assignee));
         (Event { at: micros(row.created_at), id: row.item.id, value, mark }, inputs.place(row.project, row.assignee))
     });
-    let series = Series::new(inputs, created.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, created.collect());
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let tally = series.tally(scope, window);
         let mapped = tally.mapped;

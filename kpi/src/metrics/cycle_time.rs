@@ -65,7 +65,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         let event = Event { at: finished, id: row.item.id, value: value.unwrap_or_default(), mark };
         Some((event, inputs.place(row.project, row.assignee)))
     });
-    let series = Series::new(inputs, done.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, done.collect());
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let tally = series.tally(scope, window);
         let (mapped, complete) = (tally.mapped, tally.sound);

@@ -87,7 +87,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         };
         Some((Event { at: micros(end), id: row.id, value: value.unwrap_or_default(), mark }, inputs.place_of(row)))
     });
-    let series = Series::new(inputs, ended.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, ended.collect());
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let tally = series.tally(scope, window);
         let (mapped, linked, until_merge, all) = (tally.mapped, tally.sound, tally.classed, tally.rows.len() as u64);

@@ -48,7 +48,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         .earlier_merges
         .iter()
         .map(|row| (event(row.id, (row.author, row.author_is_bot), row.merged_at), inputs.place(row.project, row.author)));
-    let series = Series::new(inputs, merged.chain(earlier).collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, merged.chain(earlier).collect());
     let firsts = Firsts::of_merge_requests(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let known = firsts.before(scope, window.observed_until(inputs.as_of));

@@ -55,7 +55,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         let event = Event { at: micros(row.at()?), id: row.id, value: minutes.unwrap_or_default(), mark };
         Some((event, inputs.place(row.project, row.started_by)))
     });
-    let series = Series::new(inputs, finished.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, finished.collect());
     Box::new(move |scope: ScopeIndex, window: &Window| series.tally(scope, window).median(ENTRY.coverage))
 }
 

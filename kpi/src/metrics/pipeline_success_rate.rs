@@ -42,7 +42,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         };
         Some((Event { at: micros(row.at()?), id: row.id, value, mark }, inputs.place(row.project, row.started_by)))
     });
-    let series = Series::new(inputs, finished.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, finished.collect());
     Box::new(move |scope: ScopeIndex, window: &Window| series.tally(scope, window).figure(ENTRY.coverage, Figure::mean_of))
 }
 

@@ -60,7 +60,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         };
         Some((Event { at: history.finished()?, id: row.item.id, value: 1.0, mark }, inputs.place(row.project, row.assignee)))
     });
-    let series = Series::new(inputs, done.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, done.collect());
     let firsts = Firsts::of_work_items(inputs);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let known = firsts.before(scope, window.observed_until(inputs.as_of));

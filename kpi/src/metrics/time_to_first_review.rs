@@ -66,7 +66,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
             (0..review.before_creation).for_each(|_| add(row.created_at, 0.0, Mark::left_out(3)));
         }
     }
-    let series = Series::new(inputs, rows);
+    let series = Series::dated(inputs, ENTRY.definition.key, rows);
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let tally = series.tally(scope, window);
         let mapped = tally.mapped;

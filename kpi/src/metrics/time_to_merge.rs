@@ -46,7 +46,7 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
         };
         Some((Event { at: micros(merged_at), id: row.id, value, mark }, inputs.place_of(row)))
     });
-    let series = Series::new(inputs, merged.collect());
+    let series = Series::dated(inputs, ENTRY.definition.key, merged.collect());
     Box::new(move |scope: ScopeIndex, window: &Window| {
         let tally = series.tally(scope, window);
         let mapped = tally.mapped;

@@ -104,7 +104,8 @@ pub fn fixed() -> (Facts, DateTime<Utc>) {
         facts.attribution_overrides.push(AttributionOverride { item, deployment_id: Some(1) });
     }
     let day = |day| NaiveDate::from_ymd_opt(2024, 5, day).unwrap();
-    for (id, released, end) in [(0, false, day(25)), (1, true, day(12))] {
+    // in the last one there is nothing
+    for (id, released, end) in [(0, false, day(25)), (1, true, day(12)), (2, false, day(20))] {
         facts.releases.push(ReleaseFact { id, project: projects[0], released, start_on: Some(day(4)), release_on: Some(end) });
     }
     (facts, at(24 * 19))
@@ -116,13 +117,13 @@ fn work_item(facts: &mut Facts, id: i64, project: ProjectKey, assignee: Identity
     let item = ItemRef { table: if incident { ItemTable::Issues } else { ItemTable::WorkItems }, id };
     let steps = [(5, InProgress), (9 + id % 30, Done), (60, Todo), (80, Done)];
     let mut from = Todo;
-    for (hours, to) in steps.into_iter().take((id % 5) as usize).filter(|_| !incident) {
+    for (hours, to) in steps.into_iter().take((id % 5) as usize).filter(|_| !incident && id != 21) {
         let at = created_at + TimeDelta::hours(hours);
         facts.work_item_transitions.push(WorkItemTransition { work_item_id: id, at, from: Some(from), to: Some(to) });
         from = to;
     }
     // done without having been begun
-    if id == 20 {
+    if id == 21 {
         let at = created_at + TimeDelta::hours(20);
         facts.work_item_transitions.push(WorkItemTransition { work_item_id: id, at, from: Some(from), to: Some(Done) });
         from = Done;

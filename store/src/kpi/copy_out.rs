@@ -41,6 +41,10 @@ impl Statement {
         self.with(name, &format!("'{{{}}}'::bigint[]", list.join(",")))
     }
 
+    pub(super) fn text(self, name: &str, value: &str) -> Self {
+        self.with(name, &format!("'{}'", value.replace('\'', "''")))
+    }
+
     /// Seconds, as an interval.
     pub(super) fn seconds(self, name: &str, value: i64) -> Self {
         self.with(name, &format!("interval '{value} seconds'"))
@@ -106,6 +110,10 @@ impl<'a> Fields<'a> {
 
     pub(super) fn time(&mut self) -> Result<Time, StoreError> {
         self.maybe_time()?.ok_or_else(short)
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], StoreError> {
+        self.field()?.ok_or_else(short)
     }
 
     pub(super) fn maybe_text(&mut self) -> Result<Option<&'a str>, StoreError> {

@@ -31,6 +31,8 @@ pub struct RollupState {
     pub first_day: Option<NaiveDate>,
     pub firsts: Value,
     pub inputs_at: Option<DateTime<Utc>>,
+    /// What the rows that are kept of days are as new as.
+    pub day_rows_watermark: Option<DateTime<Utc>>,
 }
 
 /// What is stored at the end of a rollup besides its state.
@@ -80,7 +82,7 @@ impl Store {
             "insert into kpi_rollup_state (org_id, fence) values ($1, 1)
              on conflict (org_id) do update set fence = kpi_rollup_state.fence + 1
              returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts,
-                inputs_at",
+                inputs_at, day_rows_watermark",
         )
         .bind(org.0)
         .fetch_one(&self.pool)
@@ -95,7 +97,7 @@ impl Store {
     pub async fn kpi_rollup_state(&self, org: OrgId) -> Result<RollupState, StoreError> {
         let sql =
             "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts,
-                inputs_at
+                inputs_at, day_rows_watermark
             from kpi_rollup_state where org_id = $1";
         Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
@@ -122,7 +124,8 @@ impl Store {
         }
         sqlx::query(
             "update kpi_rollup_state set watermark = $2, as_of = $3, changed_people_id = $4, identity_epoch = $5, settings_version = $6,
-                definitions = $7, basis = $8, first_day = $9, firsts = $10, run_id = $11, inputs_at = $12, finished_at = now()
+                definitions = $7, basis = $8, first_day = $9, firsts = $10, run_id = $11, inputs_at = $12, day_rows_watermark = $13,
+                finished_at = now()
              where org_id = $1",
         )
         .bind(org.0)
@@ -137,6 +140,7 @@ impl Store {
         .bind(&state.firsts)
         .bind(run.0)
         .bind(state.inputs_at)
+        .bind(state.day_rows_watermark)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -11,10 +11,12 @@ use crate::StoreError;
 
 type Time = DateTime<Utc>;
 
-/// Windows that begin at `from` or later and end at `until` or earlier. `None`: without an end.
+/// Rows that count at `from` or later, in windows that end at `until` or earlier. `None`: without an end.
 #[derive(Clone, Debug, Default)]
 pub struct Stretch {
     pub from: Option<Time>,
+    /// Releases that were not over by then count.
+    pub releases_from: Option<Time>,
     pub until: Option<Time>,
     /// Merges from then on are counted too: windows are compared with those before them.
     pub merged_from: Option<Time>,
@@ -22,6 +24,14 @@ pub struct Stretch {
     pub pipelines_from: Option<Time>,
     /// An open merge request without activity for as long is stale.
     pub quiet: TimeDelta,
+}
+
+impl Stretch {
+    /// Without the rows that count before `from`; `merges_known`: without those that trends alone need, too.
+    pub fn narrowed(self, from: Time, merges_known: bool) -> Self {
+        let merged_from = if merges_known { Some(from) } else { self.merged_from };
+        Self { from: Some(from), pipelines_from: Some(from), merged_from, ..self }
+    }
 }
 
 /// A merge request, as metrics need it. Commits are cut to 16 digits.

@@ -1,12 +1,10 @@
 //! The keys of projects and accounts by what a source calls them, so that rows need no joins.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ovia_domain::{ConnectionId, StatusCategory};
 use ovia_kpi::{Facts, IdentityKey, ProjectKey};
+use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 /// An account.
@@ -19,14 +17,14 @@ pub(super) struct Account {
 
 #[derive(Debug, Default)]
 struct Names {
-    projects: HashMap<Box<str>, ProjectKey>,
-    accounts: HashMap<Box<str>, Account>,
-    statuses: HashMap<Box<str>, StatusCategory>,
+    projects: FxHashMap<Box<str>, ProjectKey>,
+    accounts: FxHashMap<Box<str>, Account>,
+    statuses: FxHashMap<Box<str>, StatusCategory>,
 }
 
 /// What is known before rows are read.
 #[derive(Debug, Default)]
-pub(super) struct Keys(HashMap<Uuid, Names>);
+pub(super) struct Keys(FxHashMap<Uuid, Names>);
 
 impl Keys {
     pub(super) fn project_add(&mut self, facts: &mut Facts, connection: Uuid, id: &str) -> ProjectKey {

@@ -28,6 +28,7 @@ impl Base {
         let from = windows.iter().map(|window| window.start).min();
         Stretch {
             from,
+            releases_from: from,
             until: windows.iter().map(|window| window.end).max(),
             // a trend is told from the window before
             merged_from: windows.iter().map(|window| calendar.previous(window, as_of).start).min(),
@@ -177,7 +178,7 @@ impl Base {
 /// Adds the releases that were not over when the stretch began, with what was in them; answers these items.
 async fn releases(reader: &mut KpiReader, shared: &Shared<'_>, stretch: &Stretch) -> Result<Vec<i64>, StoreError> {
     // days of whatever time zone
-    let from = stretch.from.and_then(|from| from.date_naive().checked_sub_days(Days::new(3)));
+    let from = stretch.releases_from.and_then(|from| from.date_naive().checked_sub_days(Days::new(3)));
     let versions = reader.versions(from).await?;
     if versions.is_empty() {
         return Ok(Vec::new());

@@ -1,0 +1,102 @@
+//! Rows of metrics at the moments they count, kept from one rollup to the next: a long window of which one day is new needs the rows of
+//! that day, and of the other days only what came of them.
+
+use std::collections::HashMap;
+
+use ovia_domain::MetricKey;
+
+use crate::{
+    PersonKey, ProjectKey,
+    facts::Time,
+    scope::{Micros, Place, Who, micros},
+    series::{Event, Mark},
+};
+
+/// Metrics whose rows can be kept: each row counts at one moment, and hangs on nothing that is dated elsewhere and read for every rollup
+/// anyway, as deployments and incidents are.
+pub const DATED: [MetricKey; 11] = [
+    MetricKey::MergeThroughput,
+    MetricKey::LeadTimeForChanges,
+    MetricKey::TimeToFirstReview,
+    MetricKey::ReviewDuration,
+    MetricKey::TimeToMerge,
+    MetricKey::MergeRequestSize,
+    MetricKey::PipelineSuccessRate,
+    MetricKey::PipelineDuration,
+    MetricKey::CycleTime,
+    MetricKey::Throughput,
+    MetricKey::BugRatio,
+];
+
+/// A row of a metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DatedRow {
+    /// When it counts, in microseconds since 1970.
+    pub at: i64,
+    /// Of the metric's table of rows.
+    pub id: i64,
+    pub value: f64,
+    /// Whether it is counted, and what its coverage and stats ask: see [`Mark`].
+    pub mark: u8,
+    pub project: ProjectKey,
+    /// Whose it is; `None` for an account that is nobody's.
+    pub person: Option<PersonKey>,
+}
+
+/// Rows that are known without their facts. Of these metrics, facts tell nothing before [`Self::until`].
+#[derive(Clone, Debug)]
+pub struct KnownRows {
+    pub until: Time,
+    /// Ascending by `at`, all before `until`. A metric that is missing is told from the facts at all times.
+    pub rows: HashMap<MetricKey, Vec<DatedRow>>,
+}
+
+impl KnownRows {
+    /// Known and told rows together. `rows` are what the facts tell.
+    pub(crate) fn completed(&self, metric: MetricKey, rows: &mut Vec<(Event, Place)>) {
+        let Some(known) = self.rows.get(&metric) else { return };
+        let until = micros(self.until);
+        rows.retain(|(event, _)| event.at >= until);
+        rows.extend(known.iter().map(DatedRow::placed));
+    }
+
+    /// Where what the facts tell of a metric begins.
+    pub(crate) fn told_from(&self, metric: MetricKey) -> Micros {
+        if self.rows.contains_key(&metric) { micros(self.until) } else { Micros::MIN }
+    }
+}
+
+/// Bits of [`DatedRow::mark`]: three for the reason, one each for the others.
+const MAPPED: u8 = 1 << 3;
+const SOUND: u8 = 1 << 4;
+const CLASS: u8 = 1 << 5;
+
+impl DatedRow {
+    pub(crate) fn of((event, place): &(Event, Place), people: usize) -> Self {
+        let Mark { reason, mapped, sound, class } = event.mark;
+        let bit = |is: bool, bit: u8| if is { bit } else { 0 };
+        let person = match place.who {
+            Who::One(person) if (person.0 as usize) < people => Some(person),
+            _ => None,
+        };
+        Self {
+            at: event.at,
+            id: event.id,
+            value: event.value,
+            mark: reason & 7 | bit(mapped, MAPPED) | bit(sound, SOUND) | bit(class > 0, CLASS),
+            project: place.project,
+            person,
+        }
+    }
+
+    fn placed(&self) -> (Event, Place) {
+        let mark = Mark {
+            reason: self.mark & 7,
+            mapped: self.mark & MAPPED != 0,
+            sound: self.mark & SOUND != 0,
+            class: u8::from(self.mark & CLASS != 0),
+        };
+        let place = Place { project: self.project, who: self.person.map_or(Who::Nobody, Who::One) };
+        (Event { at: self.at, id: self.id, value: self.value, mark }, place)
+    }
+}

@@ -1,0 +1,96 @@
+//! What came of the rows of each day, kept from one rollup to the next. The bytes are the caller's.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use ovia_domain::OrgId;
+
+use super::{copy_out::copy_out, facts::KpiReader, state::fence_check};
+use crate::{Store, StoreError};
+
+type Time = DateTime<Utc>;
+
+/// Which days to forget.
+#[derive(Clone, Copy, Debug)]
+pub enum Forget<'a> {
+    Everything,
+    /// Those that begin at these moments, and those before.
+    Days {
+        touched: &'a [Time],
+        before: Time,
+    },
+}
+
+impl Store {
+    /// Stores one metric's rows of some days in the place of what was kept of them. `StoreError::Fenced` if another attempt began since.
+    pub async fn kpi_day_rows_write(
+        &self,
+        (org, fence): (OrgId, i64),
+        metric: &str,
+        format: i16,
+        days: &[(Time, Vec<u8>)],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        fence_check(&mut tx, org, fence).await?;
+        let (starts, rows): (Vec<Time>, Vec<&[u8]>) = days.iter().map(|(day, rows)| (*day, rows.as_slice())).unzip();
+        sqlx::query(
+            "insert into kpi_day_rows (org_id, metric, day, format, rows)
+             select $1, $2, d.day, $3, d.rows from unnest($4::timestamptz[], $5::bytea[]) d (day, rows)
+             on conflict (org_id, metric, day) do update set format = excluded.format, rows = excluded.rows",
+        )
+        .bind(org.0)
+        .bind(metric)
+        .bind(format)
+        .bind(starts)
+        .bind(rows)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Before their figures are written again: an attempt that dies in between leaves no old rows beside new figures.
+    pub async fn kpi_day_rows_forget(&self, (org, fence): (OrgId, i64), forget: Forget<'_>) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        fence_check(&mut tx, org, fence).await?;
+        match forget {
+            Forget::Everything => sqlx::query("delete from kpi_day_rows where org_id = $1").bind(org.0).execute(&mut *tx).await?,
+            Forget::Days { touched, before } => {
+                let sql = "delete from kpi_day_rows where org_id = $1 and (day = any($2) or day < $3)";
+                sqlx::query(sql).bind(org.0).bind(touched).bind(before).execute(&mut *tx).await?
+            }
+        };
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+impl KpiReader {
+    /// The days of which rows are kept of so many metrics.
+    pub async fn kept_days(&mut self, format: i16, metrics: usize) -> Result<BTreeSet<Time>, StoreError> {
+        let org = self.org();
+        let sql = "select day from kpi_day_rows where org_id = $1 and format = $2 group by day having count(*) = $3";
+        let count = i64::try_from(metrics).unwrap_or(i64::MAX);
+        let days: Vec<Time> = sqlx::query_scalar(sql).bind(org.0).bind(format).bind(count).fetch_all(self.connection()).await?;
+        Ok(days.into_iter().collect())
+    }
+
+    /// One metric's rows of the days that begin in `[from, until)`, ascending.
+    pub async fn day_rows(
+        &mut self,
+        metric: &str,
+        (from, until): (Time, Time),
+        mut each: impl FnMut(Time, &[u8]),
+    ) -> Result<(), StoreError> {
+        let sql = "select day, rows from kpi_day_rows
+            where org_id = :org: and metric = :metric: and day >= :from: and day < :until: order by day";
+        let statement =
+            self.scoped(sql).text("metric", metric).time("from", Some(from), "-infinity").time("until", Some(until), "infinity");
+        copy_out(self.connection(), statement, |row| {
+            let day = row.time()?;
+            each(day, row.bytes()?);
+            Ok(())
+        })
+        .await
+    }
+}

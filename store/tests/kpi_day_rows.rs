@@ -1,0 +1,87 @@
+//! What is kept of days: one organisation's, one attempt's, and whole or not at all.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ovia_domain::OrgId;
+use ovia_store::{
+    Store, StoreError,
+    kpi::{day_rows::Forget, state::RollupLock},
+    testing::TestDatabase,
+};
+
+const FORMAT: i16 = 1;
+
+fn day(number: i64) -> DateTime<Utc> {
+    "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(number)
+}
+
+async fn kept(store: &Store, org: OrgId, metric: &str) -> Vec<(DateTime<Utc>, Vec<u8>)> {
+    let mut rows = Vec::new();
+    let mut reader = store.kpi_reader(org).await.unwrap();
+    reader.day_rows(metric, (day(0), day(100)), |day, bytes| rows.push((day, bytes.to_vec()))).await.unwrap();
+    rows
+}
+
+async fn lock(store: &Store, org: OrgId) -> RollupLock {
+    loop {
+        if let Some(lock) = store.kpi_rollup_lock(org).await.unwrap() {
+            return lock;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn days_are_kept_read_and_forgotten_by_organisation() {
+    let db = TestDatabase::create().await;
+    let (one, _) = db.store.first_token_create("one").await.unwrap().unwrap();
+    let two: uuid::Uuid = sqlx::query_scalar("insert into organisations (id, name) values (gen_random_uuid(), 'two') returning id")
+        .fetch_one(db.store.pool())
+        .await
+        .unwrap();
+    let orgs = [one, OrgId(two)];
+    let mut fences = Vec::new();
+    let mut locks = Vec::new();
+    for org in orgs {
+        let lock = lock(&db.store, org).await;
+        fences.push((org, lock.fence));
+        locks.push(lock);
+        for metric in ["cycle_time", "throughput"] {
+            let days: Vec<_> = (0..5).map(|number| (day(number), vec![u8::try_from(number).unwrap(); 3])).collect();
+            db.store.kpi_day_rows_write((org, fences.last().unwrap().1), metric, FORMAT, &days).await.unwrap();
+        }
+    }
+    // of one metric a day less, and one that is written in another way
+    db.store.kpi_day_rows_write(fences[0], "cycle_time", FORMAT, &[(day(5), vec![9])]).await.unwrap();
+    db.store.kpi_day_rows_write(fences[0], "cycle_time", FORMAT + 1, &[(day(1), vec![8])]).await.unwrap();
+    let mut reader = db.store.kpi_reader(orgs[0]).await.unwrap();
+    let days = reader.kept_days(FORMAT, 2).await.unwrap();
+    assert_eq!(days.into_iter().collect::<Vec<_>>(), [0, 2, 3, 4].map(day), "whole days, as they can be read");
+    assert_eq!(kept(&db.store, orgs[0], "cycle_time").await[1], (day(1), vec![8]), "in the place of what was there");
+
+    let forget = Forget::Days { touched: &[day(3)], before: day(1) };
+    db.store.kpi_day_rows_forget(fences[0], forget).await.unwrap();
+    let left = |rows: Vec<(DateTime<Utc>, Vec<u8>)>| rows.into_iter().map(|row| row.0).collect::<Vec<_>>();
+    assert_eq!(left(kept(&db.store, orgs[0], "throughput").await), [1, 2, 4].map(day));
+    db.store.kpi_day_rows_forget(fences[0], Forget::Everything).await.unwrap();
+    assert!(kept(&db.store, orgs[0], "throughput").await.is_empty());
+    assert_eq!(left(kept(&db.store, orgs[1], "throughput").await), [0, 1, 2, 3, 4].map(day), "another organisation's are its own");
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_overtaken_keeps_and_forgets_nothing() {
+    let db = TestDatabase::create().await;
+    let (org, _) = db.store.first_token_create("one").await.unwrap().unwrap();
+    let first = lock(&db.store, org).await;
+    let days = [(day(0), vec![1])];
+    db.store.kpi_day_rows_write((org, first.fence), "throughput", FORMAT, &days).await.unwrap();
+    let old = (org, first.fence);
+    drop(first);
+    let _second = lock(&db.store, org).await;
+    let refused = db.store.kpi_day_rows_write(old, "throughput", FORMAT, &[(day(0), vec![2])]).await;
+    assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
+    let refused = db.store.kpi_day_rows_forget(old, Forget::Everything).await;
+    assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
+    assert_eq!(kept(&db.store, org, "throughput").await, days);
+}

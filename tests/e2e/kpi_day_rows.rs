@@ -1,0 +1,116 @@
+//! What is kept of days saves reading their rows, and is never believed where it could be wrong.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use ovia_tests::TestApp;
+use serde_json::Value;
+
+use crate::{
+    demo,
+    kpi_bounded::{company, rollup, stored},
+};
+
+/// The newest merge request gets another size.
+const CHANGED: &str = "update merge_requests set additions = coalesce(additions, 0) + 1, changed_at = now()
+    where id = (select id from merge_requests where merged_at is not null and deleted_at is null order by created_at desc, id limit 1)";
+/// Each day's rows of merge request sizes are those of the day before.
+const WRONG: &str = "update kpi_day_rows d set rows = coalesce((
+        select b.rows from kpi_day_rows b where b.metric = d.metric and b.day < d.day order by b.day desc limit 1), d.rows)
+    where metric = 'merge_request_size'";
+
+async fn count(app: &TestApp, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(app.store.pool()).await.unwrap()
+}
+
+async fn differing(app: &TestApp, want: &BTreeMap<String, Value>) -> Vec<String> {
+    let got = stored(app).await;
+    let keys = want.keys().chain(got.keys()).filter(|key| want.get(*key) != got.get(*key));
+    keys.take(5).cloned().collect()
+}
+
+/// What a rollup of everything says.
+async fn everything(app: &TestApp) -> BTreeMap<String, Value> {
+    app.database.sql("update kpi_rollup_state set definitions = '{}'").await;
+    let result = rollup(app, demo::as_of()).await;
+    assert_eq!(result["mode"], "everything", "{result}");
+    stored(app).await
+}
+
+#[tokio::test]
+async fn rows_of_untouched_days_are_taken_from_what_is_kept() {
+    let app = company().await;
+    let whole = rollup(&app, demo::as_of()).await;
+    let days = count(&app, "select count(distinct day) from kpi_day_rows").await;
+    assert_eq!(count(&app, "select count(*) from kpi_day_rows").await, 11 * days, "of every metric");
+
+    app.database.sql(CHANGED).await;
+    let one = rollup(&app, demo::as_of()).await;
+    let read = |result: &Value| result["rows"]["merge_requests"].as_u64().unwrap();
+    assert_eq!(one["mode"], "touched", "{one}");
+    assert!(read(&one) < read(&whole) / 2, "{one} {whole}");
+    let got = stored(&app).await;
+    assert_eq!(count(&app, "select count(distinct day) from kpi_day_rows").await, days);
+    everything(&app).await;
+    assert_eq!(differing(&app, &got).await, Vec::<String>::new());
+
+    // a day more, of the same rows: what was kept is believed, so that what is wrong there shows
+    app.database.sql(WRONG).await;
+    app.database.sql(CHANGED).await;
+    rollup(&app, demo::as_of()).await;
+    let believed = stored(&app).await;
+    everything(&app).await;
+    assert!(!differing(&app, &believed).await.is_empty(), "nothing was taken from what is kept");
+}
+
+#[tokio::test]
+async fn what_is_kept_of_days_is_not_believed_where_it_may_be_wrong() {
+    let app = company().await;
+    rollup(&app, demo::as_of()).await;
+    for spoilt in [
+        // lost, in part or whole
+        "delete from kpi_day_rows where metric = 'cycle_time'",
+        "delete from kpi_day_rows where extract(day from day)::int % 3 = 0",
+        "delete from kpi_day_rows",
+        // nothing that can be read
+        "update kpi_day_rows set rows = '\\xff'",
+        // of another version
+        "update kpi_day_rows set rows = '\\xff', format = format + 1",
+        // somebody rolled up who knows nothing of it
+        "update kpi_rollup_state set day_rows_watermark = watermark - interval '1 second'",
+        "update kpi_rollup_state set day_rows_watermark = null",
+    ] {
+        if spoilt.contains("day_rows_watermark") {
+            app.database.sql(WRONG).await;
+        }
+        app.database.sql(spoilt).await;
+        app.database.sql(CHANGED).await;
+        let result = rollup(&app, demo::as_of()).await;
+        assert_eq!(result["mode"], "touched", "{spoilt}: {result}");
+        let got = stored(&app).await;
+        everything(&app).await;
+        assert_eq!(differing(&app, &got).await, Vec::<String>::new(), "{spoilt}");
+    }
+}
+
+/// A range is computed with rows that the days around it have not seen.
+#[tokio::test]
+async fn a_range_leaves_what_is_kept_as_it_was() {
+    let app = company().await;
+    rollup(&app, demo::as_of()).await;
+    let kept = "select coalesce(sum(hashtext(metric || day || encode(rows, 'hex'))::bigint), 0)::bigint from kpi_day_rows";
+    let before = count(&app, kept).await;
+    app.database.sql(CHANGED).await;
+    let (from, to) = (demo::as_of() - TimeDelta::days(2), demo::as_of());
+    let body = serde_json::json!({"kind": "kpi_rollup", "as_of": demo::as_of(), "from": from, "to": to});
+    let (_, run) = app.http.post("/runs", body).await;
+    let run = app.run_end(run["id"].as_str().unwrap(), 60).await;
+    assert_eq!(run["result"]["mode"], "range", "{run}");
+    assert_eq!(count(&app, kept).await, before);
+    // and what the range did not see is seen by the next one
+    let result = rollup(&app, demo::as_of()).await;
+    assert_eq!(result["mode"], "touched", "{result}");
+    let got = stored(&app).await;
+    everything(&app).await;
+    assert_eq!(differing(&app, &got).await, Vec::<String>::new());
+}
