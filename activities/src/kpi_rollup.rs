@@ -23,6 +23,7 @@ mod figures;
 mod firsts;
 pub mod load;
 mod plan;
+mod sums;
 
 use attempt::{Attempt, lap};
 use causes::Happened;

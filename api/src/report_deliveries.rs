@@ -220,7 +220,7 @@ fn parse(body: DestinationIn, allow_private: bool) -> Result<(NewDestination, Op
             let given = body.secret.map(usable).transpose()?;
             let made = if given.is_none() { Some(webhook_secret_generate()?) } else { None };
             let Some(secret) = given.or_else(|| made.clone()) else { return Err(Problem::internal("there is no secret")) };
-            let to = DestinationTo::Webhook { url: url.as_str().to_owned(), secret };
+            let to = DestinationTo::Webhook { url, secret };
             Ok((NewDestination { name, report_kinds, to }, made))
         }
         DestinationKind::Email => {

@@ -100,3 +100,31 @@ impl DatedRow {
         (Event { at: self.at, id: self.id, value: self.value, mark }, place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::REASONS;
+
+    #[test]
+    fn every_mark_comes_back_as_it_was() {
+        let all = (0..REASONS as u8).flat_map(|reason| (0..8u8).map(move |bits| (reason, bits)));
+        for (reason, bits) in all {
+            let mark = Mark { reason, mapped: bits & 1 > 0, sound: bits & 2 > 0, class: u8::from(bits & 4 > 0) };
+            let place = Place { project: ProjectKey(3), who: Who::One(PersonKey(1)) };
+            let row = DatedRow::of(&(Event { at: -5, id: 7, value: 0.5, mark }, place), 2);
+            let (event, place) = row.placed();
+            assert_eq!((event.at, event.id, event.value, event.mark), (-5, 7, 0.5, mark));
+            assert!(place.project == ProjectKey(3) && matches!(place.who, Who::One(PersonKey(1))));
+        }
+    }
+
+    #[test]
+    fn an_account_that_is_nobody_s_is_nobody_s_again() {
+        let event = Event { at: 0, id: 0, value: 0.0, mark: Mark::counted(false) };
+        let place = |who| Place { project: ProjectKey(0), who };
+        // a person of its own, behind all that are known
+        assert_eq!(DatedRow::of(&(event, place(Who::One(PersonKey(2)))), 2).person, None);
+        assert_eq!(DatedRow::of(&(event, place(Who::Nobody)), 2).person, None);
+    }
+}

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{
-    ConnectionId, OrgId,
+    ConnectionId, HookUrl, OrgId,
     report::{DELIVERY_ATTEMPTS_MAX, DELIVERY_NOT_YET_SECONDS, DeliveryStatus, DestinationKind, ReportKind, delivery_wait_seconds},
 };
 use secrecy::SecretString;
@@ -17,6 +17,8 @@ const DESTINATIONS: &str = "report_destinations";
 const DELIVERIES: &str = "report_deliveries";
 /// What secrets of destinations are sealed for.
 const PURPOSE: &str = "report_destination";
+/// What addresses of webhooks are sealed for: they may hold a secret, too.
+const URL_PURPOSE: &str = "report_destination_url";
 /// Longest error that is kept, in characters.
 const ERROR_MAX: usize = 500;
 /// Nobody else takes a claimed delivery for so long: longer than any attempt may take.
@@ -33,17 +35,18 @@ pub struct NewDestination {
 /// How it is reached.
 #[derive(Clone, Debug)]
 pub enum DestinationTo {
-    Webhook { url: String, secret: SecretString },
+    Webhook { url: HookUrl, secret: SecretString },
     Email { recipients: Vec<String> },
 }
 
-/// A destination; its secret is never read here.
+/// A destination; its secret and its whole address are never read here.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DestinationRow {
     pub id: Uuid,
     pub kind: String,
     pub name: String,
     pub report_kinds: Vec<String>,
+    /// Scheme and host of a webhook; of one made before addresses were sealed, all of it.
     pub url: Option<String>,
     pub recipients: Vec<String>,
     pub created_at: DateTime<Utc>,
@@ -77,7 +80,9 @@ pub struct DueDelivery {
     pub destination_id: Uuid,
     /// `webhook` or `email`.
     pub kind: String,
+    /// As [`DestinationRow::url`].
     pub url: Option<String>,
+    pub url_sealed: Option<Vec<u8>>,
     pub secret_sealed: Option<Vec<u8>>,
     pub secret_key_id: Option<String>,
     /// Of an e-mail.
@@ -90,6 +95,13 @@ pub struct DueDelivery {
     pub markdown: String,
     pub html: String,
     pub created_at: DateTime<Utc>,
+}
+
+/// How a webhook is reached.
+#[derive(Clone, Debug)]
+pub struct WebhookTo {
+    pub url: SecretString,
+    pub secret: SecretString,
 }
 
 /// What an attempt came to.
@@ -113,23 +125,26 @@ pub struct DeliveryFilter {
 }
 
 impl Store {
-    /// Adds a destination; its secret is sealed. A unique violation on `report_destinations_name` means that the name is taken.
+    /// Adds a destination; its secret and address are sealed. A unique violation on `report_destinations_name` means that the name is taken.
     pub async fn destination_create(&self, org: OrgId, new: &NewDestination, sealer: &Sealer, actor: &str) -> Result<Uuid, StoreError> {
         let id = Uuid::now_v7();
         let (kind, url, sealed, recipients) = match &new.to {
             DestinationTo::Webhook { url, secret } => {
                 // bound to this destination, as credentials are to their connection
-                let sealed = sealer.seal_as(PURPOSE, org, ConnectionId(id), secret)?;
-                (DestinationKind::Webhook, Some(url.as_str()), Some(sealed), &[][..])
+                let secret = sealer.seal_as(PURPOSE, org, ConnectionId(id), secret)?;
+                let address = sealer.seal_as(URL_PURPOSE, org, ConnectionId(id), &SecretString::from(url.as_str()))?;
+                (DestinationKind::Webhook, Some(url.masked()), Some((secret, address)), &[][..])
             }
             DestinationTo::Email { recipients } => (DestinationKind::Email, None, None, &recipients[..]),
         };
-        let (bytes, key) = sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
+        // both under the current key
+        let (key, sealed) = sealed.map(|(secret, address)| (secret.key_id, (secret.bytes, address.bytes))).unzip();
+        let (bytes, url_bytes) = sealed.unzip();
         let kinds: Vec<String> = new.report_kinds.iter().map(|kind| kind.as_str().to_owned()).collect();
         let mut tx = self.pool.begin().await?;
         sqlx::query!(
-            "insert into report_destinations (id, org_id, kind, name, report_kinds, url, secret_sealed, secret_key_id, recipients, created_by)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "insert into report_destinations (id, org_id, kind, name, report_kinds, url, secret_sealed, secret_key_id, recipients, created_by, url_sealed)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             id,
             org.0,
             kind.as_str(),
@@ -139,7 +154,8 @@ impl Store {
             bytes,
             key,
             recipients,
-            actor
+            actor,
+            url_bytes
         )
         .execute(&mut *tx)
         .await?;
@@ -183,7 +199,8 @@ impl Store {
     pub async fn destination_delete(&self, org: OrgId, id: Uuid, actor: &str) -> Result<bool, StoreError> {
         let mut tx = self.pool.begin().await?;
         let removed = sqlx::query!(
-            "update report_destinations set deleted_at = now(), secret_sealed = null, secret_key_id = null, url = null, recipients = '{}'
+            "update report_destinations set deleted_at = now(), secret_sealed = null, secret_key_id = null, url = null, url_sealed = null,
+                recipients = '{}'
             where org_id = $1 and id = $2 and deleted_at is null",
             org.0,
             id
@@ -218,7 +235,7 @@ impl Store {
             update outbox o set next_attempt_at = now() + make_interval(secs => $2)
             from due, report_destinations d, reports r
             where o.id = due.id and d.id = o.destination_id and r.id = o.report_id
-            returning o.id, o.destination_id, d.kind, d.url, d.secret_sealed, d.secret_key_id, d.recipients[o.recipient] as recipient,
+            returning o.id, o.destination_id, d.kind, d.url, d.url_sealed, d.secret_sealed, d.secret_key_id, d.recipients[o.recipient] as recipient,
                 o.report_id, r.kind as report_kind, r.period_start, r.period_end, r.title, r.markdown, r.html, r.created_at"#,
             org.0,
             CLAIM_SECONDS
@@ -226,10 +243,17 @@ impl Store {
         Ok(row.fetch_optional(&self.pool).await?)
     }
 
-    /// The secret of a due delivery's destination; `None` of an e-mail.
-    pub fn outbox_secret(&self, org: OrgId, due: &DueDelivery, sealer: &Sealer) -> Result<Option<SecretString>, StoreError> {
+    /// Where a due delivery goes, opened; `None` of an e-mail.
+    pub fn outbox_webhook(&self, org: OrgId, due: &DueDelivery, sealer: &Sealer) -> Result<Option<WebhookTo>, StoreError> {
         let (Some(bytes), Some(key_id)) = (due.secret_sealed.clone(), due.secret_key_id.clone()) else { return Ok(None) };
-        sealer.open_as(PURPOSE, org, ConnectionId(due.destination_id), &Sealed { key_id, bytes }).map(Some)
+        let open =
+            |purpose, bytes| sealer.open_as(purpose, org, ConnectionId(due.destination_id), &Sealed { key_id: key_id.clone(), bytes });
+        let secret = open(PURPOSE, bytes)?;
+        let url = match due.url_sealed.clone() {
+            Some(bytes) => open(URL_PURPOSE, bytes)?,
+            None => SecretString::from(due.url.clone().unwrap_or_default()),
+        };
+        Ok(Some(WebhookTo { url, secret }))
     }
 
     /// Keeps what an attempt came to, and when the next one is due. A delivery that is settled already stays so.

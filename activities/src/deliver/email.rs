@@ -111,6 +111,7 @@ mod tests {
             destination_id: Uuid::nil(),
             kind: "email".into(),
             url: None,
+            url_sealed: None,
             secret_sealed: None,
             secret_key_id: None,
             recipient: Some(recipient.into()),

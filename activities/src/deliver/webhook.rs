@@ -24,13 +24,13 @@ pub async fn send(activities: &Activities, org: OrgId, due: &DueDelivery) -> Att
     let Some(sealer) = &activities.sealer else {
         return Attempt::NotYet("the worker has no sealing key, so it cannot open the webhook's secret".to_owned());
     };
-    let secret = match activities.store.outbox_secret(org, due, sealer) {
-        Ok(Some(secret)) => secret,
+    let to = match activities.store.outbox_webhook(org, due, sealer) {
+        Ok(Some(to)) => to,
         Ok(None) => return Attempt::Refused("the webhook has no secret".to_owned()),
         Err(error) => return Attempt::NotYet(format!("the webhook's secret cannot be opened: {error}")),
     };
     // looked at again: what is allowed may have changed since it was stored
-    let url = match HookUrl::parse(due.url.as_deref().unwrap_or_default(), activities.allow_private_addresses) {
+    let url = match HookUrl::parse(to.url.expose_secret(), activities.allow_private_addresses) {
         Ok(url) => url,
         Err(error) => return Attempt::Refused(format!("the webhook's address cannot be used: {error}")),
     };
@@ -39,7 +39,7 @@ pub async fn send(activities: &Activities, org: OrgId, due: &DueDelivery) -> Att
         Err(error) => return Attempt::Failed(error.to_string()),
     };
     let (id, body, time) = (due.id.to_string(), body(due), Utc::now().timestamp().to_string());
-    let Some(signature) = signature(&secret, &id, &time, &body) else {
+    let Some(signature) = signature(&to.secret, &id, &time, &body) else {
         return Attempt::Refused("the webhook's secret is not a signing secret".to_owned());
     };
     let headers = [("webhook-id", id.clone()), ("idempotency-key", id), ("webhook-timestamp", time), ("webhook-signature", signature)];

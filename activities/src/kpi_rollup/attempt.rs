@@ -29,10 +29,11 @@ use super::{
     causes::Happened,
     day_rows,
     days::{self, KnownDays, days_between},
-    figures::{How, Made, batches},
+    figures::{How, Made, batches, told_since},
     firsts::{moved, stored},
     load::Base,
     plan::{self, Basis, Scope},
+    sums::{SliceSum, Sums},
 };
 
 /// Slices that are stored at once, over a connection each: PostgreSQL works on one while the other is on its way.
@@ -83,7 +84,8 @@ impl Attempt<'_> {
             happened.incidents(&moved, attributions.is_empty(), earliest, as_of);
         }
         let scopes = if self.person_level { ScopeFilter::All } else { ScopeFilter::WithoutPeople };
-        let firsts = stored(&firsts(&base.facts, &self.settings, &scopes));
+        let since_when = firsts(&base.facts, &self.settings, &scopes);
+        let firsts = stored(&since_when);
         if self.lock.state.watermark.is_some() {
             happened.late.extend(moved(&self.lock.state.firsts, &firsts, as_of));
         }
@@ -112,7 +114,16 @@ impl Attempt<'_> {
         // a range may leave days out that are not stored yet
         let days_from = plan::days_from(&self.settings, if is_range { found.max(told) } else { found }, as_of);
         let today_ends = days::next(calendar, as_of);
-        let how = How { settings: self.settings.clone(), as_of, scopes, first: found, days_from, today_ends, day_ends };
+        let how = How {
+            settings: self.settings.clone(),
+            as_of,
+            scopes,
+            first: found,
+            days_from,
+            since: told_since(since_when),
+            today_ends,
+            day_ends,
+        };
         let mut sums = Sums::of(&done, slices);
         // a range is computed with rows that are newer than what is known of the days around it
         let keeps_until = (!is_range).then_some(today_ends);
@@ -313,53 +324,6 @@ impl Attempt<'_> {
             "snapshots": sums.snapshots, "written": sums.written, "changes": sums.changes,
         });
         self.store.run_result_set(self.org, self.run, &result).await
-    }
-}
-
-/// Figures of a slice, those that were written, and changes.
-type SliceSum = (usize, u64, u64);
-
-/// What a run has read and stored so far.
-struct Sums {
-    slices: usize,
-    slices_done: usize,
-    snapshots: u64,
-    written: u64,
-    changes: u64,
-    /// Read by this attempt; a row that stretches share counts in each.
-    rows: BTreeMap<&'static str, usize>,
-}
-
-impl Sums {
-    fn of(done: &[SliceDone], slices: usize) -> Self {
-        let sum = |of: fn(&SliceDone) -> i64| done.iter().map(|slice| of(slice).unsigned_abs()).sum();
-        Self {
-            slices,
-            slices_done: 0,
-            snapshots: sum(|slice| slice.snapshots),
-            written: sum(|slice| slice.written),
-            changes: sum(|slice| slice.changes),
-            rows: BTreeMap::new(),
-        }
-    }
-
-    fn read(&mut self, facts: &Facts) {
-        let rows = [
-            ("merge_requests", facts.merge_requests.len()),
-            ("pipelines", facts.pipelines.len()),
-            ("deployments", facts.deployments.len()),
-            ("work_items", facts.work_items.len()),
-        ];
-        for (table, count) in rows {
-            *self.rows.entry(table).or_default() += count;
-        }
-    }
-
-    fn add(&mut self, (snapshots, written, changes): SliceSum) {
-        self.slices_done += 1;
-        self.snapshots += snapshots as u64;
-        self.written += written;
-        self.changes += changes;
     }
 }
 

@@ -1,10 +1,13 @@
 //! From the facts of a stretch to the snapshots of its batches, on threads of their own.
 
-use std::{collections::BTreeSet, num::NonZeroUsize};
+use std::{
+    collections::{BTreeSet, HashMap},
+    num::NonZeroUsize,
+};
 
 use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
-use ovia_kpi::{DatedRow, Facts, KeepRows, KpiSettings, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
+use ovia_kpi::{DatedRow, Facts, FirstOf, KeepRows, KpiSettings, Scope, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
 use ovia_store::kpi::write::NewSnapshot;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -24,13 +27,26 @@ pub(super) struct How {
     pub(super) first: DateTime<Utc>,
     /// Where the days' own windows begin.
     pub(super) days_from: DateTime<Utc>,
+    /// Since when counts of a scope are told, even if they are 0.
+    pub(super) since: HashMap<(MetricKey, Scope), DateTime<Utc>>,
     /// When the day that is going on ends.
     pub(super) today_ends: DateTime<Utc>,
     /// Of a range, when the days that are computed end: others may be older than the windows that hold them.
     pub(super) day_ends: Option<BTreeSet<DateTime<Utc>>>,
 }
 
+/// Of the first rows of scopes what [`How::since`] needs.
+pub(super) fn told_since(firsts: Vec<(FirstOf, Scope, DateTime<Utc>)>) -> HashMap<(MetricKey, Scope), DateTime<Utc>> {
+    let metric = |of| COUNTS.into_iter().find(|count| count.1 == of).map(|count| count.0);
+    firsts.into_iter().filter_map(|(of, scope, at)| Some(((metric(of)?, scope), at))).collect()
+}
+
 impl How {
+    fn is_told_since(&self, metric: MetricKey, scope: &Scope, start: DateTime<Utc>) -> bool {
+        let told = || self.since.get(&(metric, scope.clone())).is_some_and(|since| *since < start);
+        COUNTS.iter().all(|count| count.0 != metric) || told()
+    }
+
     /// Whether the last day of a window, or the one that is going on, is computed with it.
     fn has_last_day_of(&self, window: &Window) -> bool {
         self.day_ends.as_ref().is_none_or(|ends| ends.contains(&window.end.min(self.today_ends)))
@@ -73,15 +89,17 @@ pub(super) fn batches(
     receive
 }
 
+/// Metrics that have no data for a day before their scope's first row was filed, though a row may count there: a window that begins
+/// before that keeps its rows itself.
+const COUNTS: [(MetricKey, FirstOf); 2] = [(MetricKey::MergeThroughput, FirstOf::MergeRequest), (MetricKey::Throughput, FirstOf::WorkItem)];
+
 /// Metrics that look at the end of a window: their rows are those of its last day.
 const STATES: [MetricKey; 3] = [MetricKey::StaleMergeRequests, MetricKey::WorkInProgress, MetricKey::WorkItemAge];
 
-/// Metrics that look at versions or are made of others, whose rows add another share to a week than to a day, or that have no data for a day
-/// on which a row counts (done by a team for which nothing was filed until then): their rows are not those of the days within the window.
-const OWN_ROWS: [MetricKey; 7] = [
-    MetricKey::MergeThroughput,
+/// Metrics that look at versions or are made of others, whose rows add another share to a week than to a day: their rows are not
+/// those of the days within the window.
+const OWN_ROWS: [MetricKey; 5] = [
     MetricKey::DeploymentFrequency,
-    MetricKey::Throughput,
     MetricKey::ReleaseScopeChange,
     MetricKey::ReleaseCompletion,
     MetricKey::DeliveryHealth,
@@ -93,7 +111,8 @@ fn new_snapshot(snapshot: Snapshot, how: &How) -> NewSnapshot {
     let of_days = window.kind != WindowKind::Day
         && window.start >= how.days_from
         && !OWN_ROWS.contains(&snapshot.metric)
-        && (!STATES.contains(&snapshot.metric) || how.has_last_day_of(&window));
+        && (!STATES.contains(&snapshot.metric) || how.has_last_day_of(&window))
+        && how.is_told_since(snapshot.metric, &snapshot.scope, window.start);
     let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
     let mut new = NewSnapshot {
         metric: snapshot.metric.as_str(),

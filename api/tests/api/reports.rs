@@ -118,9 +118,9 @@ async fn a_report_goes_to_those_who_get_its_kind() {
     assert_eq!(due.len(), 3);
     let sealer = api.config.sealer.as_ref().unwrap();
     let to_hook = due.iter().find(|due| due.kind == "webhook").unwrap();
-    let secret = store.outbox_secret(api.org, to_hook, sealer).unwrap().unwrap();
-    assert_eq!(Some(secret.expose_secret()), hook["secret"].as_str(), "the one that was shown");
-    assert!(store.outbox_secret(api.other_org, to_hook, sealer).is_err(), "sealed for its organisation");
+    let to = store.outbox_webhook(api.org, to_hook, sealer).unwrap().unwrap();
+    assert_eq!(Some(to.secret.expose_secret()), hook["secret"].as_str(), "the one that was shown");
+    assert!(store.outbox_webhook(api.other_org, to_hook, sealer).is_err(), "sealed for its organisation");
 
     store.outbox_settle(api.org, to_hook.id, &Attempt::Failed("the receiver answered 500".into())).await.unwrap();
     let (pending, wait) = store.outbox_pending(api.org).await.unwrap().unwrap();
@@ -177,7 +177,7 @@ async fn a_delivery_is_given_up_and_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn a_webhook_s_address_is_kept_as_it_is_and_not_shown() {
+async fn a_webhook_s_address_is_sealed_and_not_shown() {
     let api = TestApi::start().await;
     let url = "https://hooks.example.com/services/hunter2/?key=hunter2";
     let body = json!({"kind": "webhook", "name": "hook", "url": url});
@@ -185,7 +185,20 @@ async fn a_webhook_s_address_is_kept_as_it_is_and_not_shown() {
     assert_eq!(made.json()["url"], "https://hooks.example.com/…");
     assert!(!api.get("/report-destinations").await.text.contains("hunter2"));
     written(&api, ReportKind::Weekly, "2026-01-14T00:00:00Z").await.unwrap();
-    assert_eq!(claimed(&api).await[0].url.as_deref(), Some(url), "trailing slash and query are the receiver's");
+    let due = claimed(&api).await.remove(0);
+    assert!(!format!("{due:?}").contains("hunter2"));
+    let (store, sealer) = (&api.db.store, api.config.sealer.as_ref().unwrap());
+    let to = store.outbox_webhook(api.org, &due, sealer).unwrap().unwrap();
+    assert_eq!(to.url.expose_secret(), url, "trailing slash and query are the receiver's");
+    let shown = "to_jsonb(d)::text like '%https://hooks.example.com/…%' and to_jsonb(d)::text not like '%hunter2%'";
+    api.db.sql(&format!("do $$ begin assert (select {shown} from report_destinations d); end $$")).await;
+
+    // one that was made before addresses were sealed
+    let old = DueDelivery { url: Some(url.to_owned()), url_sealed: None, ..due.clone() };
+    assert_eq!(store.outbox_webhook(api.org, &old, sealer).unwrap().unwrap().url.expose_secret(), url);
+    // the address of another destination does not open here
+    let other = DueDelivery { url_sealed: due.secret_sealed.clone(), ..due };
+    assert!(store.outbox_webhook(api.org, &other, sealer).is_err(), "sealed for something else");
 }
 
 #[tokio::test]

@@ -200,7 +200,8 @@ impl Question<'_> {
         let person = |who: Option<IdentityKey>| who.map(|who| self.facts.person_behind(who));
         let drafted = of_kind(ReviewEventKind::MarkedDraft).map(|event| event.at).min();
         let ready = of_kind(ReviewEventKind::MarkedReady).map(|event| event.at).min();
-        let ready = if drafted.is_some_and(|drafted| ready.is_none_or(|ready| drafted < ready)) { Some(row.created_at) } else { ready };
+        // of two changes at one moment, it became a draft first
+        let ready = if drafted.is_some_and(|drafted| ready.is_none_or(|ready| drafted <= ready)) { Some(row.created_at) } else { ready };
         let ready = ready.or(if row.draft { None } else { Some(row.created_at) })?;
         let mut reviews: Vec<&ReviewEventFact> =
             of_kind(ReviewEventKind::Note).chain(of_kind(ReviewEventKind::Approval)).copied().collect();
