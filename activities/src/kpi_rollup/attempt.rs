@@ -13,7 +13,6 @@ use ovia_store::{
     Store, StoreError,
     kpi::{
         changes::CauseBook,
-        day_rows::Forget,
         facts::KpiReader,
         incidents::NewAttribution,
         state::{RollupEnd, RollupLock, RollupState, SliceDone},
@@ -189,20 +188,19 @@ impl Attempt<'_> {
     /// The days whose rows need not be read; what is kept of the others is gone from now on.
     async fn known_days(&self, reader: &mut KpiReader, scope: &Scope) -> Result<KnownDays, StoreError> {
         let (state, calendar, fence) = (&self.lock.state, Calendar::new(self.settings.tz()), (self.org, self.lock.fence));
-        match scope {
-            Scope::Range { .. } => Ok(KnownDays::none(calendar)),
-            Scope::Touched(spans) if state.day_rows_watermark.is_some() && state.day_rows_watermark == state.watermark => {
-                let kept = reader.kept_days(day_rows::FORMAT, DATED.len()).await?;
-                let (days, touched) = KnownDays::new(calendar, kept, spans);
-                let before = self.now.as_of - KEPT_FOR;
-                self.store.kpi_day_rows_forget(fence, Forget::Days { touched: &touched, before }).await?;
-                Ok(days)
-            }
-            Scope::Touched(_) | Scope::Everything { .. } => {
-                self.store.kpi_day_rows_forget(fence, Forget::Everything).await?;
-                Ok(KnownDays::none(calendar))
-            }
+        if matches!(scope, Scope::Range { .. }) {
+            return Ok(KnownDays::none(calendar));
         }
+        let days = match scope {
+            Scope::Touched(spans) if state.day_rows_watermark.is_some() && state.day_rows_watermark == state.watermark => {
+                let mut kept = reader.kept_days(day_rows::FORMAT, DATED.len()).await?;
+                kept.retain(|day| *day > self.now.as_of - KEPT_FOR);
+                KnownDays::new(calendar, kept, spans)
+            }
+            _ => KnownDays::none(calendar),
+        };
+        self.store.kpi_day_rows_retain(fence, &days.starts()).await?;
+        Ok(days)
     }
 
     /// The facts of some windows, read over a second connection too if one is free; and from when on their rows were read.

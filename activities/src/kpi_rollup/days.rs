@@ -20,11 +20,15 @@ impl KnownDays {
         Self { calendar, known: BTreeSet::new() }
     }
 
-    /// Those of `kept` that no span touches; and the others.
-    pub(super) fn new(calendar: Calendar, kept: BTreeSet<Time>, touched: &[TouchedSpan]) -> (Self, Vec<Time>) {
-        let is_touched = |day: &Time| touched.iter().any(|span| next(calendar, *day) >= span.from && *day <= span.to);
-        let (touched, known): (Vec<Time>, Vec<Time>) = kept.into_iter().partition(is_touched);
-        (Self { calendar, known: known.into_iter().collect() }, touched)
+    /// Those of `kept` that no span touches.
+    pub(super) fn new(calendar: Calendar, mut kept: BTreeSet<Time>, touched: &[TouchedSpan]) -> Self {
+        kept.retain(|day| !touched.iter().any(|span| next(calendar, *day) >= span.from && *day <= span.to));
+        Self { calendar, known: kept }
+    }
+
+    /// Their first moments, ascending.
+    pub(super) fn starts(&self) -> Vec<Time> {
+        self.known.iter().copied().collect()
     }
 
     /// The first moment in `[from, until]` from which on rows have to be read.
@@ -93,9 +97,10 @@ mod tests {
     #[test]
     fn rows_are_read_from_the_first_day_that_was_touched_or_is_not_kept() {
         let (calendar, kept) = march();
-        let (days, touched) = KnownDays::new(calendar, kept.clone(), &[span("2026-03-20T10:00:00Z", "2026-03-21T23:00:00Z")]);
+        let gone = |days: &KnownDays| kept.iter().copied().filter(|day| !days.starts().contains(day)).collect::<Vec<_>>();
+        let days = KnownDays::new(calendar, kept.clone(), &[span("2026-03-20T10:00:00Z", "2026-03-21T23:00:00Z")]);
         let want = ["2026-03-19T23:00:00Z", "2026-03-20T23:00:00Z", "2026-03-21T23:00:00Z"].map(at);
-        assert_eq!(touched, want, "to the first moment of the 22nd");
+        assert_eq!(gone(&days), want, "to the first moment of the 22nd");
         let (begin, end) = (at("2026-02-28T23:00:00Z"), at("2026-03-31T22:00:00Z"));
         assert_eq!(days.unknown_from(begin, end), want[0]);
         assert_eq!(days.unknown_from(begin, at("2026-03-10T23:00:00Z")), at("2026-03-10T23:00:00Z"), "nothing has to be read");
@@ -107,7 +112,7 @@ mod tests {
         assert_eq!(days.read_from(&[]), None);
         assert_eq!(KnownDays::none(calendar).unknown_from(begin, end), begin);
         // a day ends where the next begins: states are looked at there
-        let (_, touched) = KnownDays::new(calendar, kept, &[span("2026-03-04T23:00:00Z", "2026-03-04T23:00:00Z")]);
-        assert_eq!(touched, ["2026-03-03T23:00:00Z", "2026-03-04T23:00:00Z"].map(at));
+        let days = KnownDays::new(calendar, kept.clone(), &[span("2026-03-04T23:00:00Z", "2026-03-04T23:00:00Z")]);
+        assert_eq!(gone(&days), ["2026-03-03T23:00:00Z", "2026-03-04T23:00:00Z"].map(at));
     }
 }

@@ -10,17 +10,6 @@ use crate::{Store, StoreError};
 
 type Time = DateTime<Utc>;
 
-/// Which days to forget.
-#[derive(Clone, Copy, Debug)]
-pub enum Forget<'a> {
-    Everything,
-    /// Those that begin at these moments, and those before.
-    Days {
-        touched: &'a [Time],
-        before: Time,
-    },
-}
-
 impl Store {
     /// Stores one metric's rows of some days in the place of what was kept of them. `StoreError::Fenced` if another attempt began since.
     pub async fn kpi_day_rows_write(
@@ -49,17 +38,14 @@ impl Store {
         Ok(())
     }
 
-    /// Before their figures are written again: an attempt that dies in between leaves no old rows beside new figures.
-    pub async fn kpi_day_rows_forget(&self, (org, fence): (OrgId, i64), forget: Forget<'_>) -> Result<(), StoreError> {
+    /// Forgets all days but those that begin at these moments. Before figures are written again: an attempt that dies in between leaves no
+    /// old rows beside new figures.
+    pub async fn kpi_day_rows_retain(&self, (org, fence): (OrgId, i64), days: &[Time]) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         fence_check(&mut tx, org, fence).await?;
-        match forget {
-            Forget::Everything => sqlx::query("delete from kpi_day_rows where org_id = $1").bind(org.0).execute(&mut *tx).await?,
-            Forget::Days { touched, before } => {
-                let sql = "delete from kpi_day_rows where org_id = $1 and (day = any($2) or day < $3)";
-                sqlx::query(sql).bind(org.0).bind(touched).bind(before).execute(&mut *tx).await?
-            }
-        };
+        let sql = "delete from kpi_day_rows k
+            where k.org_id = $1 and not exists (select from unnest($2::timestamptz[]) d (day) where d.day = k.day)";
+        sqlx::query(sql).bind(org.0).bind(days).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }

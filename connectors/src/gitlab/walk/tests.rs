@@ -41,9 +41,12 @@ fn first() -> Window {
     Window { page: 1, ..Window::default() }
 }
 
-/// Walks to the end, applying one edit after each page. Gives the last version seen of every row, and the number of pages.
+/// Walks to the end from its beginning, applying one edit after each page. Gives the last version seen of every row, and the number of pages.
 fn walk(table: &mut Table, edits: &[Option<u32>]) -> (BTreeMap<u32, i64>, usize) {
-    let mut window = first();
+    walk_from(first(), table, edits)
+}
+
+fn walk_from(mut window: Window, table: &mut Table, edits: &[Option<u32>]) -> (BTreeMap<u32, i64>, usize) {
     let mut seen = BTreeMap::new();
     for pages in 1..20_000 {
         let (rows, next) = table.page(window.from, window.page);
@@ -67,8 +70,8 @@ fn walk(table: &mut Table, edits: &[Option<u32>]) -> (BTreeMap<u32, i64>, usize)
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Every row is seen, ties over several pages and edits between any two pages included. Rows edited behind the walk's back are
-    /// newer than the walk's end, so the next walk shows them.
+    /// Every row is seen as it is, ties over several pages and edits between any two pages included: those edited behind the walk's back
+    /// are newer than the walk's end, so the next walk shows them.
     #[test]
     fn a_moving_list_loses_nothing(
         times in prop::collection::vec(0i64..6, 1..60),
@@ -79,12 +82,22 @@ proptest! {
         let rows = ids.iter().copied().zip(times.iter().copied()).collect();
         let mut table = Table { rows, clock: 1_000, page_size };
         let edits: Vec<Option<u32>> = edits.into_iter().map(|edit| edit.filter(|id| ids.contains(id))).collect();
-        let (seen, _) = walk(&mut table, &edits);
-        prop_assert_eq!(seen.keys().copied().collect::<BTreeSet<_>>(), ids);
+        let (mut seen, _) = walk(&mut table, &edits);
         let newest = seen.values().max().copied().unwrap_or(0);
         for (id, at) in &table.rows {
-            prop_assert!(seen[id] == *at || *at >= newest, "row {} was changed at {} and seen as of {}, walk ended at {}", id, at, seen[id], newest);
+            let seen = seen.get(id);
+            prop_assert!(seen == Some(at) || *at >= newest, "row {} was changed at {} and seen as of {:?}, walk ended at {}", id, at, seen, newest);
         }
+        seen.extend(walk_from(Window { from: Some(time(newest)), ..first() }, &mut table, &[]).0);
+        prop_assert_eq!(seen, table.rows);
+    }
+
+    /// Where nobody edits, one walk sees every row.
+    #[test]
+    fn a_quiet_list_is_seen_whole(times in prop::collection::vec(0i64..6, 1..60), page_size in 1usize..7) {
+        let rows: BTreeMap<u32, i64> = (0u32..).zip(times).collect();
+        let (seen, _) = walk(&mut Table { rows: rows.clone(), clock: 1_000, page_size }, &[]);
+        prop_assert_eq!(seen, rows);
     }
 
     /// Distinct times cost one request per page, plus what the overlap of one row adds.
@@ -95,6 +108,18 @@ proptest! {
         prop_assert_eq!(seen.len(), count);
         prop_assert!(pages <= count.div_ceil(page_size - 1) + 1, "{} pages", pages);
     }
+}
+
+/// A row that is edited when the page it was on was read and it was not there any more: the walk does not see it, the next one does.
+#[test]
+fn a_row_that_moves_on_behind_the_walk_comes_with_the_next_one() {
+    let rows = (0u32..).zip([1, 1, 5, 5, 1, 1, 1, 1, 0, 1, 0, 5, 2, 5, 5]).collect();
+    let mut table = Table { rows, clock: 1_000, page_size: 4 };
+    let (seen, _) = walk(&mut table, &[None, None, None, None, None, Some(11), Some(14)]);
+    assert!(!seen.contains_key(&14), "the list did not move as it was meant to");
+    let newest = seen.values().max().copied().unwrap();
+    let (seen, _) = walk_from(Window { from: Some(time(newest)), ..first() }, &mut table, &[]);
+    assert_eq!(seen.get(&14), Some(&1_002));
 }
 
 #[test]
