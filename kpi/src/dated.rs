@@ -36,7 +36,7 @@ pub struct DatedRow {
     /// Of the metric's table of rows.
     pub id: i64,
     pub value: f64,
-    /// Whether it is counted, and what its coverage and stats ask: see [`Mark`].
+    /// Whether it is counted, and what its coverage and stats ask, in bits.
     pub mark: u8,
     pub project: ProjectKey,
     /// Whose it is; `None` for an account that is nobody's.
