@@ -196,7 +196,7 @@ async fn a_webhook_s_address_is_sealed_and_not_shown() {
     // one that was made before addresses were sealed
     let old = DueDelivery { url: Some(url.to_owned()), url_sealed: None, ..due.clone() };
     assert_eq!(store.outbox_webhook(api.org, &old, sealer).unwrap().unwrap().url.expose_secret(), url);
-    // the address of another destination does not open here
+    // what is sealed for something else does not open as an address
     let other = DueDelivery { url_sealed: due.secret_sealed.clone(), ..due };
     assert!(store.outbox_webhook(api.org, &other, sealer).is_err(), "sealed for something else");
 }

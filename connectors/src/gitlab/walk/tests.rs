@@ -83,6 +83,9 @@ proptest! {
         let mut table = Table { rows, clock: 1_000, page_size };
         let edits: Vec<Option<u32>> = edits.into_iter().map(|edit| edit.filter(|id| ids.contains(id))).collect();
         let (mut seen, _) = walk(&mut table, &edits);
+        let edited: BTreeSet<u32> = edits.iter().flatten().copied().collect();
+        let unseen: Vec<&u32> = ids.difference(&edited).filter(|id| !seen.contains_key(id)).collect();
+        prop_assert!(unseen.is_empty(), "nobody edited {:?}", unseen);
         let newest = seen.values().max().copied().unwrap_or(0);
         for (id, at) in &table.rows {
             let seen = seen.get(id);
