@@ -88,9 +88,8 @@ pub struct SharedBudget {
     class: BudgetClass,
 }
 
-#[async_trait]
-impl Budget for SharedBudget {
-    async fn admit(&self, endpoint: &str) -> Result<(), DateTime<Utc>> {
+impl SharedBudget {
+    async fn admit_now(&self, endpoint: &str) -> Result<(), DateTime<Utc>> {
         self.shared.refresh().await;
         if let Some(until) = self.shared.known(|known| known.refusal(endpoint, self.class, Utc::now())) {
             return Err(until);
@@ -111,6 +110,17 @@ impl Budget for SharedBudget {
                 Err(until)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Budget for SharedBudget {
+    /// In a task of its own: a request that nobody polls for a while holds what all share no longer than it takes.
+    async fn admit(&self, endpoint: &str) -> Result<(), DateTime<Utc>> {
+        let (budget, endpoint) = (self.clone(), endpoint.to_owned());
+        let admitted = tokio::spawn(async move { budget.admit_now(&endpoint).await });
+        // a task that did not end is one of a runtime that does
+        admitted.await.unwrap_or(Ok(()))
     }
 
     async fn observe(&self, endpoint: &str, observed: &RateObservation) {

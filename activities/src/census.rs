@@ -152,7 +152,8 @@ impl Census<'_> {
         self.judge(unit, None, compared, children).await
     }
 
-    /// Works on several partitions at once. One that the source does not serve is noted, and the others go on.
+    /// Works on several partitions at once. One that the source does not serve is noted, and the others go on. Nothing is awaited between
+    /// two of them: those that are not polled meanwhile may hold what it would wait for.
     async fn each<'s, F>(&'s self, spec: &'s StreamSpec, states: Vec<CensusState>, work: impl Fn(CensusState) -> F) -> Result<Walked, Stop>
     where
         F: Future<Output = Result<Walked, Stop>>,
@@ -161,20 +162,22 @@ impl Census<'_> {
         let works = states.into_iter().map(|state| {
             let partition = state.partition.clone();
             let done = work(state);
-            async move { (partition, done.await) }
+            async move {
+                match done.await {
+                    Err(Stop::Source(error)) if is_of_the_partition(&error) => {
+                        let given_up = self.failed(spec, &partition, &error).await?;
+                        Ok((Walked::Complete, (!given_up).then_some(error)))
+                    }
+                    worked => worked.map(|walked| (walked, None)),
+                }
+            }
         });
         let mut works = stream::iter(works).buffer_unordered(at_once);
         let mut again = None;
-        while let Some((partition, worked)) = works.next().await {
-            match worked {
-                Ok(Walked::Complete) => {}
-                Ok(stopped) => return Ok(stopped),
-                Err(Stop::Source(error)) if is_of_the_partition(&error) => {
-                    if !self.failed(spec, &partition, &error).await? {
-                        again = Some(error);
-                    }
-                }
-                Err(stop) => return Err(stop),
+        while let Some(worked) = works.next().await {
+            match worked? {
+                (Walked::Complete, error) => again = error.or(again),
+                (stopped, _) => return Ok(stopped),
             }
         }
         again.map_or(Ok(Walked::Complete), |error| Err(Stop::Source(error)))

@@ -51,7 +51,7 @@ type Failure = (DetailRequest, ConnectorError);
 async fn queue_walk(slice: &Slice<'_>, stream: &str, queued: QueuedDetails) -> Result<Walked, Stop> {
     let QueuedDetails { requests, queued_until } = queued;
     let enough = CancellationToken::new();
-    let (mut answers, _fetching) = fetch(Arc::clone(&slice.connector), stream, requests, enough.clone());
+    let (mut answers, fetching) = fetch(Arc::clone(&slice.connector), stream, requests, enough.clone());
     let mut failing: Vec<Failure> = Vec::new();
     let mut in_a_row = 0;
     let mut ended = None;
@@ -88,6 +88,8 @@ async fn queue_walk(slice: &Slice<'_>, stream: &str, queued: QueuedDetails) -> R
     if let Some(ended) = ended {
         return Ok(ended);
     }
+    // requests nobody waits for any more are not in the way of those that follow
+    drop((answers, fetching));
     failing_settle(slice, stream, failing, in_a_row >= DOWN_AFTER, queued_until).await
 }
 

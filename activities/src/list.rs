@@ -13,7 +13,6 @@ use futures::{StreamExt, stream::FuturesOrdered};
 use ovia_connectors::{Connector, ConnectorError, Page, PullRequest};
 use ovia_domain::{Partitioning, TimeWindow};
 use ovia_store::{
-    StoreError,
     backfill::PlannedWindow,
     cursors::PendingPartition,
     detail_queue::FinishedDetails,
@@ -148,9 +147,9 @@ async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingParti
         };
         match slice.with_pulse(step).await? {
             Step::Stored(stored) => {
-                let done = stored?;
+                let (done, due) = stored?;
                 storing.pop_front();
-                match slice.page_stored().await? {
+                match due {
                     // the last page there is: complete, whatever is due
                     _ if done => ended = Ok(Walked::Complete),
                     Some(stop) if ended.is_ok() => {
@@ -173,7 +172,7 @@ async fn partition_walk(slice: &Slice<'_>, walk: Walk<'_>, pending: PendingParti
 }
 
 enum Step {
-    Stored(Result<bool, StoreError>),
+    Stored(Result<(bool, Option<Walked>), Stop>),
     Fetched(Option<Result<Page, ConnectorError>>),
     Ended,
 }
@@ -183,8 +182,8 @@ fn disjoint(page: &Page, storing: &VecDeque<HashSet<String>>) -> bool {
     page.records.iter().all(|record| storing.iter().all(|ids| !ids.contains(&record.external_id)))
 }
 
-/// Commits a page. Answers whether it was the last.
-async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, stages: &Stages) -> Result<bool, StoreError> {
+/// Commits a page. Answers whether it was the last, and why to stop here, if so.
+async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, stages: &Stages) -> Result<(bool, Option<Walked>), Stop> {
     let commit = PageCommit {
         org_id: slice.run.org_id,
         connection_id: slice.run.connection_id,
@@ -209,7 +208,7 @@ async fn store(slice: &Slice<'_>, walk: Walk<'_>, partition: &str, page: Page, s
         background: walk.window.is_some(),
     };
     slice.store.page_commit_staged(&commit, stages).await?;
-    Ok(page.done)
+    Ok((page.done, slice.page_stored().await?))
 }
 
 type Fetched = mpsc::Receiver<Result<Page, ConnectorError>>;

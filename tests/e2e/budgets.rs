@@ -221,3 +221,19 @@ async fn without_postgres_the_worker_goes_by_what_it_knows() {
     one.observe("", &RateObservation { not_before: Some(until), ..RateObservation::default() }).await;
     assert_eq!(one.admit("").await.unwrap_err(), until);
 }
+
+/// A request that nobody polls while it waits for Postgres: the others do not wait for it.
+#[tokio::test]
+async fn a_request_that_is_left_alone_holds_up_no_other() {
+    let workers = Workers::new().await;
+    let (one, other) = workers.open(BudgetClass::Live);
+    let beside = one.clone();
+    let mut left_alone = Box::pin(one.admit(""));
+    assert!(futures::poll!(&mut left_alone).is_pending());
+    for _ in 0..10 {
+        let admitted = tokio::time::timeout(Duration::from_secs(20), beside.admit("")).await;
+        assert!(admitted.expect("it waits for a request that nobody polls").is_ok());
+    }
+    assert!(other.admit("").await.is_ok());
+    assert!(left_alone.await.is_ok());
+}

@@ -1,10 +1,16 @@
 //! What vanishes at the source becomes a tombstone; what returns is alive again; what only looks gone is left alone.
 
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
+
 use ovia_demo::{CompanySize, DemoServer, FaultKind, FaultRule, Faults, When};
 use ovia_tests::{TestApp, TestOptions, state};
 use ovia_workflows::types::SyncTuning;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     demo,
@@ -170,6 +176,62 @@ async fn an_incomplete_list_sweeps_nothing() {
     let run = census(&app, &connection).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     assert_synced(&app.store, &demo.truth()).await;
+}
+
+/// While one project's failure is looked into, the lists of the others go on: neither waits for the other.
+#[tokio::test]
+async fn what_fails_in_one_project_holds_up_no_other() {
+    let app = TestApp::start().await;
+    let demo = demo::server(CompanySize::small()).await;
+    let stage: Arc<Stage> = Arc::default();
+    let on_stage = Arc::clone(&stage);
+    let proxy = Proxy::start(demo.base_url(), move |_, path| on_stage.act(path)).await;
+    let connection = app.connect("demo", &proxy.url, demo::TOKEN, demo::settings(&demo)).await;
+    assert_eq!(app.sync(&connection).await["status"], "succeeded");
+    demo.delete_merge_requests(4);
+    stage.curtain.store(true, Ordering::SeqCst);
+    let before = proxy.arrivals().len();
+    let run = census(&app, &connection).await;
+    assert_eq!(run["status"], "succeeded", "{run}");
+    // a question that had no answer in time is asked again
+    let questions = proxy.arrivals()[before..].iter().filter(|arrival| arrival.path.ends_with(QUESTION)).count();
+    assert_eq!(questions, 1, "the other lists went on while Ovia asked whether the source is up");
+    assert_synced(&app.store, &demo.truth()).await;
+}
+
+/// One project's merge requests fail until Ovia asks whether the source is up; the others' wait for that question, and its answer waits
+/// until one of them has gone on.
+#[derive(Default)]
+struct Stage {
+    curtain: AtomicBool,
+    fails: OnceLock<String>,
+    asked: CancellationToken,
+    went_on: CancellationToken,
+}
+
+/// The first request of a check.
+const QUESTION: &str = "/api/v4/user";
+
+impl Stage {
+    fn act(&self, path: &str) -> Act {
+        if !self.curtain.load(Ordering::SeqCst) {
+            return Act::Pass(Vec::new());
+        }
+        let project = path.split("/projects/").nth(1).and_then(|rest| rest.split_once("/merge_requests")).map(|(project, _)| project);
+        if path.ends_with(QUESTION) {
+            self.asked.cancel();
+            return Act::PassAfter(Box::pin(self.went_on.clone().cancelled_owned()));
+        }
+        if self.asked.is_cancelled() {
+            self.went_on.cancel();
+            return Act::Pass(Vec::new());
+        }
+        match project {
+            Some(project) if self.fails.get_or_init(|| project.to_owned()) == project => Act::Answer(503, Vec::new()),
+            Some(_) => Act::PassAfter(Box::pin(self.asked.clone().cancelled_owned())),
+            None => Act::Pass(Vec::new()),
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use futures::future::BoxFuture;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -23,6 +24,8 @@ pub struct Arrival {
 pub enum Act {
     /// Passes it on, and adds these headers to the answer.
     Pass(Vec<(&'static str, String)>),
+    /// Passes it on once this is over.
+    PassAfter(BoxFuture<'static, ()>),
     /// Answers by itself: status and headers.
     Answer(u16, Vec<(&'static str, String)>),
 }
@@ -79,33 +82,44 @@ async fn serve(
         arrivals.push(Arrival { at: Instant::now(), path: path.clone() });
         arrivals.len()
     };
-    let (status, headers, body) = match act(nth, &path) {
-        Act::Answer(status, headers) => (status, headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), Vec::new()),
-        Act::Pass(extra) => {
-            let mut request = client.get(format!("{upstream}{path}"));
-            for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
-                if !["host", "connection", "accept-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
-                    request = request.header(name, value);
-                }
-            }
-            let Ok(answer) = request.send().await else { return };
-            let status = answer.status().as_u16();
-            let hop = ["content-length", "transfer-encoding", "connection", "content-encoding"];
-            let mut headers: Vec<(String, String)> = answer
-                .headers()
-                .iter()
-                .filter(|(name, _)| !hop.contains(&name.as_str()) && extra.iter().all(|(other, _)| other != &name.as_str()))
-                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-                .collect();
-            headers.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value)));
-            let Ok(body) = answer.bytes().await else { return };
-            (status, headers, body.to_vec())
+    let answer = match act(nth, &path) {
+        Act::Answer(status, headers) => {
+            Some((status, headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), Vec::new()))
+        }
+        Act::Pass(extra) => passed_on(&client, &format!("{upstream}{path}"), &head, extra).await,
+        Act::PassAfter(over) => {
+            over.await;
+            passed_on(&client, &format!("{upstream}{path}"), &head, Vec::new()).await
         }
     };
+    let Some((status, headers, body)) = answer else { return };
     let mut text = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str("\r\n");
     let _ = stream.write_all(&[text.as_bytes(), &body].concat()).await;
+}
+
+type Answer = (u16, Vec<(String, String)>, Vec<u8>);
+
+/// What the source answers, with `extra` headers; `None` if it does not.
+async fn passed_on(client: &reqwest::Client, url: &str, head: &str, extra: Vec<(&'static str, String)>) -> Option<Answer> {
+    let mut request = client.get(url);
+    for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+        if !["host", "connection", "accept-encoding"].contains(&name.to_ascii_lowercase().as_str()) {
+            request = request.header(name, value);
+        }
+    }
+    let answer = request.send().await.ok()?;
+    let status = answer.status().as_u16();
+    let hop = ["content-length", "transfer-encoding", "connection", "content-encoding"];
+    let mut headers: Vec<(String, String)> = answer
+        .headers()
+        .iter()
+        .filter(|(name, _)| !hop.contains(&name.as_str()) && extra.iter().all(|(other, _)| other != &name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
+        .collect();
+    headers.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    Some((status, headers, answer.bytes().await.ok()?.to_vec()))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
     time::Instant,
 };
 
@@ -22,6 +23,7 @@ use ovia_store::{
 };
 use ovia_workflows::types::StepOutcome;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
 use super::{
@@ -147,25 +149,26 @@ impl Attempt<'_> {
             debug!(run = %self.run, seconds = lap(&mut since), rows = ?sums.rows, "KPIs: read the rows of a stretch");
             let mut made = batches(facts, how.clone(), missing.clone(), keep);
             let mut next = missing.iter();
+            let before = sums.slices_done;
+            let told = Mutex::new(&mut sums);
             let mut stored = stream::poll_fn(|context| made.poll_recv(context))
                 .map(|made| match made {
                     Made::Rows(metric, days) => self.rows_write(metric, days).left_future(),
                     Made::Figures(snapshots) => {
                         let batch = next.next().cloned().unwrap_or_default();
-                        self.slice_write(plan::slice_name(&batch, &made_with), batch, snapshots, &causes).right_future()
+                        let name = plan::slice_name(&batch, &made_with);
+                        self.slice_store(&scope, &told, self.slice_write(name, batch, snapshots, &causes)).right_future()
                     }
                 })
                 .buffer_unordered(SLICES_AT_ONCE);
-            let before = sums.slices_done;
-            while let Some(slice) = stored.next().await {
-                let Some(slice) = slice? else { continue };
-                sums.add(slice);
-                debug!(run = %self.run, seconds = lap(&mut since), "KPIs: stored a slice");
-                self.progress(&scope, &sums).await?;
-                if self.is_stopped().await? {
+            // nothing is awaited between two: one that is not polled holds a connection
+            while let Some(going) = stored.next().await {
+                if going?.is_break() {
                     return Ok(StepOutcome::Cancelled);
                 }
             }
+            debug!(run = %self.run, seconds = lap(&mut since), "KPIs: stored a stretch");
+            drop(stored);
             if sums.slices_done - before < missing.len() {
                 return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
             }
@@ -279,9 +282,23 @@ impl Attempt<'_> {
     }
 
     /// Keeps the rows of some days.
-    async fn rows_write(&self, metric: MetricKey, days: Vec<(DateTime<Utc>, Vec<u8>)>) -> Result<Option<SliceSum>, StoreError> {
+    async fn rows_write(&self, metric: MetricKey, days: Vec<(DateTime<Utc>, Vec<u8>)>) -> Result<ControlFlow<()>, StoreError> {
         self.store.kpi_day_rows_write((self.org, self.lock.fence), metric.as_str(), day_rows::FORMAT, &days).await?;
-        Ok(None)
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Stores a slice, and tells how far the run is; breaks off where it is to stop.
+    async fn slice_store(
+        &self,
+        scope: &Scope,
+        sums: &Mutex<&mut Sums>,
+        written: impl Future<Output = Result<SliceSum, StoreError>>,
+    ) -> Result<ControlFlow<()>, StoreError> {
+        let written = written.await?;
+        let mut sums = sums.lock().await;
+        sums.add(written);
+        self.progress(scope, &sums).await?;
+        Ok(if self.is_stopped().await? { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     async fn slice_write(
@@ -290,7 +307,7 @@ impl Attempt<'_> {
         windows: Vec<Window>,
         snapshots: Vec<NewSnapshot>,
         causes: &CauseBook,
-    ) -> Result<Option<SliceSum>, StoreError> {
+    ) -> Result<SliceSum, StoreError> {
         let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
         let write = SliceWrite {
             org: self.org,
@@ -306,7 +323,7 @@ impl Attempt<'_> {
             causes,
         };
         let written = self.store.kpi_slice_write(&write).await?;
-        Ok(Some((snapshots.len(), written.written(), written.changes)))
+        Ok((snapshots.len(), written.written(), written.changes))
     }
 
     async fn progress(&self, scope: &Scope, sums: &Sums) -> Result<(), StoreError> {
