@@ -46,7 +46,6 @@ async fn lists(office: &Office) {
         assert!(!found.is_empty() && found.len() < all.len(), "{query} says nothing");
     }
     assert!(list("since=2100-01-01").await.is_empty() && list("until=2000-01-01").await.is_empty());
-    assert!(list("status=superseded").await.iter().all(|row| row["ended_at"].is_string()));
 
     let since = |row: &Value| text(&row["since"]).parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_micros() as f64;
     let key = |row: &Value, sort: &str| if sort.starts_with("age") { since(row) } else { sure(row) };
@@ -216,6 +215,10 @@ async fn remapped(office: &Office) -> Value {
     want.sort_unstable();
     assert_eq!(accounts(&person), want, "{person}");
     assert_eq!(person["display_name"], misaki["person"]["display_name"]);
+    let past = office.app.http.get_all(&format!("{MAPPINGS}?status=superseded")).await;
+    let was = past.iter().find(|row| row["identity"]["id"] == alias["identity"]["id"]).expect("whose it was is on record");
+    assert_eq!((&was["person"]["id"], &was["ended_by"]), (&alias["person"]["id"], &json!("token:first")), "{was}");
+    assert!(past.iter().all(|row| row["ended_at"].is_string()), "{past:?}");
     office.refused("remap", body, 409, "CONFLICT").await;
     let both = json!({"identity_id": alias["identity"]["id"], "person_id": misaki["person"]["id"], "new_person": {}});
     office.refused("remap", both, 400, "VALIDATION_ERROR").await;

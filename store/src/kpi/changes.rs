@@ -124,7 +124,7 @@ fn differ(before: Option<f64>, after: Option<f64>) -> bool {
     }
 }
 
-pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, changes: &[Change<'_>]) -> Result<u64, StoreError> {
+pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, changes: &[Change<'_>]) -> Result<(), StoreError> {
     let columns = [
         "org_id",
         "run_id",
@@ -164,7 +164,8 @@ pub(super) async fn changes_copy(tx: &mut PgConnection, org: OrgId, run: RunId, 
         row.maybe_i64(change.causes.iter().find_map(|cause| cause["decision_id"].as_i64()));
         row.jsonb(&Value::Array(change.causes.clone()).to_string());
     })
-    .await
+    .await?;
+    Ok(())
 }
 
 /// A change as it is listed. Columns are documented in the migration.
