@@ -8,7 +8,7 @@ use std::{
 
 use futures::{StreamExt, future::join_all, stream};
 use ovia_domain::{RunId, RunKind, RunStatus};
-use ovia_store::runs::NewRun;
+use ovia_store::testing::new_run;
 use ovia_tests::{EventStream, Http, OviaProcess, TestApp, eventually};
 use serde_json::json;
 
@@ -77,19 +77,8 @@ pub async fn measure(report: &mut Report, streams: usize) -> anyhow::Result<()> 
 }
 
 async fn run_new(app: &TestApp) -> RunId {
-    let run_id = RunId::generate();
-    let new = NewRun {
-        org_id: app.org,
-        run_id,
-        kind: RunKind::Matching,
-        connection_id: None,
-        source: None,
-        requested_by: "token:bench".into(),
-        params: json!({}),
-        parent_run_id: None,
-        retry_of: None,
-        workflow_id: format!("bench/{run_id}"),
-    };
+    let new = new_run(app.org, RunKind::Matching);
+    let run_id = new.run_id;
     app.store.run_create(new).await.unwrap_or_else(|error| panic!("{error}"));
     run_id
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use ovia_demo::{Company, CompanyOptions, CompanySize, DemoServer, JiraServer, KpiPerson, KpiQuestion, KpiStay, KpiTeam, ServerOptions};
-use ovia_domain::{IdentityId, OrgId, PersonId, RunId, RunKind};
+use ovia_domain::{IdentityId, PersonId, RunKind};
 use ovia_store::{
     decisions::{AccountSeen, Decided, Decider, Decision, DecisionError, RemapTo},
-    runs::NewRun,
+    testing::new_run,
 };
 use ovia_tests::TestApp;
 use reqwest::{Method, StatusCode};
@@ -103,7 +103,7 @@ impl World {
 
     /// Decides without a run of the matcher after it.
     pub async fn decide(&self, decision: &Decision) -> Result<Decided, DecisionError> {
-        let by = Decider { actor: "token:test".into(), reason: None, follow_up: matching_run(self.app.org) };
+        let by = Decider { actor: "token:test".into(), reason: None, follow_up: new_run(self.app.org, RunKind::Matching) };
         let decided = self.app.store.decide(self.app.org, &by, decision).await?;
         self.app.database.sql("update runs set status = 'cancelled', ended_at = now() where kind = 'matching' and status = 'queued'").await;
         Ok(decided)
@@ -196,21 +196,5 @@ impl World {
         let run = self.app.run_end(run["id"].as_str().unwrap(), 180).await;
         assert_eq!(run["status"], "succeeded", "{run}");
         run["result"].clone()
-    }
-}
-
-fn matching_run(org: OrgId) -> NewRun {
-    let run_id = RunId(Uuid::new_v4());
-    NewRun {
-        org_id: org,
-        run_id,
-        kind: RunKind::Matching,
-        connection_id: None,
-        source: None,
-        requested_by: "token:test".into(),
-        params: json!({}),
-        parent_run_id: None,
-        retry_of: None,
-        workflow_id: format!("matching/{org}/{run_id}"),
     }
 }

@@ -7,7 +7,7 @@ use ovia_domain::{OrgId, RunId, RunKind, RunStatus};
 use ovia_store::{
     Store,
     run_events::{EventScope, RunEventRow},
-    runs::NewRun,
+    testing::new_run,
 };
 use ovia_tests::{EventStream, Http, OviaProcess, StreamEvent, TestApp, TestOptions, eventually, state};
 use serde_json::json;
@@ -20,19 +20,8 @@ async fn without_worker() -> TestApp {
 
 /// A queued run whose workflow nobody starts.
 async fn run_new(app: &TestApp) -> RunId {
-    let run_id = RunId::generate();
-    let new = NewRun {
-        org_id: app.org,
-        run_id,
-        kind: RunKind::Matching,
-        connection_id: None,
-        source: None,
-        requested_by: "token:test".into(),
-        params: json!({}),
-        parent_run_id: None,
-        retry_of: None,
-        workflow_id: format!("sse_fanout/{run_id}"),
-    };
+    let new = new_run(app.org, RunKind::Matching);
+    let run_id = new.run_id;
     app.store.run_create(new).await.unwrap();
     run_id
 }

@@ -203,8 +203,25 @@ mod tests {
         assert_eq!(of("time_to_merge", ("team", "red"), 5), ["decision"]);
         assert!(of("time_to_merge", ("team", "green"), 5).is_empty() && of("time_to_merge", ("team", "red"), 20).is_empty());
         assert_eq!(of("time_to_merge", ("person", "bob"), 40), ["decision", "late_row"]);
+        assert_eq!(of("time_to_merge", ("organisation", ""), 40), ["decision", "late_row"]);
         assert_eq!(of("change_failure_rate", ("organisation", ""), 20), ["override"]);
         assert!(of("time_to_merge", ("organisation", ""), 20).is_empty(), "no incident has a part in it");
         assert!(of("time_to_merge", ("organisation", ""), 30).is_empty());
+    }
+
+    #[test]
+    fn what_matching_did_by_itself_explains_people_before_rows_do_and_others_after() {
+        let days = days();
+        let span = TouchedSpan { from: days[5].start, to: days[5].start + TimeDelta::hours(1) };
+        let (people, teams) = (BTreeSet::from(["ann".to_owned()]), BTreeSet::from(["red".to_owned()]));
+        let matching = DecisionCause { reason: "matching".into(), people, teams, ..DecisionCause::default() };
+        let happened = Happened { late: vec![span], decisions: vec![(matching, vec![span])], ..Happened::default() };
+        let book = happened.book(&state(), &basis(0), &days);
+        for scope in [("person", "ann"), ("team", "red")] {
+            assert_eq!(kinds(&book, "throughput", scope, &days[5]), ["decision", "late_row"]);
+        }
+        for scope in [("organisation", ""), ("project", "gitlab:7")] {
+            assert_eq!(kinds(&book, "throughput", scope, &days[5]), ["late_row", "decision"]);
+        }
     }
 }

@@ -77,7 +77,7 @@ struct ChangeOut {
     rows_after: i32,
     /// The strongest of `causes`: `settings`, `definition`, `decision`, `override` or `late_row`.
     cause: String,
-    /// The decision, where it was one.
+    /// The decision, where it was one; null where matching did it by itself.
     decision_id: Option<i64>,
     /// Everything since the last rollup that touches the number, strongest first, as `[{"kind", "decision_id", "reason", "from_version",
     /// "to_version"}]`.

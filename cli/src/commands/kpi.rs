@@ -213,9 +213,15 @@ const CHANGES: &[Column] = &[
     Column { title: "FROM", cell: |row| days::day(row, "first") },
     Column { title: "BEFORE", cell: |row| or_no_data(row, "/before") },
     Column { title: "AFTER", cell: |row| or_no_data(row, "/after") },
-    Column { title: "CAUSE", cell: |row| text(row, "/cause") },
+    Column { title: "CAUSE", cell: cause },
     Column { title: "DECISION", cell: |row| number(row, "/decision_id") },
 ];
+
+/// What changed a number; of what nobody decided, what did it.
+fn cause(row: &Value) -> String {
+    let (cause, reason) = (text(row, "/cause"), text(row, "/causes/0/reason"));
+    if cause == "decision" && row["causes"][0]["decision_id"].is_null() && !reason.is_empty() { reason } else { cause }
+}
 
 pub const WHEN_EMPTY: &str = "No KPIs yet: they come from a KPI rollup, which follows every sync.";
 

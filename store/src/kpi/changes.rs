@@ -60,7 +60,7 @@ pub struct CauseBook {
 impl CauseBook {
     /// What may have changed a figure of a scope and window, strongest first; empty where nothing did that is worth telling, as when a
     /// window grows while it goes on. What a decision does to the organisation or a project in a window that goes on cannot be told from
-    /// its growth, and is not told.
+    /// its growth, and is not told. What matching did by itself is the weakest there: whose a row is changes little but people's figures.
     pub fn causes(&self, metric: &str, scope: (&str, &str), window: (&str, Time, Time)) -> Vec<Value> {
         let (kind, start, end) = window;
         let Some(previous) = self.previous_as_of else { return Vec::new() };
@@ -73,15 +73,15 @@ impl CauseBook {
             self.settings.iter().map(|(what, from, to)| json!({"kind": "settings", "what": what, "from_version": from, "to_version": to}));
         let definition =
             self.definitions.get(metric).map(|(from, to)| json!({"kind": "definition", "from_version": from, "to_version": to}));
-        let decisions = self
-            .decisions
-            .iter()
-            .filter(|one| (over || matches!(scope.0, "person" | "team")) && one.concerns(scope) && touches(&one.windows))
-            .map(|one| json!({"kind": "decision", "decision_id": one.decision_id, "reason": one.reason}));
+        let of_people = matches!(scope.0, "person" | "team");
+        let decided = self.decisions.iter().filter(|one| (over || of_people) && one.concerns(scope) && touches(&one.windows));
+        let (decisions, matching): (Vec<_>, Vec<_>) = decided.partition(|one| one.decision_id.is_some() || of_people);
+        let told = |one: &DecisionCause| json!({"kind": "decision", "decision_id": one.decision_id, "reason": one.reason});
         let of_incidents = matches!(metric, "change_failure_rate" | "failed_deployment_recovery_time" | "delivery_health");
         let overrides = (of_incidents && touches(&self.overrides)).then(|| json!({"kind": "override"}));
         let late = (over && touches(&self.late)).then(|| json!({"kind": "late_row"}));
-        settings.chain(definition).chain(decisions).chain(overrides).chain(late).collect()
+        let decisions = decisions.into_iter().map(told);
+        settings.chain(definition).chain(decisions).chain(overrides).chain(late).chain(matching.into_iter().map(told)).collect()
     }
 }
 
