@@ -119,8 +119,12 @@ impl Budget for SharedBudget {
     async fn admit(&self, endpoint: &str) -> Result<(), DateTime<Utc>> {
         let (budget, endpoint) = (self.clone(), endpoint.to_owned());
         let admitted = tokio::spawn(async move { budget.admit_now(&endpoint).await });
-        // a task that did not end is one of a runtime that does
-        admitted.await.unwrap_or(Ok(()))
+        match admitted.await {
+            Ok(admitted) => admitted,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // a task that did not end is one of a runtime that does
+            Err(_) => Ok(()),
+        }
     }
 
     async fn observe(&self, endpoint: &str, observed: &RateObservation) {

@@ -46,6 +46,7 @@ async fn lists(office: &Office) {
         assert!(!found.is_empty() && found.len() < all.len(), "{query} says nothing");
     }
     assert!(list("since=2100-01-01").await.is_empty() && list("until=2000-01-01").await.is_empty());
+    assert!(list("status=superseded").await.iter().all(|row| row["ended_at"].is_string()));
 
     let since = |row: &Value| text(&row["since"]).parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_micros() as f64;
     let key = |row: &Value, sort: &str| if sort.starts_with("age") { since(row) } else { sure(row) };
