@@ -93,8 +93,10 @@ pub(crate) struct Scopes {
     projects: u32,
     teams: u32,
     people: u32,
-    /// (person, team, from, to), ascending.
-    memberships: Vec<(u32, u32, Micros, Micros)>,
+    /// (team, from, to) of one person after the other, ascending.
+    memberships: Vec<(u32, Micros, Micros)>,
+    /// By person, where theirs begin; and at last where all end.
+    memberships_from: Vec<usize>,
 }
 
 impl Scopes {
@@ -109,14 +111,17 @@ impl Scopes {
             .map(|row| (row.person.0, row.team.0, row.from.map_or(Micros::MIN, micros), row.to.map_or(Micros::MAX, micros)))
             .collect();
         memberships.sort_unstable();
+        let people_count = facts.person_ids().len();
+        let begins = (0u32..).take(people_count + 1).map(|person| memberships.partition_point(|row| row.0 < person));
         let count = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
         Self {
             wanted: list.iter().map(|scope| filter.asks(scope)).collect(),
             projects: count(facts.project_ids().len()),
             teams: count(facts.team_ids().len()),
-            people: count(facts.person_ids().len()),
+            people: count(people_count),
             list,
-            memberships,
+            memberships_from: begins.collect(),
+            memberships: memberships.into_iter().map(|(_, team, from, to)| (team, from, to)).collect(),
         }
     }
 
@@ -165,7 +170,7 @@ impl Scopes {
         };
         show(0);
         show(1 + place.project.0);
-        for person in people(place.who, crowds).iter().filter(|person| person.0 < self.people) {
+        for person in people(&place.who, crowds).iter().filter(|person| person.0 < self.people) {
             show(1 + self.projects + self.teams + person.0);
         }
     }
@@ -173,20 +178,23 @@ impl Scopes {
     /// Shows `note` every scope asked for that a row at `at` belongs to. Each once.
     pub(crate) fn at(&self, place: Place, at: Micros, crowds: &[Vec<PersonKey>], mut note: impl FnMut(ScopeIndex)) {
         self.lasting(place, crowds, &mut note);
-        if self.memberships.is_empty() {
-            return;
+        let mut show = |team: u32| {
+            let index = 1 + self.projects + team;
+            if self.is_wanted(index) {
+                note(ScopeIndex(index));
+            }
+        };
+        match people(&place.who, crowds) {
+            [] => {}
+            // as nearly always: no list, as their teams are ascending
+            [person] => {
+                let mut last = None;
+                for team in self.teams_at(*person, at).filter(|team| last.replace(*team) != Some(*team)) {
+                    show(team);
+                }
+            }
+            many => many.iter().flat_map(|person| self.teams_at(*person, at)).collect::<BTreeSet<u32>>().into_iter().for_each(show),
         }
-        let within = |(_, _, from, to): &(u32, u32, Micros, Micros)| *from <= at && at < *to;
-        let people = people(place.who, crowds);
-        let mut teams: Vec<u32> =
-            people.iter().flat_map(|person| self.memberships_of(*person)).filter(|row| within(row)).map(|row| row.1).collect();
-        teams.sort_unstable();
-        teams.dedup();
-        teams
-            .into_iter()
-            .map(|team| 1 + self.projects + team)
-            .filter(|index| self.is_wanted(*index))
-            .for_each(|index| note(ScopeIndex(index)));
     }
 
     /// Shows `note` every scope asked for that a state lasting through `(from, to]` belongs to, with the part of it that does.
@@ -196,7 +204,7 @@ impl Scopes {
         let mut stays: Vec<(u32, Micros, Micros)> = self
             .memberships_of(person)
             .iter()
-            .map(|(_, team, begin, end)| (*team, from.max(*begin), to.min(*end)))
+            .map(|(team, begin, end)| (*team, from.max(*begin), to.min(*end)))
             .filter(|(team, begin, end)| begin < end && self.is_wanted(1 + self.projects + team))
             .collect();
         // stays in one team that overlap are one stay, not two items
@@ -213,18 +221,25 @@ impl Scopes {
         }
     }
 
-    fn memberships_of(&self, person: PersonKey) -> &[(u32, u32, Micros, Micros)] {
-        let from = self.memberships.partition_point(|row| row.0 < person.0);
-        let to = from + self.memberships[from..].partition_point(|row| row.0 == person.0);
-        &self.memberships[from..to]
+    /// The teams somebody was in at a moment, ascending; one more than once where two memberships of it overlap.
+    fn teams_at(&self, person: PersonKey, at: Micros) -> impl Iterator<Item = u32> {
+        self.memberships_of(person).iter().filter(move |(_, from, to)| *from <= at && at < *to).map(|row| row.0)
+    }
+
+    fn memberships_of(&self, person: PersonKey) -> &[(u32, Micros, Micros)] {
+        let person = person.0 as usize;
+        match self.memberships_from.get(person..person.saturating_add(2)) {
+            Some([from, to]) => self.memberships.get(*from..*to).unwrap_or_default(),
+            _ => &[],
+        }
     }
 }
 
-fn people(who: Who, crowds: &[Vec<PersonKey>]) -> std::borrow::Cow<'_, [PersonKey]> {
+fn people<'a>(who: &'a Who, crowds: &'a [Vec<PersonKey>]) -> &'a [PersonKey] {
     match who {
-        Who::Nobody => std::borrow::Cow::Borrowed(&[]),
-        Who::One(person) => std::borrow::Cow::Owned(vec![person]),
-        Who::Crowd(index) => std::borrow::Cow::Borrowed(crowds.get(index as usize).map_or(&[], Vec::as_slice)),
+        Who::Nobody => &[],
+        Who::One(person) => std::slice::from_ref(person),
+        Who::Crowd(index) => crowds.get(*index as usize).map_or(&[], Vec::as_slice),
     }
 }
 

@@ -174,6 +174,9 @@ fn population(facts: &mut Facts) -> Vec<IdentityKey> {
     facts.team_memberships = vec![
         TeamMembership { team: red, person: ann, from: None, to: moved },
         TeamMembership { team: blue, person: ann, from: moved, to: None },
+        // twice in the same team, and in two at once
+        TeamMembership { team: blue, person: ann, from: Some(day_zero(120)), to: None },
+        TeamMembership { team: red, person: ann, from: Some(day_zero(140)), to: Some(day_zero(160)) },
         TeamMembership { team: red, person: ben, from: Some(day_zero(20)), to: None },
     ];
     accounts
