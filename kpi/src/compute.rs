@@ -12,10 +12,7 @@ use chrono::{DateTime, Utc};
 
 use ovia_domain::MetricKey;
 
-use crate::{
-    DatedRow, Facts, KpiSettings, Measures, MetricEntry, REGISTRY, Scope, ScopeFilter, Snapshot, Window, inputs::Inputs, snapshot::Figure,
-    windows,
-};
+use crate::{DatedRow, Draft, Facts, KpiSettings, Measures, REGISTRY, ScopeFilter, Snapshot, Window, inputs::Inputs, windows};
 
 /// A snapshot per metric, scope (organisation, every interned project, team and person) and window from the first fact to `as_of`. The
 /// order of the facts makes no difference.
@@ -56,7 +53,8 @@ pub fn compute_each(
         let measure = measures.of(entry.definition.key);
         for (index, scope) in inputs.scopes.wanted() {
             for window in &windows {
-                sink(snapshot(entry, scope, *window, measure.figure(index, window), as_of));
+                let figure = measure.figure(index, window);
+                sink(Draft::new(entry.definition.key, scope, *window, figure, as_of).finish());
             }
         }
     }
@@ -66,7 +64,7 @@ pub fn compute_each(
 pub type KeepRows<'a> = dyn Fn(MetricKey, Vec<DatedRow>) + Sync + 'a;
 
 /// As [`compute_over`] for one batch of windows after the other, from facts that are prepared once, with `threads` at work. `keep` makes of
-/// a snapshot what is wanted of it; `sink` is given each batch, in the order of the registry, and says whether to go on. `keep_rows` is called
+/// a figure what is wanted of it; `sink` is given each batch, in the order of the registry, and says whether to go on. `keep_rows` is called
 /// before the first batch is given away, once for each metric.
 #[allow(clippy::too_many_arguments, reason = "what figures depend on, and what becomes of them")]
 pub fn compute_batches<T: Send>(
@@ -77,7 +75,7 @@ pub fn compute_batches<T: Send>(
     batches: &[Vec<Window>],
     threads: NonZeroUsize,
     keep_rows: Option<&KeepRows<'_>>,
-    keep: impl Fn(Snapshot) -> Option<T> + Sync,
+    keep: impl Fn(Draft<'_>) -> Option<T> + Sync,
     mut sink: impl FnMut(Vec<T>) -> bool,
 ) {
     let inputs = Inputs::new(facts, settings, as_of, scopes).keeping(keep_rows);
@@ -91,7 +89,9 @@ pub fn compute_batches<T: Send>(
                 let of_scope = |(index, scope)| windows.iter().map(move |window| (index, scope, *window));
                 let figures = inputs.scopes.wanted().flat_map(of_scope);
                 let made: Vec<T> = figures
-                    .filter_map(|(index, scope, window)| keep(snapshot(entry, scope, window, measure.figure(index, &window), as_of)))
+                    .filter_map(|(index, scope, window)| {
+                        keep(Draft::new(entry.definition.key, scope, window, measure.figure(index, &window), as_of))
+                    })
                     .collect();
                 *done[entry.definition.key as usize].lock().unwrap_or_else(PoisonError::into_inner) = made;
             }
@@ -106,23 +106,5 @@ pub fn compute_batches<T: Send>(
         if !sink(made) {
             return;
         }
-    }
-}
-
-fn snapshot(entry: &MetricEntry, scope: &Scope, window: Window, figure: Figure, as_of: DateTime<Utc>) -> Snapshot {
-    let figure = figure.covering("partial", window.is_partial(as_of));
-    let (row_ids, row_values) = figure.rows.into_iter().unzip();
-    Snapshot {
-        metric: entry.definition.key,
-        definition_version: entry.definition.version,
-        scope: scope.clone(),
-        window,
-        value: figure.value,
-        unit: entry.definition.unit,
-        stats: figure.stats,
-        coverage: figure.coverage,
-        row_table: entry.row_table,
-        row_ids,
-        row_values,
     }
 }

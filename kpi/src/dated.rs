@@ -52,12 +52,9 @@ pub struct KnownRows {
 }
 
 impl KnownRows {
-    /// Known and told rows together. `rows` are what the facts tell.
-    pub(crate) fn completed(&self, metric: MetricKey, rows: &mut Vec<(Event, Place)>) {
-        let Some(known) = self.rows.get(&metric) else { return };
-        let until = micros(self.until);
-        rows.retain(|(event, _)| event.at >= until);
-        rows.extend(known.iter().map(DatedRow::placed));
+    /// What is known of a metric, if its rows are kept.
+    pub(crate) fn of(&self, metric: MetricKey) -> Option<impl Iterator<Item = (Event, Place)>> {
+        self.rows.get(&metric).map(|rows| rows.iter().map(DatedRow::placed))
     }
 
     /// Where what the facts tell of a metric begins.

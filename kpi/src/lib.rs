@@ -51,5 +51,5 @@ pub use registry::{Measure, Measures, MetricEntry, REGISTRY, metric};
 pub use risk::{ReleaseRisk, RiskFactor, release_risks};
 pub use scope::{Scope, ScopeFilter, ScopeIndex};
 pub use settings::{BandSetting, HealthWeights, KpiSettings, SettingsError};
-pub use snapshot::{Figure, Snapshot};
+pub use snapshot::{Draft, Figure, Snapshot};
 pub use windows::{Window, WindowKind};

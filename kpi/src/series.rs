@@ -110,18 +110,18 @@ pub(crate) struct Series {
 impl Series {
     /// Of a metric of [`crate::DATED`]: with the rows that are known already, and keeping these if it is asked for.
     pub(crate) fn dated(inputs: &Inputs<'_>, metric: MetricKey, mut rows: Vec<(Event, Place)>) -> Self {
-        let known = inputs.facts.known.as_ref();
-        if let Some(known) = known {
-            known.completed(metric, &mut rows);
-        }
+        let from = inputs.facts.known.as_ref().map_or(Micros::MIN, |known| known.told_from(metric));
+        rows.retain(|(event, _)| event.at >= from);
         sort(&mut rows);
         if let Some(keep) = inputs.keep() {
-            let from = known.map_or(Micros::MIN, |known| known.told_from(metric));
-            let told = &rows[rows.partition_point(|(event, _)| event.at < from)..];
             let people = inputs.facts.person_ids().len();
-            keep(metric, told.iter().map(|row| DatedRow::of(row, people)).collect());
+            keep(metric, rows.iter().map(|row| DatedRow::of(row, people)).collect());
         }
-        Self::of_sorted(inputs, rows)
+        match inputs.facts.known.as_ref().and_then(|known| known.of(metric)) {
+            // ascending, and before what the facts tell: sorting looks once and finds it so
+            Some(known) => Self::new(inputs, known.chain(rows).collect()),
+            None => Self::of_sorted(inputs, rows),
+        }
     }
 
     pub(crate) fn new(inputs: &Inputs<'_>, mut rows: Vec<(Event, Place)>) -> Self {
@@ -155,8 +155,9 @@ impl Series {
     }
 
     pub(crate) fn tally(&self, scope: ScopeIndex, window: &Window) -> Tally {
-        let mut tally = Tally::default();
-        for event in self.between(scope, window.start, window.end) {
+        let events = self.between(scope, window.start, window.end);
+        let mut tally = Tally { rows: Vec::with_capacity(events.len()), ..Tally::default() };
+        for event in events {
             tally.add(event.id, event.value, event.mark);
         }
         tally

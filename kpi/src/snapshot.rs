@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
 use serde_json::{Map, Value};
 
-use crate::{Scope, Window, percentile, series::Tally};
+use crate::{Scope, Window, metric, percentile, series::Tally};
 
 /// A row of `kpi_snapshots`.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,13 +28,64 @@ pub struct Snapshot {
     pub row_values: Vec<f64>,
 }
 
+/// A snapshot whose rows are not in order yet: not everyone who wants the figure wants them.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    pub metric: MetricKey,
+    pub scope: &'a Scope,
+    pub window: Window,
+    figure: Figure,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(metric: MetricKey, scope: &'a Scope, window: Window, figure: Figure, as_of: DateTime<Utc>) -> Self {
+        Self { metric, scope, window, figure: figure.covering("partial", window.is_partial(as_of)) }
+    }
+
+    pub fn value(&self) -> Option<f64> {
+        self.figure.value
+    }
+
+    /// How many rows the value was computed from.
+    pub fn row_count(&self) -> usize {
+        self.figure.rows.len()
+    }
+
+    /// The snapshot, without its rows.
+    pub fn without_rows(mut self) -> Snapshot {
+        self.figure.rows = Vec::new();
+        self.finish()
+    }
+
+    /// The snapshot.
+    pub fn finish(self) -> Snapshot {
+        let Figure { value, stats, coverage, mut rows } = self.figure;
+        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let (row_ids, row_values) = rows.into_iter().unzip();
+        let entry = metric(self.metric);
+        Snapshot {
+            metric: self.metric,
+            definition_version: entry.definition.version,
+            scope: self.scope.clone(),
+            window: self.window,
+            value,
+            unit: entry.definition.unit,
+            stats,
+            coverage,
+            row_table: entry.row_table,
+            row_ids,
+            row_values,
+        }
+    }
+}
+
 /// A metric's answer for one scope and window, before it is labelled.
 #[derive(Debug, Default)]
 pub struct Figure {
     pub(crate) value: Option<f64>,
     pub(crate) stats: Map<String, Value>,
     pub(crate) coverage: Map<String, Value>,
-    /// Id and value.
+    /// Id and value, in any order.
     pub(crate) rows: Vec<(i64, f64)>,
 }
 
@@ -44,8 +95,7 @@ impl Figure {
         Self::of(None, Vec::new())
     }
 
-    pub(crate) fn of(value: Option<f64>, mut rows: Vec<(i64, f64)>) -> Self {
-        rows.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    pub(crate) fn of(value: Option<f64>, rows: Vec<(i64, f64)>) -> Self {
         let counted = rows.len();
         Self { value, rows, ..Self::default() }.covering("rows", counted)
     }
@@ -79,9 +129,8 @@ impl Figure {
     /// The median of the rows' values with `p75` and `p90`; no data without rows.
     pub(crate) fn median_of(rows: Vec<(i64, f64)>) -> Self {
         let mut values: Vec<f64> = rows.iter().map(|row| row.1).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        let figure = Self::of(percentile(&values, 0.5), rows);
-        match (percentile(&values, 0.75), percentile(&values, 0.9)) {
+        let figure = Self::of(percentile(&mut values, 0.5), rows);
+        match (percentile(&mut values, 0.75), percentile(&mut values, 0.9)) {
             (Some(p75), Some(p90)) => figure.stat("p75", p75).stat("p90", p90),
             _ => figure,
         }

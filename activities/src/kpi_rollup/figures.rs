@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
-use ovia_kpi::{DatedRow, Facts, FirstOf, KeepRows, KpiSettings, Scope, ScopeFilter, Snapshot, Window, WindowKind, compute_batches};
+use ovia_kpi::{DatedRow, Draft, Facts, FirstOf, KeepRows, KpiSettings, Scope, ScopeFilter, Window, WindowKind, compute_batches};
 use ovia_store::kpi::write::NewSnapshot;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -75,8 +75,8 @@ pub(super) fn batches(
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
         let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
         // no data needs no row
-        let told = |snapshot: &Snapshot| (snapshot.value.is_some() || !snapshot.row_ids.is_empty()) && snapshot.window.end > how.first;
-        let keep = |snapshot: Snapshot| told(&snapshot).then(|| new_snapshot(snapshot, &how));
+        let told = |draft: &Draft<'_>| (draft.value().is_some() || draft.row_count() > 0) && draft.window.end > how.first;
+        let keep = |draft: Draft<'_>| told(&draft).then(|| new_snapshot(draft, &how));
         let sink = |snapshots| send.blocking_send(Made::Figures(snapshots)).is_ok();
         let names = Names::of(&facts);
         let keep_rows = |metric, rows: Vec<DatedRow>| {
@@ -106,14 +106,15 @@ const OWN_ROWS: [MetricKey; 5] = [
     MetricKey::ReleaseRisk,
 ];
 
-fn new_snapshot(snapshot: Snapshot, how: &How) -> NewSnapshot {
-    let window = snapshot.window;
+fn new_snapshot(draft: Draft<'_>, how: &How) -> NewSnapshot {
+    let window = draft.window;
     let of_days = window.kind != WindowKind::Day
         && window.start >= how.days_from
-        && !OWN_ROWS.contains(&snapshot.metric)
-        && (!STATES.contains(&snapshot.metric) || how.has_last_day_of(&window))
-        && how.is_told_since(snapshot.metric, &snapshot.scope, window.start);
-    let row_count = i32::try_from(snapshot.row_ids.len()).unwrap_or(i32::MAX);
+        && !OWN_ROWS.contains(&draft.metric)
+        && (!STATES.contains(&draft.metric) || how.has_last_day_of(&window))
+        && how.is_told_since(draft.metric, draft.scope, window.start);
+    let row_count = i32::try_from(draft.row_count()).unwrap_or(i32::MAX);
+    let snapshot = if of_days { draft.without_rows() } else { draft.finish() };
     let mut new = NewSnapshot {
         metric: snapshot.metric.as_str(),
         definition_version: snapshot.definition_version,

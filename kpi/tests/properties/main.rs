@@ -97,7 +97,7 @@ proptest! {
             let made = match metric(snapshot.metric).definition.aggregate {
                 Aggregate::Sum => sum,
                 Aggregate::Mean => sum / values.len() as f64,
-                Aggregate::Median => percentile(&values, 0.5).unwrap_or(f64::NAN),
+                Aggregate::Median => percentile(&mut values, 0.5).unwrap_or(f64::NAN),
                 Aggregate::Maximum => values.last().copied().unwrap_or(f64::NAN),
                 Aggregate::Composite => snapshot.stats["parts"].as_array().into_iter().flatten().filter_map(|part| part["contribution"].as_f64()).sum(),
             };
@@ -172,10 +172,17 @@ proptest! {
 
     #[test]
     fn percentiles_rise_and_stay_between_the_extremes(mut values in prop::collection::vec(-1e6..1e6f64, 1..60), p in 0.0..=1.0f64, q in 0.0..=1.0f64) {
-        values.sort_by(f64::total_cmp);
-        let (low, high) = (percentile(&values, p.min(q)), percentile(&values, p.max(q)));
+        let mut quantile = |p| percentile(&mut values, p);
+        let (low, high) = (quantile(p.min(q)), quantile(p.max(q)));
         prop_assert!(low <= high);
-        prop_assert!(percentile(&values, 0.0) <= low && high <= percentile(&values, 1.0));
-        prop_assert_eq!((percentile(&values, 0.0), percentile(&values, 1.0)), (values.first().copied(), values.last().copied()));
+        let (least, greatest) = (quantile(0.0), quantile(1.0));
+        prop_assert!(least <= low && high <= greatest);
+        values.sort_by(f64::total_cmp);
+        prop_assert_eq!((least, greatest), (values.first().copied(), values.last().copied()));
+        // as the definition says it
+        let position = (values.len() - 1) as f64 * p;
+        let (below, above) = (values[position.floor() as usize], values[position.ceil() as usize]);
+        let expected = below + (above - below) * position.fract();
+        prop_assert!((percentile(&mut values, p).unwrap_or(f64::NAN) - expected).abs() < 1e-6);
     }
 }
