@@ -1,4 +1,4 @@
-//! What is kept of days: one organisation's, one attempt's, and whole or not at all.
+//! What is kept of days: one organisation's, one attempt's, and whole or not at all; and what reads it.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -79,4 +79,19 @@ async fn an_attempt_that_was_overtaken_keeps_and_forgets_nothing() {
     let refused = db.store.kpi_day_rows_retain(old, &[]).await;
     assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
     assert_eq!(kept(&db.store, org, "throughput").await, days);
+}
+
+#[tokio::test]
+async fn a_second_reader_is_opened_where_there_is_room_for_one() {
+    let db = TestDatabase::create().await;
+    let (org, _) = db.store.first_token_create("one").await.unwrap().unwrap();
+    let store = Store::connect(&db.url(), 3).await.unwrap();
+    let mut first = store.kpi_reader(org).await.unwrap();
+    // the first of the two is closed in the end: for the second, no connection is idle
+    for time in 1..=2 {
+        assert!(store.kpi_reader_beside(&mut first).await.unwrap().is_some(), "time {time}");
+    }
+    let small = Store::connect(&db.url(), 1).await.unwrap();
+    let mut only = small.kpi_reader(org).await.unwrap();
+    assert!(small.kpi_reader_beside(&mut only).await.unwrap().is_none(), "the pool is empty, and that is no error");
 }

@@ -1,6 +1,8 @@
 //! Rows KPIs are computed from. All of them are read in one snapshot of the database, and streamed row by row into the caller's hands, so
 //! that a million rows are never held twice.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::TryStreamExt;
 use ovia_domain::OrgId;
@@ -10,6 +12,9 @@ use uuid::Uuid;
 use crate::{Store, StoreError};
 
 type Time = DateTime<Utc>;
+
+/// As long as opening a connection takes on a busy machine.
+const BESIDE_WAIT: Duration = Duration::from_millis(500);
 
 /// A project, and what it is called.
 #[derive(Debug, FromRow)]
@@ -85,9 +90,9 @@ impl Store {
         Ok(reader)
     }
 
-    /// A second one that sees the same moment, where a connection is free right now.
+    /// A second one that sees the same moment, where a connection is free or can be opened: it is not worth waiting for.
     pub async fn kpi_reader_beside(&self, first: &mut KpiReader) -> Result<Option<KpiReader>, StoreError> {
-        let Some(connection) = self.pool.try_acquire() else { return Ok(None) };
+        let Ok(Ok(connection)) = tokio::time::timeout(BESIDE_WAIT, self.pool.acquire()).await else { return Ok(None) };
         let moment: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *first.connection).await?;
         let connection = begin(connection).await?;
         let mut reader = KpiReader { connection, org: first.org, connections: first.connections.clone() };
