@@ -46,6 +46,15 @@ impl LocalFiles {
         self.write("token", token.expose_secret())
     }
 
+    /// The database's URL, password included.
+    pub fn database_url_read(&self) -> CliResult<Option<SecretString>> {
+        Ok(self.read("database-url")?.map(|text| SecretString::from(text.trim())))
+    }
+
+    pub fn database_url_write(&self, url: &SecretString) -> CliResult {
+        self.write("database-url", url.expose_secret())
+    }
+
     /// The keyring that seals credentials, made with `generate` at the first start.
     pub fn sealing_key(&self, generate: impl FnOnce() -> String) -> CliResult<SecretString> {
         if let Some(text) = self.read("sealing-key")? {

@@ -88,6 +88,16 @@ fn dev_starts_is_found_by_the_verbs_and_stops_everything() {
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["items"][0]["source"], "gitlab");
 
+    // What is done on the server finds the database there.
+    let settings = run(ovia(&data_dir, &["kpi", "settings", "set", "--person-level", "on"]));
+    assert!(settings.status.success(), "{}", String::from_utf8_lossy(&settings.stderr));
+    let of_somebody = ["kpi", "show", "--person", "018f0000-0000-7000-8000-0000000000a1", "--json"];
+    assert_eq!(run(ovia(&data_dir, &of_somebody)).status.code(), Some(3), "this token may not see people");
+    let allowed = run(ovia(&data_dir, &["kpi", "people-access", "first", "--allow", "--json"]));
+    assert!(allowed.status.success(), "{}", String::from_utf8_lossy(&allowed.stderr));
+    let seen = run(ovia(&data_dir, &of_somebody));
+    assert_ne!(seen.status.code(), Some(3), "{}", String::from_utf8_lossy(&seen.stderr));
+
     // A second one on the same data is told who holds it.
     let second = run(ovia(&data_dir, &["dev", "--json"]));
     assert_eq!(second.status.code(), Some(5));
@@ -101,6 +111,8 @@ fn dev_starts_is_found_by_the_verbs_and_stops_everything() {
     }
     let stopped = run(ovia(&data_dir, &["connectors", "list"]));
     assert_eq!(stopped.status.code(), Some(6));
+    let denied = run(ovia(&data_dir, &["kpi", "people-access", "first", "--deny"]));
+    assert_eq!(denied.status.code(), Some(6), "{}", String::from_utf8_lossy(&denied.stderr));
 
     // A later start finds its data again: the token is the same and still good.
     let again = Dev::start(&data_dir);

@@ -146,6 +146,45 @@ async fn kpis_say_no_data_and_not_zero() {
 }
 
 #[tokio::test]
+async fn a_changed_number_names_what_nobody_decided() {
+    let server = MockServer::start().await;
+    let window = json!({"kind": "week", "start": "2026-02-02T00:00:00Z", "end": "2026-02-09T00:00:00Z"});
+    let change = |metric: &str, cause: &str, decision: Value, reason: &str| {
+        json!({"at": "2026-02-10T00:00:00Z", "metric": metric, "scope_name": "acme", "window": window, "before": 1.0, "after": 2.0,
+            "cause": cause, "decision_id": decision, "causes": [{"decision_id": decision, "reason": reason}]})
+    };
+    let items = json!([
+        change("throughput", "decision", json!(12), "merge"),
+        change("cycle_time", "decision", Value::Null, "matching"),
+        change("bug_ratio", "late_row", Value::Null, ""),
+    ]);
+    mock(&server, "GET", "/team/kpi/changes", list(items, Value::Null)).await;
+    let settings = json!({"version": 1, "settings": {"time_zone": "UTC"}, "person_level": false});
+    mock(&server, "GET", "/team/kpi/settings", ResponseTemplate::new(200).set_body_json(settings)).await;
+    let text = stdout(&run(ovia(&server, &["kpi", "changes"])).await);
+    let cause = |metric: &str| text.lines().find(|line| line.contains(metric)).unwrap_or_default().to_owned();
+    assert!(cause("throughput").contains("decision") && cause("throughput").contains("12"), "{text}");
+    assert!(cause("cycle_time").contains("matching") && !cause("cycle_time").contains("decision"), "{text}");
+    assert!(cause("bug_ratio").contains("late_row"), "{text}");
+}
+
+#[tokio::test]
+async fn a_rollup_is_started_for_a_stretch_of_time() {
+    let server = MockServer::start().await;
+    Mock::given(method("POST"))
+        .and(path("/runs"))
+        .and(body_json(json!({"kind": "kpi_rollup", "from": "2026-01-01", "to": "2026-02-01"})))
+        .respond_with(ResponseTemplate::new(202).set_body_json(json!({"id": RUN, "kind": "kpi_rollup", "status": "queued"})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let output = run(ovia(&server, &["runs", "start", "kpi_rollup", "--from", "2026-01-01", "--to", "2026-02-01"])).await;
+    assert!(output.status.success() && stdout(&output).contains("queued"), "{}", stderr(&output));
+    let output = run(ovia(&server, &["runs", "start", "kpi_rollup", "--to", "2026-02-01"])).await;
+    assert_eq!(output.status.code(), Some(2), "the end of a stretch alone says nothing");
+}
+
+#[tokio::test]
 async fn exit_codes_say_what_went_wrong() {
     for (status, code, exit) in [
         (401, "UNAUTHENTICATED", 3),

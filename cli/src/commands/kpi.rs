@@ -34,7 +34,7 @@ pub enum KpiCommand {
     /// Time zone, incidents, bands and figures of single people.
     #[command(subcommand)]
     Settings(SettingsCommand),
-    /// Let a token see figures of single people, or not. On the server: it needs OVIA_DATABASE_URL.
+    /// Let a token see figures of single people, or not. On the server: with OVIA_DATABASE_URL, or beside `ovia dev`.
     PeopleAccess(PeopleAccessArgs),
 }
 

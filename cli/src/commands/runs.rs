@@ -30,7 +30,7 @@ pub enum RunsCommand {
     Resume(RunArg),
     /// Start a run that has ended again, from where it stopped.
     Retry(runs_control::RetryArgs),
-    /// Start a matching run, a KPI rollup or quality checks by themselves.
+    /// Start a matching run, a KPI rollup, quality checks or retention by themselves.
     Start(StartArgs),
 }
 
@@ -64,11 +64,21 @@ enum StartKind {
     Matching,
     KpiRollup,
     Quality,
+    Retention,
 }
 
 #[derive(Debug, Args)]
 pub struct StartArgs {
     kind: StartKind,
+    /// Of kpi_rollup: compute the windows of this time again, from here, as 2026-03-01 or 2026-03-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Of kpi_rollup, with --from: to here, not included [default: now].
+    #[arg(long, value_name = "TIME", requires = "from")]
+    to: Option<String>,
+    /// Of kpi_rollup: the figures as they were at this time [default: now].
+    #[arg(long, value_name = "TIME")]
+    as_of: Option<String>,
     /// Wait until the run is over; the exit code says how it ended.
     #[arg(long)]
     wait: bool,
@@ -136,7 +146,13 @@ async fn watch(global: &Global, run: &str) -> CliResult {
 async fn start(global: &Global, args: &StartArgs) -> CliResult {
     let client = target(global)?;
     let kind = args.kind.to_possible_value().map(|value| value.get_name().to_owned());
-    let run = client.post("runs", Some(&json!({"kind": kind}))).await?;
+    let mut body = json!({"kind": kind});
+    for (field, given) in [("from", &args.from), ("to", &args.to), ("as_of", &args.as_of)] {
+        if let Some(given) = given {
+            body[field] = json!(given);
+        }
+    }
+    let run = client.post("runs", Some(&body)).await?;
     if !args.wait {
         return show(&run, global.json);
     }

@@ -59,6 +59,7 @@ impl Environment {
         let config = EnginesConfig { tools_dir: options.tools_dir.clone(), durability: Durability::Durable };
         let engines = Engines::start(data_dir, &config).await?;
         let parts = parts(&engines, &files, settings)?;
+        files.database_url_write(&parts.database_url)?;
 
         let store = Store::connect(&engines.database_url(), parts.database_max_connections).await.map_err(store_error)?;
         store.migrate().await.map_err(store_error)?;

@@ -10,6 +10,7 @@ use crate::{
     client::ApiClient,
     config::{Needs, Settings},
     exit::{CliError, CliResult, Exit},
+    local::LocalFiles,
     output::{pairs, print, print_json, short_time, text},
     services,
 };
@@ -68,7 +69,8 @@ pub async fn run(client: &ApiClient, command: &SettingsCommand, json: bool) -> C
     if json {
         return print_json(&shown);
     }
-    let mut lines: Vec<(&str, String)> = vec![("version", text(&shown, "/version")), ("person level", text(&shown, "/person_level"))];
+    let mut lines: Vec<(&str, String)> =
+        vec![("version", text(&shown, "/version")), ("person level", if shown["person_level"] == true { "on" } else { "off" }.to_owned())];
     if let Some(settings) = shown["settings"].as_object() {
         lines.extend(settings.iter().map(|(name, value)| (name.as_str(), text(&json!({"v": value}), "/v"))));
     }
@@ -83,6 +85,9 @@ fn parse(field: &str) -> CliResult<(&str, Value)> {
     let (name, value) = field.split_once('=').ok_or_else(|| {
         CliError::usage(format!("`{field}` is not field=value")).hint("As in: ovia kpi settings set time_zone=Europe/Berlin")
     })?;
+    if name == "person_level" {
+        return Err(CliError::usage("figures of single people are set with --person-level on or off, not as a field"));
+    }
     Ok((name, serde_json::from_str(value).unwrap_or_else(|_| json!(value))))
 }
 
@@ -98,9 +103,23 @@ async fn organisation(store: &Store, named: Option<&str>) -> CliResult<OrgId> {
     }
 }
 
+/// Settings with the server's database, or else with that of the `ovia dev` that runs on the data directory.
+fn database(global: &Global) -> CliResult<Settings> {
+    let mut settings = Settings::load(Needs::Nothing)?;
+    if settings.database_url.is_none() {
+        let files = LocalFiles::new(&global.data_dir);
+        let runs = files.dev_read()?.is_some_and(|dev| dev.running);
+        settings.database_url = if runs { files.database_url_read()? } else { None };
+    }
+    if settings.database_url.is_none() {
+        let nowhere = format!("OVIA_DATABASE_URL is not set, and no `ovia dev` runs on {}", global.data_dir.display());
+        return Err(CliError::new(Exit::Unreachable, nowhere).hint("Set it to the server's database, or start `ovia dev`."));
+    }
+    Ok(settings)
+}
+
 pub async fn people_access(global: &Global, args: &PeopleAccessArgs) -> CliResult {
-    let settings = Settings::load(Needs::Database)?;
-    let store = services::store_connect(&settings).await?;
+    let store = services::store_connect(&database(global)?).await?;
     let org = organisation(&store, args.org.as_deref()).await?;
     let tokens = store.token_people_set(org, &args.token, args.allow).await.map_err(services::store_error)?;
     if tokens == 0 {
@@ -132,5 +151,6 @@ mod tests {
         assert_eq!(read("time_zone=Europe/Berlin"), ("time_zone".into(), json!("Europe/Berlin")));
         assert_eq!(read("incident_types=[\"Outage\"]"), ("incident_types".into(), json!(["Outage"])));
         assert!(parse("time_zone").is_err());
+        assert!(parse("person_level=true").is_err_and(|error| error.to_string().contains("--person-level on")));
     }
 }
