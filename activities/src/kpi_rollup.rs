@@ -81,7 +81,9 @@ pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome
     let mut since = Instant::now();
     let (base, happened) = match store.kpi_reader_beside(&mut reader).await? {
         Some(mut beside) => {
-            tokio::try_join!(Base::read(&mut reader, &settings), Happened::read(&mut beside, &lock.state, &now, &settings))?
+            let read = tokio::try_join!(Base::read(&mut reader, &settings), Happened::read(&mut beside, &lock.state, &now, &settings))?;
+            beside.finish().await;
+            read
         }
         None => (Base::read(&mut reader, &settings).await?, Happened::read(&mut reader, &lock.state, &now, &settings).await?),
     };

@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod changes;
+mod copy_connection;
 mod copy_in;
 mod copy_out;
 pub mod day_rows;

@@ -95,3 +95,21 @@ async fn a_second_reader_is_opened_where_there_is_room_for_one() {
     let mut only = small.kpi_reader(org).await.unwrap();
     assert!(small.kpi_reader_beside(&mut only).await.unwrap().is_none(), "the pool is empty, and that is no error");
 }
+
+#[tokio::test]
+async fn a_reader_that_is_done_gives_its_connection_back_as_it_was() {
+    let db = TestDatabase::create().await;
+    let (org, _) = db.store.first_token_create("one").await.unwrap().unwrap();
+    let store = Store::connect(&db.url(), 1).await.unwrap();
+    let backend = async || sqlx::query_scalar::<_, i32>("select pg_backend_pid()").fetch_one(store.pool()).await.unwrap();
+    let before = backend().await;
+    let mut reader = store.kpi_reader(org).await.unwrap();
+    assert!(reader.kept_days(FORMAT, 2).await.unwrap().is_empty());
+    reader.finish().await;
+    assert_eq!(backend().await, before, "the same one");
+    let read_only: String = sqlx::query_scalar("show transaction_read_only").fetch_one(store.pool()).await.unwrap();
+    let jit: String = sqlx::query_scalar("show jit").fetch_one(store.pool()).await.unwrap();
+    assert_eq!((&*read_only, &*jit), ("off", "on"), "nothing of its transaction is left");
+    drop(store.kpi_reader(org).await.unwrap());
+    assert_ne!(backend().await, before, "one that stopped in the middle is closed");
+}

@@ -173,6 +173,7 @@ impl Attempt<'_> {
                 return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
             }
         }
+        reader.finish().await;
         let end = RollupEnd {
             attributions: (!is_range).then_some(&attributions),
             windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
@@ -215,6 +216,21 @@ impl Attempt<'_> {
         days: &KnownDays,
     ) -> Result<(Facts, Option<DateTime<Utc>>), StoreError> {
         let mut beside = self.store.kpi_reader_beside(reader).await?;
+        let read = self.facts_read(base, reader, beside.as_mut(), windows, days).await?;
+        if let Some(beside) = beside {
+            beside.finish().await;
+        }
+        Ok(read)
+    }
+
+    async fn facts_read(
+        &self,
+        base: &Base,
+        reader: &mut KpiReader,
+        mut beside: Option<&mut KpiReader>,
+        windows: &[Window],
+        days: &KnownDays,
+    ) -> Result<(Facts, Option<DateTime<Utc>>), StoreError> {
         let stretch = base.stretch_of(windows, &self.settings, self.now.as_of);
         let from = days.read_from(windows);
         if let (Some(begin), Some(until)) = (stretch.from, from)
@@ -223,7 +239,7 @@ impl Attempt<'_> {
             // trends need the merges of the windows before
             let merged_from = stretch.merged_from.filter(|from| days.unknown_from(*from, until) == until);
             let narrow = stretch.clone().narrowed(until, merged_from.is_some());
-            let mut facts = base.facts(reader, beside.as_mut(), narrow).await?;
+            let mut facts = base.facts(reader, beside.as_deref_mut(), narrow).await?;
             if let Some(known) = day_rows::known(reader, &mut facts, (begin, until), merged_from).await? {
                 facts.known = Some(known);
                 return Ok((facts, from));
@@ -231,7 +247,7 @@ impl Attempt<'_> {
             warn!(run = %self.run, "KPIs: what is kept of days cannot be read; their rows are");
         }
         let from = stretch.from;
-        Ok((base.facts(reader, beside.as_mut(), stretch).await?, from))
+        Ok((base.facts(reader, beside, stretch).await?, from))
     }
 
     async fn finish(

@@ -9,6 +9,7 @@ use ovia_domain::OrgId;
 use sqlx::{FromRow, Postgres, pool::PoolConnection};
 use uuid::Uuid;
 
+use super::copy_connection::CopyConnection;
 use crate::{Store, StoreError};
 
 type Time = DateTime<Utc>;
@@ -72,9 +73,8 @@ pub struct OverrideRow {
 
 /// One state of the database, for as long as it is read.
 pub struct KpiReader {
-    /// In a transaction that is never committed. Closed in the end and not given back: left in the middle of a COPY, it would answer the next
-    /// user's first query with what is left of that.
-    connection: PoolConnection<Postgres>,
+    /// In a transaction that is never committed.
+    connection: CopyConnection,
     org: OrgId,
     /// Live ones.
     connections: Vec<Uuid>,
@@ -104,8 +104,8 @@ impl Store {
     }
 }
 
-async fn begin(mut connection: PoolConnection<Postgres>) -> Result<PoolConnection<Postgres>, StoreError> {
-    connection.close_on_drop();
+async fn begin(connection: PoolConnection<Postgres>) -> Result<CopyConnection, StoreError> {
+    let mut connection = CopyConnection::new(connection);
     sqlx::query("begin isolation level repeatable read read only").execute(&mut *connection).await?;
     Ok(connection)
 }
@@ -122,6 +122,13 @@ macro_rules! stream {
 }
 
 impl KpiReader {
+    /// Nothing more is read: the connection, which knows its way by now, is for others. That of a reader that is only dropped is closed.
+    pub async fn finish(mut self) {
+        if sqlx::query("rollback").execute(&mut *self.connection).await.is_ok() {
+            self.connection.give_back();
+        }
+    }
+
     pub(super) fn org(&self) -> OrgId {
         self.org
     }

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use ovia_domain::{OrgId, RunId};
 use sha2::{Digest, Sha256};
-use sqlx::{Connection, FromRow, PgConnection, Postgres, pool::PoolConnection};
+use sqlx::{Connection, FromRow, PgConnection};
 
 use super::{
     changes::{CauseBook, Change, changes_copy},
+    copy_connection::CopyConnection,
     copy_in::{Rows, copy_in},
     state::fence_check,
 };
@@ -102,8 +103,8 @@ type Key<'a> = (&'a str, &'a str, &'a str, &'a str, Time);
 impl Store {
     /// Stores a slice, all of it or nothing. `StoreError::Fenced` if another attempt began since.
     pub async fn kpi_slice_write(&self, write: &SliceWrite<'_>) -> Result<SliceWritten, StoreError> {
-        let mut connection = CopyConnection::acquire(self).await?;
-        let mut tx = connection.inner.begin().await?;
+        let mut connection = CopyConnection::new(self.pool.acquire().await?);
+        let mut tx = connection.begin().await?;
         fence_check(&mut tx, write.org, write.fence).await?;
         let stored = stored(&mut tx, write).await?;
         let mut plan = plan(write, &stored);
@@ -131,29 +132,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
-        connection.finished = true;
+        connection.give_back();
         Ok(written)
-    }
-}
-
-/// A connection that COPY is sent on. One that is dropped before its COPY ended, as when an activity is cancelled, answers what was not
-/// asked: it is closed then, never given back to the pool.
-struct CopyConnection {
-    inner: PoolConnection<Postgres>,
-    finished: bool,
-}
-
-impl CopyConnection {
-    async fn acquire(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self { inner: store.pool.acquire().await?, finished: false })
-    }
-}
-
-impl Drop for CopyConnection {
-    fn drop(&mut self) {
-        if !self.finished {
-            self.inner.close_on_drop();
-        }
     }
 }
 
