@@ -4,6 +4,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::TcpStream,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
@@ -80,6 +81,12 @@ fn dev_starts_is_found_by_the_verbs_and_stops_everything() {
     assert!(dev.text("database_url").starts_with("postgres://") && token.starts_with("ovia_"));
     for address in ["api_url", "temporal_ui_url", "temporal_address"] {
         assert!(is_listening(dev.text(address)), "{address}");
+    }
+
+    // What is in the data directory is its owner's.
+    for entry in std::fs::read_dir(&data_dir).unwrap().map(Result::unwrap) {
+        let metadata = entry.metadata().unwrap();
+        assert!(metadata.is_dir() || metadata.permissions().mode() & 0o077 == 0, "{} is open to others", entry.path().display());
     }
 
     // Address and token are found in the data directory.

@@ -153,11 +153,12 @@ async fn a_changed_number_names_what_nobody_decided() {
         json!({"at": "2026-02-10T00:00:00Z", "metric": metric, "scope_name": "acme", "window": window, "before": 1.0, "after": 2.0,
             "cause": cause, "decision_id": decision, "causes": [{"decision_id": decision, "reason": reason}]})
     };
-    let items = json!([
+    let mut items = json!([
         change("throughput", "decision", json!(12), "merge"),
         change("cycle_time", "decision", Value::Null, "matching"),
         change("bug_ratio", "late_row", Value::Null, ""),
     ]);
+    items[2]["before"] = json!(1.9999);
     mock(&server, "GET", "/team/kpi/changes", list(items, Value::Null)).await;
     let settings = json!({"version": 1, "settings": {"time_zone": "UTC"}, "person_level": false});
     mock(&server, "GET", "/team/kpi/settings", ResponseTemplate::new(200).set_body_json(settings)).await;
@@ -166,6 +167,7 @@ async fn a_changed_number_names_what_nobody_decided() {
     assert!(cause("throughput").contains("decision") && cause("throughput").contains("12"), "{text}");
     assert!(cause("cycle_time").contains("matching") && !cause("cycle_time").contains("decision"), "{text}");
     assert!(cause("bug_ratio").contains("late_row"), "{text}");
+    assert!(cause("bug_ratio").contains("1.9999") && cause("cycle_time").contains("1  "), "digits enough to see a difference: {text}");
 }
 
 #[tokio::test]

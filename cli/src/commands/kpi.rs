@@ -211,11 +211,17 @@ const CHANGES: &[Column] = &[
     Column { title: "OF", cell: |row| text(row, "/scope_name") },
     Column { title: "WINDOW", cell: |row| text(row, "/window/kind") },
     Column { title: "FROM", cell: |row| days::day(row, "first") },
-    Column { title: "BEFORE", cell: |row| or_no_data(row, "/before") },
-    Column { title: "AFTER", cell: |row| or_no_data(row, "/after") },
+    Column { title: "BEFORE", cell: |row| apart(row, "/before") },
+    Column { title: "AFTER", cell: |row| apart(row, "/after") },
     Column { title: "CAUSE", cell: cause },
     Column { title: "DECISION", cell: |row| number(row, "/decision_id") },
 ];
+
+/// The number before or after, with all of its digits where fewer do not tell the two apart.
+fn apart(row: &Value, pointer: &str) -> String {
+    let rounded = |side| row.pointer(side).and_then(Value::as_f64).map(|value| (value * 100.0).round());
+    if rounded("/before") == rounded("/after") { text(row, pointer) } else { or_no_data(row, pointer) }
+}
 
 /// What changed a number; of what nobody decided, what did it.
 fn cause(row: &Value) -> String {
