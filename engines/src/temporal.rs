@@ -5,6 +5,8 @@
 
 use std::{
     ffi::OsString,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -71,7 +73,12 @@ impl TemporalServer {
             };
             let mut child = EngineChild::spawn(spec).await?;
             match ready(&mut child, &program, data_dir.path(), port).await {
-                Ok(()) => return Ok(Self { child, port, ui_port, metrics_port }),
+                Ok(()) => {
+                    // histories are nobody else's business; the server itself leaves them to the umask
+                    let state = state(data_dir);
+                    fs::set_permissions(&state, Permissions::from_mode(0o600)).map_err(io_at(&state))?;
+                    return Ok(Self { child, port, ui_port, metrics_port });
+                }
                 Err(_) if attempt < BIND_ATTEMPTS && child.has_logged("already in use") => attempt += 1,
                 Err(error) => return Err(error),
             }
@@ -90,7 +97,7 @@ fn words(program: &Path, data_dir: &DataDir, port: u16, ui_port: u16, metrics_po
     for (flag, value) in [("--port", port), ("--ui-port", ui_port), ("--metrics-port", metrics_port)] {
         words.extend([flag.into(), value.to_string().into()]);
     }
-    words.extend(["--db-filename".into(), data_dir.path().join("temporal.db").into()]);
+    words.extend(["--db-filename".into(), state(data_dir).into()]);
     for setting in DYNAMIC_CONFIG {
         words.extend(["--dynamic-config-value".into(), setting.into()]);
     }
@@ -98,6 +105,10 @@ fn words(program: &Path, data_dir: &DataDir, port: u16, ui_port: u16, metrics_po
         words.extend(["--search-attribute".into(), format!("{name}=Keyword").into()]);
     }
     words
+}
+
+fn state(data_dir: &DataDir) -> PathBuf {
+    data_dir.path().join("temporal.db")
 }
 
 /// `{tools_dir}/temporal`, which set-up put there, else the one on PATH if it is new enough.
