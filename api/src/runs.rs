@@ -59,7 +59,9 @@ impl RunsApi {
             RunKind::Quality if body.0.as_of.is_some() => {
                 return Err(Problem::field("as_of", "quality runs look at what needs attention now"));
             }
-            RunKind::Matching if body.0.as_of.is_some() => return Err(Problem::field("as_of", "matching does not take it")),
+            kind @ (RunKind::Matching | RunKind::Retention) if body.0.as_of.is_some() => {
+                return Err(Problem::field("as_of", format!("{} does not take it", kind.as_str())));
+            }
             kind if kind != RunKind::KpiRollup && body.0.from.or(body.0.to).is_some() => {
                 return Err(Problem::field("from", "only a kpi_rollup takes it"));
             }

@@ -332,7 +332,9 @@ async fn runs_of_reports_and_checks_are_started() {
     start(json!({"kind": "report"})).await.problem(409, "CONFLICT");
     assert_eq!(start(json!({"kind": "quality"})).await.status, 202);
     start(json!({"kind": "kpi_rollup", "period": "weekly"})).await.names_field("period");
-    start(json!({"kind": "quality", "as_of": "2026-01-14"})).await.names_field("as_of");
+    for kind in ["quality", "matching", "retention"] {
+        start(json!({"kind": kind, "as_of": "2026-01-14"})).await.names_field("as_of");
+    }
     start(json!({"kind": "report", "period": "yearly"})).await.names_field("period");
     for kind in ["quality", "report"] {
         let put = api.send(Method::PUT, &format!("/schedules/{kind}"), &json!({"interval": "1day"})).await;
