@@ -42,6 +42,7 @@ impl<'a> Draft<'a> {
         Self { metric, scope, window, figure: figure.covering("partial", window.is_partial(as_of)) }
     }
 
+    /// `None` means no data.
     pub fn value(&self) -> Option<f64> {
         self.figure.value
     }

@@ -102,14 +102,19 @@ async fn a_reader_that_is_done_gives_its_connection_back_as_it_was() {
     let (org, _) = db.store.first_token_create("one").await.unwrap().unwrap();
     let store = Store::connect(&db.url(), 1).await.unwrap();
     let backend = async || sqlx::query_scalar::<_, i32>("select pg_backend_pid()").fetch_one(store.pool()).await.unwrap();
-    let before = backend().await;
+    let setting =
+        async |name: &str| sqlx::query_scalar::<_, String>("select current_setting($1)").bind(name).fetch_one(store.pool()).await.unwrap();
+    let (before, jit) = (backend().await, setting("jit").await);
     let mut reader = store.kpi_reader(org).await.unwrap();
     assert!(reader.kept_days(FORMAT, 2).await.unwrap().is_empty());
+    reader.day_rows("cycle_time", (day(0), day(100)), |_, _| {}).await.unwrap();
     reader.finish().await;
     assert_eq!(backend().await, before, "the same one");
-    let read_only: String = sqlx::query_scalar("show transaction_read_only").fetch_one(store.pool()).await.unwrap();
-    let jit: String = sqlx::query_scalar("show jit").fetch_one(store.pool()).await.unwrap();
-    assert_eq!((&*read_only, &*jit), ("off", "on"), "nothing of its transaction is left");
+    assert_eq!(
+        (setting("transaction_read_only").await, setting("jit").await),
+        ("off".to_owned(), jit),
+        "nothing of its transaction is left"
+    );
     drop(store.kpi_reader(org).await.unwrap());
     assert_ne!(backend().await, before, "one that stopped in the middle is closed");
 }

@@ -14,8 +14,8 @@ use crate::{Store, StoreError};
 
 type Time = DateTime<Utc>;
 
-/// As long as opening a connection takes on a busy machine.
-const BESIDE_WAIT: Duration = Duration::from_millis(500);
+/// Longer than opening a connection takes on a busy machine.
+const BESIDE_WAIT: Duration = Duration::from_secs(2);
 
 /// A project, and what it is called.
 #[derive(Debug, FromRow)]
@@ -90,15 +90,19 @@ impl Store {
         Ok(reader)
     }
 
-    /// A second one that sees the same moment, where a connection is free or can be opened: it is not worth waiting for.
+    /// A second one that sees the same moment, where a connection is free or can be opened: others' are not waited for.
     pub async fn kpi_reader_beside(&self, first: &mut KpiReader) -> Result<Option<KpiReader>, StoreError> {
+        if self.pool.num_idle() == 0 && self.pool.size() >= self.pool.options().get_max_connections() {
+            return Ok(None);
+        }
         let Ok(Ok(connection)) = tokio::time::timeout(BESIDE_WAIT, self.pool.acquire()).await else { return Ok(None) };
         let moment: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut *first.connection).await?;
         let connection = begin(connection).await?;
         let mut reader = KpiReader { connection, org: first.org, connections: first.connections.clone() };
         // an id of Postgres' own making: digits and dashes
         let sql = format!("set transaction snapshot '{}'", moment.replace('\'', ""));
-        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *reader.connection).await?;
+        // never again the same: not to be kept with the connection
+        sqlx::query(sqlx::AssertSqlSafe(sql)).persistent(false).execute(&mut *reader.connection).await?;
         reader.prepare().await?;
         Ok(Some(reader))
     }
