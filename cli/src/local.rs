@@ -51,6 +51,7 @@ impl LocalFiles {
         Ok(self.read("database-url")?.map(|text| SecretString::from(text.trim())))
     }
 
+    /// Keeps it, for verbs that need the database itself.
     pub fn database_url_write(&self, url: &SecretString) -> CliResult {
         self.write("database-url", url.expose_secret())
     }

@@ -83,7 +83,7 @@ fn dev_starts_is_found_by_the_verbs_and_stops_everything() {
         assert!(is_listening(dev.text(address)), "{address}");
     }
 
-    // What is in the data directory is its owner's.
+    // Files in the data directory are their owner's.
     for entry in std::fs::read_dir(&data_dir).unwrap().map(Result::unwrap) {
         let metadata = entry.metadata().unwrap();
         assert!(metadata.is_dir() || metadata.permissions().mode() & 0o077 == 0, "{} is open to others", entry.path().display());
@@ -103,7 +103,9 @@ fn dev_starts_is_found_by_the_verbs_and_stops_everything() {
     let allowed = run(ovia(&data_dir, &["kpi", "people-access", "first", "--allow", "--json"]));
     assert!(allowed.status.success(), "{}", String::from_utf8_lossy(&allowed.stderr));
     let seen = run(ovia(&data_dir, &of_somebody));
-    assert_ne!(seen.status.code(), Some(3), "{}", String::from_utf8_lossy(&seen.stderr));
+    assert!(seen.status.success(), "{}", String::from_utf8_lossy(&seen.stderr));
+    let elsewhere = run(ovia(&data_dir, &["kpi", "people-access", "first", "--deny", "--api-url", "https://ovia.example"]));
+    assert_eq!(elsewhere.status.code(), Some(6), "another server's tokens are not in this database");
 
     // A second one on the same data is told who holds it.
     let second = run(ovia(&data_dir, &["dev", "--json"]));

@@ -219,7 +219,7 @@ const CHANGES: &[Column] = &[
 
 /// The number before or after, with all of its digits where fewer do not tell the two apart.
 fn apart(row: &Value, pointer: &str) -> String {
-    let rounded = |side| row.pointer(side).and_then(Value::as_f64).map(|value| (value * 100.0).round());
+    let rounded = |side| row.pointer(side).and_then(Value::as_f64).map(|value| format!("{value:.2}"));
     if rounded("/before") == rounded("/after") { text(row, pointer) } else { or_no_data(row, pointer) }
 }
 

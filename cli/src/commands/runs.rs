@@ -73,7 +73,7 @@ pub struct StartArgs {
     /// Of kpi_rollup: compute the windows of this time again, from here, as 2026-03-01 or 2026-03-01T00:00:00Z.
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Of kpi_rollup, with --from: to here, not included [default: now].
+    /// Of kpi_rollup, with --from: to here, not included [default: --as-of, or now].
     #[arg(long, value_name = "TIME", requires = "from")]
     to: Option<String>,
     /// Of kpi_rollup: the figures as they were at this time [default: now].

@@ -94,7 +94,7 @@ pub async fn store_connect(settings: &Settings) -> CliResult<Store> {
 async fn connect(url: &SecretString, max_connections: u32) -> CliResult<Store> {
     Store::connect(url.expose_secret(), max_connections).await.map_err(|error| {
         CliError::new(Exit::Unreachable, format!("failed to reach PostgreSQL: {error}"))
-            .hint("Check OVIA_DATABASE_URL and that the server accepts connections from here.")
+            .hint("Check OVIA_DATABASE_URL (without it: that `ovia dev` still runs) and that the server accepts connections from here.")
     })
 }
 

@@ -103,17 +103,19 @@ async fn organisation(store: &Store, named: Option<&str>) -> CliResult<OrgId> {
     }
 }
 
-/// Settings with the server's database, or else with that of the `ovia dev` that runs on the data directory.
+/// Settings with the server's database, or else with that of the `ovia dev` that runs on the data directory, unless another API is named.
 fn database(global: &Global) -> CliResult<Settings> {
     let mut settings = Settings::load(Needs::Nothing)?;
     if settings.database_url.is_none() {
         let files = LocalFiles::new(&global.data_dir);
-        let runs = files.dev_read()?.is_some_and(|dev| dev.running);
-        settings.database_url = if runs { files.database_url_read()? } else { None };
-    }
-    if settings.database_url.is_none() {
-        let nowhere = format!("OVIA_DATABASE_URL is not set, and no `ovia dev` runs on {}", global.data_dir.display());
-        return Err(CliError::new(Exit::Unreachable, nowhere).hint("Set it to the server's database, or start `ovia dev`."));
+        let api_url = global.api_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
+        let dev = files.dev_read()?.filter(|dev| dev.running && api_url.is_none_or(|url| url.trim_end_matches('/') == dev.api_url));
+        if dev.is_none() {
+            let dev = api_url.map_or_else(|| "no `ovia dev`".to_owned(), |url| format!("no `ovia dev` at {url}"));
+            let nowhere = format!("OVIA_DATABASE_URL is not set, and {dev} runs on {}", global.data_dir.display());
+            return Err(CliError::new(Exit::Unreachable, nowhere).hint("Set it to the server's database, or start `ovia dev`."));
+        }
+        settings.database_url = files.database_url_read()?;
     }
     Ok(settings)
 }
