@@ -148,10 +148,11 @@ impl Store {
     }
 
     /// A moment before which nothing is still to be committed: rows of transactions that commit later have a later `changed_at`.
-    /// Taken before the rows are read.
+    /// Taken before the rows are read. Autovacuum, which may take an hour, commits no rows.
     pub async fn kpi_watermark(&self) -> Result<DateTime<Utc>, StoreError> {
         let sql = "select coalesce(min(xact_start), now()) from pg_stat_activity
-            where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()";
+            where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()
+                and backend_type is distinct from 'autovacuum worker'";
         Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
     }
 
