@@ -43,13 +43,10 @@ pub async fn measure(report: &mut Report, rows: usize) -> anyhow::Result<()> {
         }
     };
     memory(report, "after the year");
-    // what came in bulk is vacuumed within the next minutes: not while a day is measured, one time and not the other
-    app.database.sql("vacuum analyze").await;
     day(report, &app, &company, MID_QUARTER, "in the middle of a quarter").await?;
     company.until(&app, MID_QUARTER[1], LAST_DAY[0]).await;
     let (seconds, run) = rollup(&app, LAST_DAY[0]).await?;
     report.add(Figure::value("KPIs: the rollup of 44 more days at once", seconds, &written(&run)));
-    app.database.sql("vacuum analyze").await;
     day(report, &app, &company, LAST_DAY, "on a quarter's last day").await?;
     day(report, &app, &company, [LAST_DAY[1], NEXT_QUARTER], "that touches two quarters").await?;
     memory(report, "after all of it");
