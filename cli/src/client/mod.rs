@@ -7,4 +7,4 @@ mod target;
 
 pub use api::{ApiClient, page_of};
 pub use events::{RunEvent, RunEvents};
-pub use target::target;
+pub use target::{api_named, target};

@@ -8,23 +8,32 @@ use super::ApiClient;
 use crate::{
     app::Global,
     exit::{CliError, CliResult, Exit},
-    local::LocalFiles,
+    local::{DevFile, LocalFiles},
 };
 
-/// The API that the options, the environment, or a running `ovia dev` name.
+/// An API.
+pub struct Target {
+    pub api_url: String,
+    /// The `ovia dev` of the data directory that serves it, or did when it ran.
+    pub dev: Option<DevFile>,
+}
+
+/// The API that the options, the environment, or a running `ovia dev` name; `None` where none does.
+pub fn api_named(global: &Global) -> CliResult<Option<Target>> {
+    let dev = LocalFiles::new(&global.data_dir).dev_read()?;
+    Ok(match (given(&global.api_url), dev) {
+        (Some(api_url), dev) => Some(Target { dev: dev.filter(|dev| api_url.trim_end_matches('/') == dev.api_url), api_url }),
+        (None, Some(dev)) if dev.running => Some(Target { api_url: dev.api_url.clone(), dev: Some(dev) }),
+        (None, _) => None,
+    })
+}
+
+/// A client of that API, with the token that belongs to it.
 pub fn target(global: &Global) -> CliResult<ApiClient> {
-    let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
-    let files = LocalFiles::new(&global.data_dir);
-    let dev = files.dev_read()?;
-    let (api_url, local) = match (given(&global.api_url), &dev) {
-        (Some(url), Some(dev)) => (url.clone(), url.trim_end_matches('/') == dev.api_url),
-        (Some(url), None) => (url, false),
-        (None, Some(dev)) if dev.running => (dev.api_url.clone(), true),
-        (None, _) => return Err(nowhere(global)),
-    };
+    let Target { api_url, dev } = api_named(global)?.ok_or_else(|| nowhere(global))?;
     let token = match given(&global.token) {
         Some(token) => Some(SecretString::from(token)),
-        None if local => files.token_read()?,
+        None if dev.is_some() => LocalFiles::new(&global.data_dir).token_read()?,
         None => None,
     };
     let token = token.ok_or_else(|| {
@@ -32,6 +41,11 @@ pub fn target(global: &Global) -> CliResult<ApiClient> {
             .hint("Set OVIA_TOKEN (or --token) to a token that the server printed at its first start.")
     })?;
     ApiClient::new(&api_url, token)
+}
+
+/// What is blank is not given.
+fn given(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(ToOwned::to_owned)
 }
 
 fn nowhere(global: &Global) -> CliError {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::Global,
-    client::ApiClient,
+    client::{ApiClient, api_named},
     config::{Needs, Settings},
     exit::{CliError, CliResult, Exit},
     local::LocalFiles,
@@ -107,15 +107,13 @@ async fn organisation(store: &Store, named: Option<&str>) -> CliResult<OrgId> {
 fn database(global: &Global) -> CliResult<Settings> {
     let mut settings = Settings::load(Needs::Nothing)?;
     if settings.database_url.is_none() {
-        let files = LocalFiles::new(&global.data_dir);
-        let api_url = global.api_url.as_deref().map(str::trim).filter(|url| !url.is_empty());
-        let dev = files.dev_read()?.filter(|dev| dev.running && api_url.is_none_or(|url| url.trim_end_matches('/') == dev.api_url));
-        if dev.is_none() {
-            let dev = api_url.map_or_else(|| "no `ovia dev`".to_owned(), |url| format!("no `ovia dev` at {url}"));
-            let nowhere = format!("OVIA_DATABASE_URL is not set, and {dev} runs on {}", global.data_dir.display());
+        let named = api_named(global)?;
+        if !named.as_ref().and_then(|named| named.dev.as_ref()).is_some_and(|dev| dev.running) {
+            let at = named.map(|named| format!(" at {}", named.api_url)).unwrap_or_default();
+            let nowhere = format!("OVIA_DATABASE_URL is not set, and no `ovia dev`{at} runs on {}", global.data_dir.display());
             return Err(CliError::new(Exit::Unreachable, nowhere).hint("Set it to the server's database, or start `ovia dev`."));
         }
-        settings.database_url = files.database_url_read()?;
+        settings.database_url = LocalFiles::new(&global.data_dir).database_url_read()?;
     }
     Ok(settings)
 }
