@@ -33,6 +33,7 @@ mod kpi_day_rows;
 mod kpi_decisions;
 mod kpi_touched;
 mod kpi_truth;
+mod kpi_watermark;
 mod kpi_ways;
 mod kpi_world;
 mod letters_commit;
