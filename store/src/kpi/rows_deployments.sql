@@ -1,8 +1,5 @@
 with r as materialized (
-    select row_id, row_value, day from kpi_rows($1, $2)
-    where $3::timestamptz is null or (day, row_id) > ($3, $4::bigint)
-    order by day, row_id
-    limit $5
+    select row_id, row_value, day from kpi_rows_page($1, $2, $3, $4, $5)
 )
 select r.row_id, r.row_value, r.day as counted_on, t.connection_id, c.source, t.external_id, pr.full_path as project, '#' || coalesce(t.number::text, t.external_id) as reference, t.environment_name as title, t.url
 from r
