@@ -81,7 +81,7 @@ pub async fn gather(store: &Store, org: OrgId, asked: &Asked<'_>) -> Result<Repo
         series.retain(|series| series.project.is_none() || series.values.iter().any(Option::is_some));
     }
     let (series, projects_left_out) = choice::most_changed(series, choice::PROJECTS_MAX);
-    let computed_for = store.kpi_rollup_state(org).await?.as_of;
+    let computed_for = store.kpi_rolled_up(org).await?.as_of;
     let book = NoteBook::new(store.kpi_note_inputs(org).await?, asked.settings, computed_for, asked.as_of);
     Ok(ReportData {
         organisation: store.organisation_fetch(org).await?.name,

@@ -6,7 +6,7 @@ use ovia_kpi::{Calendar, KpiSettings, NoteBook, Window, WindowKind, windows};
 use ovia_store::kpi::{
     read::{KpiFilter, KpiRow, ScopeFilter, WindowAsked},
     rows::SnapshotHead,
-    state::RollupState,
+    state::RolledUp,
 };
 
 use super::{
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
 pub(super) struct Figures {
     pub filter: KpiFilter,
     pub settings: Settings,
-    state: RollupState,
+    rolled_up: RolledUp,
     kind: WindowKind,
     org_id: ovia_domain::OrgId,
     pub book: NoteBook,
@@ -142,12 +142,11 @@ impl Figures {
         let scope = asked.scope(state, caller, &settings).await?;
         let min_members = min_members(state, caller, &settings).await?;
         let metrics = asked.metric.map_or_else(|| MetricKey::ALL.to_vec(), |metric| vec![metric]);
-        let rollup = state.config.store.kpi_rollup_state(caller.org_id()).await?;
-        let book = note_book(state, caller.org_id(), &settings.settings, rollup.as_of).await?;
+        let (book, rolled_up) = note_book(state, caller.org_id(), &settings.settings).await?;
         Ok(Self {
             filter: KpiFilter { scope, window_kind: asked.kind.as_str(), metrics, min_members },
             settings,
-            state: rollup,
+            rolled_up,
             kind: asked.kind,
             org_id: caller.org_id(),
             book,
@@ -157,7 +156,7 @@ impl Figures {
     /// The window that `at` lies in, or the one of the moment the figures are for; `None` where there are no figures.
     pub(super) async fn window(&self, state: &ApiState, at: Option<DateTime<Utc>>) -> Result<Option<WindowAsked>, Problem> {
         let tz = self.settings.settings.tz();
-        if let Some(at) = at.or(self.state.as_of) {
+        if let Some(at) = at.or(self.rolled_up.as_of) {
             let day = Calendar::new(tz).date(at);
             let holding = windows::of_day(day, tz).into_iter().find(|window| window.kind == self.kind);
             return Ok(holding.map(|window| WindowAsked { start: window.start, end: window.end, previous_start: None }));
@@ -179,7 +178,8 @@ impl Figures {
             WindowAsked { start: window.start, end: window.end, previous_start: Some(previous.start) }
         };
         let within = |start: DateTime<Utc>| since.is_none_or(|since| start >= since) && until.is_none_or(|until| start < until);
-        if let (Some(as_of), Some(first), false) = (self.state.as_of, self.state.first_day, self.kind == WindowKind::Trailing30Days) {
+        if let (Some(as_of), Some(first), false) = (self.rolled_up.as_of, self.rolled_up.first_day, self.kind == WindowKind::Trailing30Days)
+        {
             let mut all = windows::covering(calendar.midnight(first), as_of, self.settings.settings.tz());
             all.retain(|window| window.kind == self.kind && within(window.start));
             return Ok(all.into_iter().rev().map(asked).collect());

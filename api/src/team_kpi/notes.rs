@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use ovia_domain::{MetricKey, OrgId, quality::QualityStatus};
 use ovia_kpi::{KpiSettings, Note, NoteBook, NotedFigure};
+use ovia_store::kpi::state::RolledUp;
 use poem_openapi::Object;
 use serde_json::Value;
 use uuid::Uuid;
@@ -27,15 +28,11 @@ pub(crate) struct NoteOut {
     connection_name: Option<String>,
 }
 
-/// What notes are told from, read in one query for all numbers of an answer.
-pub(super) async fn note_book(
-    state: &ApiState,
-    org: OrgId,
-    settings: &KpiSettings,
-    as_of: Option<DateTime<Utc>>,
-) -> Result<NoteBook, Problem> {
-    let inputs = state.config.store.kpi_note_inputs(org).await?;
-    Ok(NoteBook::new(inputs, settings, as_of, Utc::now()))
+/// What notes are told from, read once for all numbers of an answer; and how far the numbers are.
+pub(super) async fn note_book(state: &ApiState, org: OrgId, settings: &KpiSettings) -> Result<(NoteBook, RolledUp), Problem> {
+    let store = &state.config.store;
+    let (rolled_up, inputs) = tokio::try_join!(store.kpi_rolled_up(org), store.kpi_note_inputs(org))?;
+    Ok((NoteBook::new(inputs, settings, rolled_up.as_of, Utc::now()), rolled_up))
 }
 
 /// What notes are asked for with.

@@ -127,8 +127,7 @@ impl KpiRowsApi {
                 )
             })?;
             let set = settings(&self.0, &caller).await?;
-            let as_of = store.kpi_rollup_state(org).await?.as_of;
-            (head, note_book(&self.0, org, &set.settings, as_of).await?)
+            (head, note_book(&self.0, org, &set.settings).await?.0)
         } else {
             let asked = Asked { metric: Some(key), scope: None, project: project.0, team: team.0, person: person.0, kind };
             let figures = Figures::begin(&self.0, &caller, &asked).await?;

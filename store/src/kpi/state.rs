@@ -35,6 +35,13 @@ pub struct RollupState {
     pub day_rows_watermark: Option<DateTime<Utc>>,
 }
 
+/// Of [`RollupState`] what readers of figures ask.
+#[derive(Clone, Copy, Debug, Default, FromRow)]
+pub struct RolledUp {
+    pub as_of: Option<DateTime<Utc>>,
+    pub first_day: Option<NaiveDate>,
+}
+
 /// What is stored at the end of a rollup besides its state.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RollupEnd<'a> {
@@ -94,11 +101,8 @@ impl Store {
     }
 
     /// How far the figures are; the default where there are none.
-    pub async fn kpi_rollup_state(&self, org: OrgId) -> Result<RollupState, StoreError> {
-        let sql =
-            "select fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts,
-                inputs_at, day_rows_watermark
-            from kpi_rollup_state where org_id = $1";
+    pub async fn kpi_rolled_up(&self, org: OrgId) -> Result<RolledUp, StoreError> {
+        let sql = "select as_of, first_day from kpi_rollup_state where org_id = $1";
         Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
 
