@@ -58,7 +58,8 @@ impl Cluster<'_> {
         self.account.give(&password_file)?;
         let mut words = self.account.words(&self.binaries.program("initdb"));
         words.extend(
-            ["--username", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"].map(OsString::from),
+            ["--username", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--lc-collate=C", "--no-instructions"]
+                .map(OsString::from),
         );
         if !self.durable {
             words.push("--no-sync".into());

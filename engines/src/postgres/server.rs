@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -89,8 +90,7 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
         "log_destination=stderr".into(),
         "timezone=UTC".into(),
         "max_wal_size=2GB".into(),
-        // taken as it is used; the default, 128 MB, is for machines of twenty years ago
-        "shared_buffers=256MB".into(),
+        format!("shared_buffers={}MB", shared_buffers_mb(memory())),
     ];
     match durability {
         Durability::Durable => settings.push("max_connections=100".into()),
@@ -104,6 +104,19 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
         }
     }
     settings
+}
+
+/// A quarter of the memory, as PostgreSQL's documentation advises, and at most 1 GB: it is taken as it is used. What does not fit is copied from
+/// the system's cache for every look-up.
+fn shared_buffers_mb(memory: u64) -> u64 {
+    (memory >> 22).clamp(128, 1_024)
+}
+
+/// Of the machine, or of the container we are in; bytes.
+fn memory() -> u64 {
+    let only_memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(only_memory);
+    system.cgroup_limits().map_or_else(|| system.total_memory(), |limits| limits.total_memory.min(system.total_memory()))
 }
 
 /// Waits until the server accepts connections.
