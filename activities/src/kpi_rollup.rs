@@ -16,6 +16,7 @@ use tracing::debug;
 use crate::{Activities, failure, pulse};
 
 mod attempt;
+mod attributions;
 mod causes;
 mod day_rows;
 mod days;
@@ -108,5 +109,5 @@ pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome
         person_level: set.person_level,
         now,
     };
-    attempt.run(reader, &base, scope, happened).await
+    attempt.run(reader, base, scope, happened).await
 }

@@ -117,7 +117,8 @@ fn some(all: &[Window], dice: &mut Dice) -> Vec<Window> {
 
 async fn all_facts(app: &TestApp, settings: &KpiSettings) -> (Base, Facts) {
     let mut reader = app.store.kpi_reader(app.org).await.unwrap();
-    let base = Base::read(&mut reader, settings).await.unwrap();
+    let mut base = Base::read(&mut reader, settings).await.unwrap();
+    base.crowds_read(&mut reader, settings).await.unwrap();
     let mut facts = base.facts(&mut reader, None, Stretch::default()).await.unwrap();
     // what only all rows can tell is told from all rows
     facts.given = None;

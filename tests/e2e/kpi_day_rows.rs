@@ -14,10 +14,13 @@ use crate::{
 /// The newest merge request gets another size.
 const CHANGED: &str = "update merge_requests set additions = coalesce(additions, 0) + 1, changed_at = now()
     where id = (select id from merge_requests where merged_at is not null and deleted_at is null order by created_at desc, id limit 1)";
-/// Each day's rows of merge request sizes are those of the day before.
-const WRONG: &str = "update kpi_day_rows d set rows = coalesce((
-        select b.rows from kpi_day_rows b where b.metric = d.metric and b.day < d.day order by b.day desc limit 1), d.rows)
-    where metric = 'merge_request_size'";
+/// Each of the last days' rows of something are those of the first day.
+fn wrong(what: &str) -> String {
+    format!(
+        "update kpi_day_rows d set rows = (select b.rows from kpi_day_rows b where b.metric = d.metric order by b.day limit 1)
+        where metric = '{what}' and day > (select max(day) - interval '40 days' from kpi_day_rows)"
+    )
+}
 
 async fn count(app: &TestApp, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(app.store.pool()).await.unwrap()
@@ -40,9 +43,11 @@ async fn everything(app: &TestApp) -> BTreeMap<String, Value> {
 #[tokio::test]
 async fn rows_of_untouched_days_are_taken_from_what_is_kept() {
     let app = company().await;
+    // nobody but the authors tells whose a deployment is
+    app.database.sql("update deployments set identity_external_id = null").await;
     let whole = rollup(&app, demo::as_of()).await;
     let days = count(&app, "select count(distinct day) from kpi_day_rows").await;
-    assert_eq!(count(&app, "select count(*) from kpi_day_rows").await, 11 * days, "of every metric");
+    assert_eq!(count(&app, "select count(*) from kpi_day_rows").await, 12 * days, "of every metric, and who wrote what was deployed");
 
     app.database.sql(CHANGED).await;
     let one = rollup(&app, demo::as_of()).await;
@@ -55,12 +60,15 @@ async fn rows_of_untouched_days_are_taken_from_what_is_kept() {
     assert_eq!(differing(&app, &got).await, Vec::<String>::new());
 
     // a day more, of the same rows: what was kept is believed, so that what is wrong there shows
-    app.database.sql(WRONG).await;
-    app.database.sql(CHANGED).await;
-    rollup(&app, demo::as_of()).await;
-    let believed = stored(&app).await;
-    everything(&app).await;
-    assert!(!differing(&app, &believed).await.is_empty(), "nothing was taken from what is kept");
+    for what in ["merge_request_size", "deployment_authors"] {
+        app.database.sql(&wrong(what)).await;
+        app.database.sql(CHANGED).await;
+        rollup(&app, demo::as_of()).await;
+        let believed = stored(&app).await;
+        everything(&app).await;
+        let differing = differing(&app, &believed).await;
+        assert!(!differing.is_empty(), "{what}: nothing was taken from what is kept");
+    }
 }
 
 #[tokio::test]
@@ -70,10 +78,12 @@ async fn what_is_kept_of_days_is_not_believed_where_it_may_be_wrong() {
     for spoilt in [
         // lost, in part or whole
         "delete from kpi_day_rows where metric = 'cycle_time'",
+        "delete from kpi_day_rows where metric = 'deployment_authors'",
         "delete from kpi_day_rows where extract(day from day)::int % 3 = 0",
         "delete from kpi_day_rows",
         // nothing that can be read
         "update kpi_day_rows set rows = '\\xff'",
+        "update kpi_day_rows set rows = '\\xff' where metric = 'deployment_authors'",
         // of another version
         "update kpi_day_rows set rows = '\\xff', format = format + 1",
         // somebody rolled up who knows nothing of it
@@ -81,7 +91,7 @@ async fn what_is_kept_of_days_is_not_believed_where_it_may_be_wrong() {
         "update kpi_rollup_state set day_rows_watermark = null",
     ] {
         if spoilt.contains("day_rows_watermark") {
-            app.database.sql(WRONG).await;
+            app.database.sql(&wrong("merge_request_size")).await;
         }
         app.database.sql(spoilt).await;
         app.database.sql(CHANGED).await;

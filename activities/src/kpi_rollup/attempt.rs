@@ -1,21 +1,16 @@
 //! One attempt of a rollup: which windows, from which facts, stored batch by batch.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::ControlFlow,
-    time::Instant,
-};
+use std::{collections::BTreeSet, ops::ControlFlow, time::Instant};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::{FutureExt, StreamExt, stream};
-use ovia_domain::{MetricKey, OrgId, RunId, RunStatus};
-use ovia_kpi::{Calendar, DATED, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
+use ovia_domain::{OrgId, RunId, RunStatus};
+use ovia_kpi::{Calendar, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
 use ovia_store::{
     Store, StoreError,
     kpi::{
         changes::CauseBook,
         facts::KpiReader,
-        incidents::NewAttribution,
         state::{RollupEnd, RollupLock, RollupState, SliceDone},
         touched::TouchedSpan,
         write::{ComputedWindow, NewSnapshot, SliceWrite},
@@ -27,8 +22,9 @@ use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
 use super::{
+    attributions::attributions,
     causes::Happened,
-    day_rows,
+    day_rows::{self, Names},
     days::{self, KnownDays, days_between},
     figures::{How, Made, batches, told_since},
     firsts::{moved, stored},
@@ -67,7 +63,7 @@ impl Attempt<'_> {
     pub(super) async fn run(
         &self,
         mut reader: KpiReader,
-        base: &Base,
+        mut base: Base,
         mut scope: Scope,
         mut happened: Happened,
     ) -> Result<StepOutcome, StoreError> {
@@ -84,23 +80,32 @@ impl Attempt<'_> {
             let moved = self.store.kpi_attributions_moved(self.org, since, &attributions).await?;
             happened.incidents(&moved, attributions.is_empty(), earliest, as_of);
         }
+        if let Scope::Touched(spans) = &mut scope {
+            spans.extend(happened.spans());
+        }
+        let mut days = self.known_days(&mut reader, &scope).await?;
+        base.crowds_read_new(&mut reader, &self.settings, &days, as_of).await?;
         let scopes = if self.person_level { ScopeFilter::All } else { ScopeFilter::WithoutPeople };
         let since_when = firsts(&base.facts, &self.settings, &scopes);
         let firsts = stored(&since_when);
-        if self.lock.state.watermark.is_some() {
-            happened.late.extend(moved(&self.lock.state.firsts, &firsts, as_of));
-        }
+        let moved = if self.lock.state.watermark.is_some() { moved(&self.lock.state.firsts, &firsts, as_of) } else { Vec::new() };
+        happened.late.extend(&moved);
         if let Scope::Touched(spans) = &mut scope {
-            spans.extend(happened.spans());
+            let known = spans.len();
+            spans.extend(moved);
             // windows before the first row have figures as well, once there are any: of releases that were under way. And which windows
             // keep their rows themselves hangs on where days begin
             spans.extend(begins_elsewhere.then_some(TouchedSpan { from: earliest, to: found.max(told) }));
+            days.forget(&spans[known..]);
         }
-        let days = self.known_days(&mut reader, &scope).await?;
+        let is_range = matches!(scope, Scope::Range { .. });
+        if !is_range {
+            // what is kept of the others is gone from now on
+            self.store.kpi_day_rows_retain((self.org, self.lock.fence), &days.starts()).await?;
+        }
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
         let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
-        let is_range = matches!(scope, Scope::Range { .. });
         let days_computed = windows.iter().filter(|window| window.kind == WindowKind::Day);
         let day_ends = is_range.then(|| days_computed.map(|day| day.end).collect());
         let causes = happened.book(&self.lock.state, &self.now, &windows);
@@ -141,19 +146,20 @@ impl Attempt<'_> {
                 return Ok(StepOutcome::Cancelled);
             }
             let windows = missing.concat();
-            let (facts, from) = self.facts(base, &mut reader, &windows, &days).await?;
+            let (facts, from) = self.facts(&mut base, &mut reader, &windows, &days).await?;
             sums.read(&facts);
             let until = windows.iter().map(|window| window.end).max().min(keeps_until);
             let of_stretch = from.zip(until).into_iter().flat_map(|(from, until)| days_between(calendar, from, until));
             let keep: Vec<_> = of_stretch.filter(|day| kept.insert(*day)).collect();
             debug!(run = %self.run, seconds = lap(&mut since), rows = ?sums.rows, "KPIs: read the rows of a stretch");
+            self.authors_write(&base, &keep).await?;
             let mut made = batches(facts, how.clone(), missing.clone(), keep);
             let mut next = missing.iter();
             let before = sums.slices_done;
             let told = Mutex::new(&mut sums);
             let mut stored = stream::poll_fn(|context| made.poll_recv(context))
                 .map(|made| match made {
-                    Made::Rows(metric, days) => self.rows_write(metric, days).left_future(),
+                    Made::Rows(metric, days) => self.rows_write(metric.as_str(), days).left_future(),
                     Made::Figures(snapshots) => {
                         let batch = next.next().cloned().unwrap_or_default();
                         let name = plan::slice_name(&batch, &made_with);
@@ -189,28 +195,23 @@ impl Attempt<'_> {
         Ok(status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()))
     }
 
-    /// The days whose rows need not be read; what is kept of the others is gone from now on.
+    /// The days whose rows need not be read.
     async fn known_days(&self, reader: &mut KpiReader, scope: &Scope) -> Result<KnownDays, StoreError> {
-        let (state, calendar, fence) = (&self.lock.state, Calendar::new(self.settings.tz()), (self.org, self.lock.fence));
-        if matches!(scope, Scope::Range { .. }) {
-            return Ok(KnownDays::none(calendar));
-        }
-        let days = match scope {
+        let (state, calendar) = (&self.lock.state, Calendar::new(self.settings.tz()));
+        match scope {
             Scope::Touched(spans) if state.day_rows_watermark.is_some() && state.day_rows_watermark == state.watermark => {
-                let mut kept = reader.kept_days(day_rows::FORMAT, DATED.len()).await?;
+                let mut kept = reader.kept_days(day_rows::FORMAT, day_rows::KEPT).await?;
                 kept.retain(|day| *day > self.now.as_of - KEPT_FOR);
-                KnownDays::new(calendar, kept, spans)
+                Ok(KnownDays::new(calendar, kept, spans))
             }
-            _ => KnownDays::none(calendar),
-        };
-        self.store.kpi_day_rows_retain(fence, &days.starts()).await?;
-        Ok(days)
+            _ => Ok(KnownDays::none(calendar)),
+        }
     }
 
     /// The facts of some windows, read over a second connection too if one is free; and from when on their rows were read.
     async fn facts(
         &self,
-        base: &Base,
+        base: &mut Base,
         reader: &mut KpiReader,
         windows: &[Window],
         days: &KnownDays,
@@ -225,7 +226,7 @@ impl Attempt<'_> {
 
     async fn facts_read(
         &self,
-        base: &Base,
+        base: &mut Base,
         reader: &mut KpiReader,
         mut beside: Option<&mut KpiReader>,
         windows: &[Window],
@@ -239,6 +240,7 @@ impl Attempt<'_> {
             // trends need the merges of the windows before
             let merged_from = stretch.merged_from.filter(|from| days.unknown_from(*from, until) == until);
             let narrow = stretch.clone().narrowed(until, merged_from.is_some());
+            base.went_out_since(reader, &self.settings, narrow.from).await?;
             let mut facts = base.facts(reader, beside.as_deref_mut(), narrow).await?;
             if let Some(known) = day_rows::known(reader, &mut facts, (begin, until), merged_from).await? {
                 facts.known = Some(known);
@@ -247,6 +249,7 @@ impl Attempt<'_> {
             warn!(run = %self.run, "KPIs: what is kept of days cannot be read; their rows are");
         }
         let from = stretch.from;
+        base.went_out_since(reader, &self.settings, from).await?;
         Ok((base.facts(reader, beside, stretch).await?, from))
     }
 
@@ -297,9 +300,17 @@ impl Attempt<'_> {
             .collect())
     }
 
+    /// Keeps the authors of the deployments of some days.
+    async fn authors_write(&self, base: &Base, days: &[(DateTime<Utc>, DateTime<Utc>)]) -> Result<(), StoreError> {
+        match Names::of(&base.facts).written(&base.authors(), days) {
+            Some(written) if !days.is_empty() => self.rows_write(day_rows::AUTHORS, written).await.map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps the rows of some days.
-    async fn rows_write(&self, metric: MetricKey, days: Vec<(DateTime<Utc>, Vec<u8>)>) -> Result<ControlFlow<()>, StoreError> {
-        self.store.kpi_day_rows_write((self.org, self.lock.fence), metric.as_str(), day_rows::FORMAT, &days).await?;
+    async fn rows_write(&self, of: &str, days: Vec<(DateTime<Utc>, Vec<u8>)>) -> Result<ControlFlow<()>, StoreError> {
+        self.store.kpi_day_rows_write((self.org, self.lock.fence), of, day_rows::FORMAT, &days).await?;
         Ok(ControlFlow::Continue(()))
     }
 
@@ -356,28 +367,6 @@ impl Attempt<'_> {
         });
         self.store.run_result_set(self.org, self.run, &result).await
     }
-}
-
-/// Which deployment each incident is held to come from.
-fn attributions(facts: &Facts) -> Vec<NewAttribution> {
-    let found = facts.given.iter().flat_map(|given| &given.attributions);
-    let known: BTreeMap<_, _> = found.map(|one| (one.item, one)).collect();
-    let incidents = facts.work_items.iter();
-    incidents
-        .map(|incident| {
-            let one = known.get(&incident.item);
-            NewAttribution {
-                incident_table: match incident.item.table {
-                    ovia_kpi::ItemTable::WorkItems => "work_items",
-                    ovia_kpi::ItemTable::Issues => "issues",
-                },
-                incident_id: incident.item.id,
-                deployment_id: one.and_then(|one| one.deployment_id),
-                rule: one.map_or_else(|| "none".to_owned(), |one| name_of(&one.rule)),
-                confidence: one.map_or(0.0, |one| one.confidence),
-            }
-        })
-        .collect()
 }
 
 fn computed_window(window: &Window) -> ComputedWindow {

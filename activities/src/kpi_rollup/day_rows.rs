@@ -14,6 +14,11 @@ type Time = DateTime<Utc>;
 /// Raised with every change of what is written, and where a definition would write something else without a version of its own.
 pub(super) const FORMAT: i16 = 1;
 
+/// What the authors of deployments are kept under, beside the metrics: a row for each deployment and author.
+pub(super) const AUTHORS: &str = "deployment_authors";
+/// How much is kept of each day.
+pub(super) const KEPT: usize = DATED.len() + 1;
+
 /// One metric's rows of a day. Times and ids are differences to the row before.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Written {

@@ -21,9 +21,15 @@ impl KnownDays {
     }
 
     /// Those of `kept` that no span touches.
-    pub(super) fn new(calendar: Calendar, mut kept: BTreeSet<Time>, touched: &[TouchedSpan]) -> Self {
-        kept.retain(|day| !touched.iter().any(|span| next(calendar, *day) >= span.from && *day <= span.to));
-        Self { calendar, known: kept }
+    pub(super) fn new(calendar: Calendar, kept: BTreeSet<Time>, touched: &[TouchedSpan]) -> Self {
+        let mut days = Self { calendar, known: kept };
+        days.forget(touched);
+        days
+    }
+
+    /// Without those that a span touches.
+    pub(super) fn forget(&mut self, touched: &[TouchedSpan]) {
+        self.known.retain(|day| !touched.iter().any(|span| next(self.calendar, *day) >= span.from && *day <= span.to));
     }
 
     /// Their first moments, ascending.

@@ -1,6 +1,7 @@
 //! From rows to facts: once what only all rows can tell, then the rows of one stretch of time after the other.
 
 mod base;
+mod crowds;
 mod firsts;
 mod keys;
 mod stays;
@@ -23,7 +24,10 @@ pub struct Base {
     keys: Keys,
     /// Merge requests that are hotfixes, of those incidents name.
     hotfixes: HashSet<i64>,
+    /// Those that went out at [`Self::went_out_from`] or later.
     went_out: Vec<WentOut>,
+    /// `None`: at any time.
+    went_out_from: Option<DateTime<Utc>>,
 }
 
 /// A merge request went to production at another time than it was merged.

@@ -76,6 +76,8 @@ pub(super) fn days_from(settings: &KpiSettings, earliest: Time, as_of: Time) -> 
 
 /// Figures of a slice, about: so many are computed, held and stored at a time.
 const SLICE_FIGURES: usize = 5_000;
+/// Slices of a stretch at least, if it has as many windows: one is computed while the one before is stored, and the last is stored alone.
+const SLICES: usize = 12;
 
 /// A quarter of which as little has to be read is read together with the next one.
 const SHARED_DAYS: TimeDelta = TimeDelta::days(10);
@@ -103,8 +105,12 @@ pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: us
             _ => stretches.push(windows),
         }
     }
-    let at_once = (SLICE_FIGURES / (scopes * REGISTRY.len()).max(1)).max(1);
-    stretches.into_iter().map(|windows| windows.chunks(at_once).map(<[Window]>::to_vec).collect()).collect()
+    let at_most = (SLICE_FIGURES / (scopes * REGISTRY.len()).max(1)).max(1);
+    let slices = |windows: Vec<Window>| {
+        let at_once = at_most.min(windows.len().div_ceil(SLICES)).max(1);
+        windows.chunks(at_once).map(<[Window]>::to_vec).collect()
+    };
+    stretches.into_iter().map(slices).collect()
 }
 
 /// What the windows of a run are computed with, as a hash: a slice that was stored with something else is computed again.

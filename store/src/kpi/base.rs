@@ -42,6 +42,15 @@ pub struct MergedFactRow<'a> {
     pub squash_commit_sha: Option<&'a str>,
 }
 
+/// Which merged merge requests to read.
+#[derive(Clone, Debug)]
+pub struct MergedAsked {
+    /// Those merged then or later; `None`: all.
+    pub since: Option<Time>,
+    /// And those whose commits these deployed (`deployments.id`), however old.
+    pub deployments: Vec<i64>,
+}
+
 /// A work item, or an issue of a code host, that is an incident.
 #[derive(Debug, FromRow)]
 pub struct IncidentFactRow {
@@ -178,9 +187,12 @@ impl KpiReader {
         .await
     }
 
-    /// Every merged merge request, in a few columns.
-    pub async fn merged(&mut self, mut each: impl FnMut(MergedFactRow<'_>)) -> Result<(), StoreError> {
-        let statement = self.scoped(include_str!("base/merged.sql"));
+    /// Merged merge requests, in a few columns; each once.
+    pub async fn merged(&mut self, asked: &MergedAsked, mut each: impl FnMut(MergedFactRow<'_>)) -> Result<(), StoreError> {
+        // all of them are there without any deployment's help
+        let deployments = if asked.since.is_some() { asked.deployments.as_slice() } else { &[] };
+        let statement =
+            self.scoped(include_str!("base/merged.sql")).time("since", asked.since, "-infinity").ids("deployments", deployments);
         copy_out(self.connection(), statement, |row| {
             each(MergedFactRow {
                 id: row.i64()?,

@@ -63,11 +63,11 @@ spans as (
     join merge_requests m on m.id = c.id
     left join lateral (
         select max(n.created_at) as at from merge_request_notes n
-        where n.connection_id = m.connection_id and n.merge_request_external_id = m.external_id
+        where n.connection_id = m.connection_id and n.merge_request_external_id = m.external_id and not c.moved and m.changed_at < $2
     ) n on true
     left join lateral (
         select max(a.approved_at) as at from merge_request_approvals a
-        where a.connection_id = m.connection_id and a.merge_request_external_id = m.external_id
+        where a.connection_id = m.connection_id and a.merge_request_external_id = m.external_id and not c.moved and m.changed_at < $2
     ) a on true
     union all
     -- its commit was deployed before it was created

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use ovia_domain::{ConnectionId, WorkItemKind};
 use ovia_kpi::{
-    AttributionOverride, Calendar, Containment, DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, Given, IncidentProject,
-    ItemMergeRequest, ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, MergedRow, PersonKey, ProjectKey,
-    RevertCandidate, Sha, TeamMembership, WorkItemFact, attribute_incidents, find_reverts,
+    AttributionOverride, Calendar, DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, Given, IncidentProject, ItemMergeRequest,
+    ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PersonKey, ProjectKey, RevertCandidate, Sha, TeamMembership,
+    WorkItemFact, attribute_incidents, find_reverts,
 };
 use ovia_store::{
     StoreError,
@@ -16,13 +16,10 @@ use ovia_store::{
     },
 };
 
-use super::{Base, WentOut, category, keys::Keys, lower};
-
-/// Behind an account nobody has heard of.
-const STRANGER: PersonKey = PersonKey(u32::MAX);
+use super::{Base, category, keys::Keys, lower};
 
 impl Base {
-    /// Reads it.
+    /// Reads it, but for what [`Self::crowds_read`] tells.
     pub async fn read(reader: &mut KpiReader, settings: &KpiSettings) -> Result<Self, StoreError> {
         let (mut facts, mut keys) = (Facts::default(), Keys::default());
         let mut paths: HashMap<String, Vec<ProjectKey>> = HashMap::new();
@@ -39,12 +36,11 @@ impl Base {
         let attributions = attribute_incidents(&facts, settings);
         // they were there for the attributions only; a stretch brings its own
         facts.merge_requests = Vec::new();
-        let (crowds, went_out) = crowds(reader, settings, &facts, &keys).await?;
-        facts.given = Some(Given { crowds, attributions, firsts });
+        facts.given = Some(Given { crowds: Vec::new(), attributions, firsts });
         let of_rows = facts.deployments.iter().map(|row| row.created_at.min(row.at()));
         let of_incidents = facts.work_items.iter().map(|row| row.created_at);
         let earliest = of_rows.chain(of_incidents).chain(reader.earliest().await?).min();
-        Ok(Self { facts, earliest, keys, hotfixes, went_out })
+        Ok(Self { facts, earliest, keys, hotfixes, went_out: Vec::new(), went_out_from: None })
     }
 }
 
@@ -224,47 +220,4 @@ fn reverts(facts: &mut Facts, keys: &mut Keys, rows: &[RevertCandidateRow]) -> V
         })
         .collect();
     find_reverts(&candidates)
-}
-
-/// Which deployment brought whose merge requests, and which merge requests went out later than they were merged.
-async fn crowds(
-    reader: &mut KpiReader,
-    settings: &KpiSettings,
-    facts: &Facts,
-    keys: &Keys,
-) -> Result<(Vec<Vec<PersonKey>>, Vec<WentOut>), StoreError> {
-    let mut crowds = vec![Vec::new(); facts.deployments.len()];
-    let mut went_out = Vec::new();
-    if !facts.deployments.iter().any(|row| row.is_delivery(settings)) {
-        return Ok((crowds, went_out));
-    }
-    let containment = Containment::new(facts, settings);
-    let index: HashMap<i64, usize> = facts.deployments.iter().enumerate().map(|(index, row)| (row.id, index)).collect();
-    let sha = |sha: Option<&str>| sha.and_then(Sha::parse);
-    reader
-        .merged(|row| {
-            let Some(project) = keys.project(row.connection_id, row.project_external_id) else { return };
-            let (head_sha, merge_sha, squash_sha) = (sha(row.head_sha), sha(row.merge_commit_sha), sha(row.squash_commit_sha));
-            let merged = MergedRow { id: row.id, project, merged_at: row.merged_at, head_sha, merge_sha, squash_sha };
-            let Some((deployment, _)) = containment.first(&merged) else { return };
-            if deployment.at() != row.merged_at {
-                went_out.push(WentOut { merge_request_id: row.id, merged_at: row.merged_at, at: deployment.at() });
-            }
-            let Some(author) = row.author_external_id else { return };
-            let account = keys.account(row.connection_id, author);
-            if account.is_some_and(|account| facts.is_bot(Some(account.key), account.is_bot)) {
-                return;
-            }
-            if let Some(crowd) = index.get(&deployment.id).and_then(|index| crowds.get_mut(*index)) {
-                crowd.push(account.map_or(STRANGER, |account| facts.person_behind(account.key)));
-            }
-        })
-        .await?;
-    for crowd in &mut crowds {
-        crowd.sort_unstable();
-        crowd.dedup();
-        crowd.shrink_to_fit();
-    }
-    went_out.shrink_to_fit();
-    Ok((crowds, went_out))
 }
