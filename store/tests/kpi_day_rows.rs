@@ -7,6 +7,7 @@ use ovia_domain::OrgId;
 use ovia_store::{Store, StoreError, kpi::state::RollupLock, testing::TestDatabase};
 
 const FORMAT: i16 = 1;
+const BOTH: [&str; 2] = ["cycle_time", "throughput"];
 
 fn day(number: i64) -> DateTime<Utc> {
     "2026-01-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::days(number)
@@ -43,7 +44,7 @@ async fn days_are_kept_read_and_forgotten_by_organisation() {
         let lock = lock(&db.store, org).await;
         fences.push((org, lock.fence));
         locks.push(lock);
-        for metric in ["cycle_time", "throughput"] {
+        for metric in BOTH {
             let days: Vec<_> = (0..5).map(|number| (day(number), vec![u8::try_from(number).unwrap(); 3])).collect();
             db.store.kpi_day_rows_write((org, fences.last().unwrap().1), metric, FORMAT, &days).await.unwrap();
         }
@@ -52,14 +53,14 @@ async fn days_are_kept_read_and_forgotten_by_organisation() {
     db.store.kpi_day_rows_write(fences[0], "cycle_time", FORMAT, &[(day(5), vec![9])]).await.unwrap();
     db.store.kpi_day_rows_write(fences[0], "cycle_time", FORMAT + 1, &[(day(1), vec![8])]).await.unwrap();
     let mut reader = db.store.kpi_reader(orgs[0]).await.unwrap();
-    let days = reader.kept_days(FORMAT, 2).await.unwrap();
+    let days = reader.kept_days(FORMAT, &BOTH).await.unwrap();
     assert_eq!(days.into_iter().collect::<Vec<_>>(), [0, 2, 3, 4].map(day), "whole days, as they can be read");
     assert_eq!(kept(&db.store, orgs[0], "cycle_time").await[1], (day(1), vec![8]), "in the place of what was there");
 
-    db.store.kpi_day_rows_retain(fences[0], &[1, 2, 4, 7].map(day)).await.unwrap();
+    db.store.kpi_day_rows_retain(fences[0], &BOTH, &[1, 2, 4, 7].map(day)).await.unwrap();
     let left = |rows: Vec<(DateTime<Utc>, Vec<u8>)>| rows.into_iter().map(|row| row.0).collect::<Vec<_>>();
     assert_eq!(left(kept(&db.store, orgs[0], "throughput").await), [1, 2, 4].map(day));
-    db.store.kpi_day_rows_retain(fences[0], &[]).await.unwrap();
+    db.store.kpi_day_rows_retain(fences[0], &BOTH, &[]).await.unwrap();
     assert!(kept(&db.store, orgs[0], "throughput").await.is_empty());
     assert_eq!(left(kept(&db.store, orgs[1], "throughput").await), [0, 1, 2, 3, 4].map(day), "another organisation's are its own");
 }
@@ -76,7 +77,7 @@ async fn an_attempt_that_was_overtaken_keeps_and_forgets_nothing() {
     let _second = lock(&db.store, org).await;
     let refused = db.store.kpi_day_rows_write(old, "throughput", FORMAT, &[(day(0), vec![2])]).await;
     assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
-    let refused = db.store.kpi_day_rows_retain(old, &[]).await;
+    let refused = db.store.kpi_day_rows_retain(old, &BOTH, &[]).await;
     assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
     assert_eq!(kept(&db.store, org, "throughput").await, days);
 }
@@ -106,7 +107,7 @@ async fn a_reader_that_is_done_gives_its_connection_back_as_it_was() {
         async |name: &str| sqlx::query_scalar::<_, String>("select current_setting($1)").bind(name).fetch_one(store.pool()).await.unwrap();
     let (before, jit) = (backend().await, setting("jit").await);
     let mut reader = store.kpi_reader(org).await.unwrap();
-    assert!(reader.kept_days(FORMAT, 2).await.unwrap().is_empty());
+    assert!(reader.kept_days(FORMAT, &BOTH).await.unwrap().is_empty());
     reader.day_rows("cycle_time", (day(0), day(100)), |_, _| {}).await.unwrap();
     reader.finish().await;
     assert_eq!(backend().await, before, "the same one");

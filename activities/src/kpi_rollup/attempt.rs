@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, ops::ControlFlow, time::Instant};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use futures::{FutureExt, StreamExt, stream};
-use ovia_domain::{OrgId, RunId, RunStatus};
-use ovia_kpi::{Calendar, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
+use ovia_domain::{MetricKey, OrgId, RunId, RunStatus};
+use ovia_kpi::{Calendar, DATED, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
 use ovia_store::{
     Store, StoreError,
     kpi::{
@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 use super::{
     attributions::attributions,
     causes::Happened,
-    day_rows::{self, Names},
+    day_rows::{self, KnownAsked, Names},
     days::{self, KnownDays, days_between},
     figures::{How, Made, batches, told_since},
     firsts::{moved, stored},
@@ -83,8 +83,9 @@ impl Attempt<'_> {
         if let Scope::Touched(spans) = &mut scope {
             spans.extend(happened.spans());
         }
-        let mut days = self.known_days(&mut reader, &scope).await?;
-        base.crowds_read_new(&mut reader, &self.settings, &days, as_of).await?;
+        let (mut days, authors) = self.known_days(&mut reader, &scope).await?;
+        let today_ends = days::next(calendar, as_of);
+        let new_authors = base.crowds_read_new(&mut reader, &self.settings, &authors, today_ends).await?;
         let scopes = if self.person_level { ScopeFilter::All } else { ScopeFilter::WithoutPeople };
         let since_when = firsts(&base.facts, &self.settings, &scopes);
         let firsts = stored(&since_when);
@@ -101,7 +102,12 @@ impl Attempt<'_> {
         let is_range = matches!(scope, Scope::Range { .. });
         if !is_range {
             // what is kept of the others is gone from now on
-            self.store.kpi_day_rows_retain((self.org, self.lock.fence), &days.starts()).await?;
+            let fence = (self.org, self.lock.fence);
+            self.store.kpi_day_rows_retain(fence, &DATED.map(MetricKey::as_str), &days.starts()).await?;
+            self.store.kpi_day_rows_retain(fence, &[day_rows::AUTHORS], &authors.starts()).await?;
+            if let Some(written) = Names::of(&base.facts).written(&base.authors(), &new_authors) {
+                let _ = self.rows_write(day_rows::AUTHORS, written).await?;
+            }
         }
         let stored = self.trailing_windows().await?;
         let windows = plan::windows_of(&scope, &self.settings, earliest, as_of, &stored);
@@ -119,7 +125,6 @@ impl Attempt<'_> {
         let is_done = |batch: &[Window]| done.iter().any(|slice| slice.slice == plan::slice_name(batch, &made_with));
         // a range may leave days out that are not stored yet
         let days_from = plan::days_from(&self.settings, if is_range { found.max(told) } else { found }, as_of);
-        let today_ends = days::next(calendar, as_of);
         let how = How {
             settings: self.settings.clone(),
             as_of,
@@ -152,7 +157,6 @@ impl Attempt<'_> {
             let of_stretch = from.zip(until).into_iter().flat_map(|(from, until)| days_between(calendar, from, until));
             let keep: Vec<_> = of_stretch.filter(|day| kept.insert(*day)).collect();
             debug!(run = %self.run, seconds = lap(&mut since), rows = ?sums.rows, "KPIs: read the rows of a stretch");
-            self.authors_write(&base, &keep).await?;
             let mut made = batches(facts, how.clone(), missing.clone(), keep);
             let mut next = missing.iter();
             let before = sums.slices_done;
@@ -195,17 +199,17 @@ impl Attempt<'_> {
         Ok(status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()))
     }
 
-    /// The days whose rows need not be read.
-    async fn known_days(&self, reader: &mut KpiReader, scope: &Scope) -> Result<KnownDays, StoreError> {
+    /// The days whose rows need not be read, and those whose deployments' authors are known.
+    async fn known_days(&self, reader: &mut KpiReader, scope: &Scope) -> Result<(KnownDays, KnownDays), StoreError> {
         let (state, calendar) = (&self.lock.state, Calendar::new(self.settings.tz()));
-        match scope {
-            Scope::Touched(spans) if state.day_rows_watermark.is_some() && state.day_rows_watermark == state.watermark => {
-                let mut kept = reader.kept_days(day_rows::FORMAT, day_rows::KEPT).await?;
-                kept.retain(|day| *day > self.now.as_of - KEPT_FOR);
-                Ok(KnownDays::new(calendar, kept, spans))
-            }
-            _ => Ok(KnownDays::none(calendar)),
+        let Scope::Touched(spans) = scope else { return Ok((KnownDays::none(calendar), KnownDays::none(calendar))) };
+        if state.day_rows_watermark.is_none() || state.day_rows_watermark != state.watermark {
+            return Ok((KnownDays::none(calendar), KnownDays::none(calendar)));
         }
+        let mut kept = reader.kept_days(day_rows::FORMAT, &DATED.map(MetricKey::as_str)).await?;
+        kept.retain(|day| *day > self.now.as_of - KEPT_FOR);
+        let authors = reader.kept_days(day_rows::FORMAT, &[day_rows::AUTHORS]).await?;
+        Ok((KnownDays::new(calendar, kept, spans), KnownDays::new(calendar, authors, spans)))
     }
 
     /// The facts of some windows, read over a second connection too if one is free; and from when on their rows were read.
@@ -241,9 +245,9 @@ impl Attempt<'_> {
             let merged_from = stretch.merged_from.filter(|from| days.unknown_from(*from, until) == until);
             let narrow = stretch.clone().narrowed(until, merged_from.is_some());
             base.went_out_since(reader, &self.settings, narrow.from).await?;
-            let mut facts = base.facts(reader, beside.as_deref_mut(), narrow).await?;
-            if let Some(known) = day_rows::known(reader, &mut facts, (begin, until), merged_from).await? {
-                facts.known = Some(known);
+            let known = Some(KnownAsked { begin, until, merged_from });
+            let facts = base.facts_and_known(reader, beside.as_deref_mut(), narrow, known).await?;
+            if facts.known.is_some() {
                 return Ok((facts, from));
             }
             warn!(run = %self.run, "KPIs: what is kept of days cannot be read; their rows are");
@@ -298,14 +302,6 @@ impl Attempt<'_> {
             .filter(|(start, end)| begins(*start) && begins(*end))
             .map(|(start, end)| Window { kind, start, end })
             .collect())
-    }
-
-    /// Keeps the authors of the deployments of some days.
-    async fn authors_write(&self, base: &Base, days: &[(DateTime<Utc>, DateTime<Utc>)]) -> Result<(), StoreError> {
-        match Names::of(&base.facts).written(&base.authors(), days) {
-            Some(written) if !days.is_empty() => self.rows_write(day_rows::AUTHORS, written).await.map(|_| ()),
-            _ => Ok(()),
-        }
     }
 
     /// Keeps the rows of some days.

@@ -16,8 +16,6 @@ pub(super) const FORMAT: i16 = 1;
 
 /// What the authors of deployments are kept under, beside the metrics: a row for each deployment and author.
 pub(super) const AUTHORS: &str = "deployment_authors";
-/// How much is kept of each day.
-pub(super) const KEPT: usize = DATED.len() + 1;
 
 /// One metric's rows of a day. Times and ids are differences to the row before.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -80,13 +78,20 @@ impl Names {
     }
 }
 
-/// What is kept of the days of `[begin, until)`, from `merged_from` on of merges. Without it, merges are told from their rows. `None` where what
-/// is kept cannot be read.
+/// Which days' rows are to be taken from what is kept of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownAsked {
+    pub(super) begin: Time,
+    pub(super) until: Time,
+    /// Of merges, the days from then on. Without it, merges are told from their rows.
+    pub(super) merged_from: Option<Time>,
+}
+
+/// What is kept of these days, `[begin, until)`; `None` where it cannot be read. `read` is [`read`] with the facts at hand.
 pub(super) async fn known(
     reader: &mut KpiReader,
-    facts: &mut Facts,
-    (begin, until): (Time, Time),
-    merged_from: Option<Time>,
+    KnownAsked { begin, until, merged_from }: KnownAsked,
+    mut read: impl FnMut(&[u8], Time, &mut Vec<DatedRow>) -> bool,
 ) -> Result<Option<KnownRows>, StoreError> {
     let mut known = KnownRows { until, rows: HashMap::new() };
     for metric in DATED {
@@ -96,7 +101,7 @@ pub(super) async fn known(
         };
         let Some(from) = from else { continue };
         let (mut rows, mut readable) = (Vec::new(), true);
-        reader.day_rows(metric.as_str(), (from, until), |day, bytes| readable = readable && read(bytes, day, facts, &mut rows)).await?;
+        reader.day_rows(metric.as_str(), (from, until), |day, bytes| readable = readable && read(bytes, day, &mut rows)).await?;
         if !readable {
             return Ok(None);
         }

@@ -32,6 +32,11 @@ impl KnownDays {
         self.known.retain(|day| !touched.iter().any(|span| next(self.calendar, *day) >= span.from && *day <= span.to));
     }
 
+    /// Whether the day that begins there is one.
+    pub(super) fn contains(&self, day: Time) -> bool {
+        self.known.contains(&day)
+    }
+
     /// Their first moments, ascending.
     pub(super) fn starts(&self) -> Vec<Time> {
         self.known.iter().copied().collect()

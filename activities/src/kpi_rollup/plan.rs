@@ -107,7 +107,7 @@ pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: us
     }
     let at_most = (SLICE_FIGURES / (scopes * REGISTRY.len()).max(1)).max(1);
     let slices = |windows: Vec<Window>| {
-        let at_once = at_most.min(windows.len().div_ceil(SLICES)).max(1);
+        let at_once = at_most.min(windows.len() / SLICES).max(1);
         windows.chunks(at_once).map(<[Window]>::to_vec).collect()
     };
     stretches.into_iter().map(slices).collect()

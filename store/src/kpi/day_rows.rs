@@ -38,26 +38,26 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets all days but those that begin at these moments. Before figures are written again: an attempt that dies in between leaves no
-    /// old rows beside new figures.
-    pub async fn kpi_day_rows_retain(&self, (org, fence): (OrgId, i64), days: &[Time]) -> Result<(), StoreError> {
+    /// Forgets of these metrics all days but those that begin at these moments. Before figures are written again: an attempt that dies in
+    /// between leaves no old rows beside new figures.
+    pub async fn kpi_day_rows_retain(&self, (org, fence): (OrgId, i64), metrics: &[&str], days: &[Time]) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         fence_check(&mut tx, org, fence).await?;
         let sql = "delete from kpi_day_rows k
-            where k.org_id = $1 and not exists (select from unnest($2::timestamptz[]) d (day) where d.day = k.day)";
-        sqlx::query(sql).bind(org.0).bind(days).execute(&mut *tx).await?;
+            where k.org_id = $1 and k.metric = any($2::text[]) and not exists (select from unnest($3::timestamptz[]) d (day) where d.day = k.day)";
+        sqlx::query(sql).bind(org.0).bind(metrics).bind(days).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }
 }
 
 impl KpiReader {
-    /// The days of which rows are kept of so many metrics.
-    pub async fn kept_days(&mut self, format: i16, metrics: usize) -> Result<BTreeSet<Time>, StoreError> {
+    /// The days of which rows are kept of all of these metrics.
+    pub async fn kept_days(&mut self, format: i16, metrics: &[&str]) -> Result<BTreeSet<Time>, StoreError> {
         let org = self.org();
-        let sql = "select day from kpi_day_rows where org_id = $1 and format = $2 group by day having count(*) = $3";
-        let count = i64::try_from(metrics).unwrap_or(i64::MAX);
-        let days: Vec<Time> = sqlx::query_scalar(sql).bind(org.0).bind(format).bind(count).fetch_all(self.connection()).await?;
+        let sql = "select day from kpi_day_rows where org_id = $1 and format = $2 and metric = any($3::text[])
+            group by day having count(*) = cardinality($3::text[])";
+        let days: Vec<Time> = sqlx::query_scalar(sql).bind(org.0).bind(format).bind(metrics).fetch_all(self.connection()).await?;
         Ok(days.into_iter().collect())
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, WorkItemKind};
 use ovia_kpi::{
     AttributionOverride, Calendar, DeploymentFact, DeploymentStatus, EnvironmentTier, Facts, Given, IncidentProject, ItemMergeRequest,
@@ -40,7 +41,7 @@ impl Base {
         let of_rows = facts.deployments.iter().map(|row| row.created_at.min(row.at()));
         let of_incidents = facts.work_items.iter().map(|row| row.created_at);
         let earliest = of_rows.chain(of_incidents).chain(reader.earliest().await?).min();
-        Ok(Self { facts, earliest, keys, hotfixes, went_out: Vec::new(), went_out_from: None })
+        Ok(Self { facts, earliest, keys, hotfixes, went_out: Vec::new(), went_out_from: Some(DateTime::<Utc>::MAX_UTC) })
     }
 }
 

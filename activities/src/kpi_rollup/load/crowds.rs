@@ -8,9 +8,13 @@ use ovia_store::{
     StoreError,
     kpi::{base::MergedAsked, facts::KpiReader},
 };
+use tracing::warn;
 
 use super::{
-    super::{day_rows, days::KnownDays},
+    super::{
+        day_rows,
+        days::{KnownDays, days_between},
+    },
     Base, WentOut,
 };
 
@@ -21,28 +25,30 @@ const STRANGER: PersonKey = PersonKey(u32::MAX);
 
 impl Base {
     /// Finds out whose merge requests each deployment brought, and which merge requests went out later than they were merged. Of deployments
-    /// of known days it is what was kept.
+    /// of days whose authors are `known` it is what was kept. Answers the days up to `until` whose authors are to be kept, each as
+    /// `[begin, end)`.
     pub(in super::super) async fn crowds_read_new(
         &mut self,
         reader: &mut KpiReader,
         settings: &KpiSettings,
-        days: &KnownDays,
-        as_of: Time,
-    ) -> Result<(), StoreError> {
+        known: &KnownDays,
+        until: Time,
+    ) -> Result<Vec<(Time, Time)>, StoreError> {
         let calendar = Calendar::new(settings.tz());
         let deliveries = self.facts.deployments.iter().filter(|row| row.is_delivery(settings));
-        let Some(first) = deliveries.map(|row| calendar.midnight(calendar.date(row.at()))).min() else {
-            return self.crowds_read(reader, settings).await;
-        };
-        let until = days.unknown_from(first, as_of.max(first));
-        if until == first {
-            return self.crowds_read(reader, settings).await;
-        }
+        let first = deliveries.map(|row| calendar.midnight(calendar.date(row.at()))).min().unwrap_or(until);
+        let new_from = known.unknown_from(first, until.max(first));
         let mut crowds = vec![Vec::new(); self.facts.deployments.len()];
-        if !self.kept_authors(reader, (first, until), &mut crowds).await? {
-            return self.crowds_read(reader, settings).await;
+        let days = days_between(calendar, first, until);
+        if new_from > first {
+            if self.kept_authors(reader, (first, new_from), &mut crowds).await? {
+                self.crowds_add(reader, settings, Some(new_from), crowds).await?;
+                return Ok(days.filter(|day| !known.contains(day.0)).collect());
+            }
+            warn!("KPIs: what is kept of deployments' authors cannot be read; merge requests are");
         }
-        self.crowds_add(reader, settings, Some(until), crowds).await
+        self.crowds_read(reader, settings).await?;
+        Ok(days.collect())
     }
 
     /// As [`Self::crowds_read_new`], all of it from merge requests.

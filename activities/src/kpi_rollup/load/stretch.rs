@@ -16,7 +16,12 @@ use ovia_store::{
     },
 };
 
-use super::{Base, category, keys::Shared, stays::Stays};
+use super::{
+    super::day_rows::{self, KnownAsked},
+    Base, category,
+    keys::Shared,
+    stays::Stays,
+};
 
 /// Pipelines of the 30 days before a moment belong to the risk of a release.
 const RISK_DAYS: i64 = 30;
@@ -38,7 +43,18 @@ impl Base {
     }
 
     /// Reads the facts of a stretch, over two connections where there is a second one. Everything with the default stretch.
-    pub async fn facts(&self, reader: &mut KpiReader, beside: Option<&mut KpiReader>, mut stretch: Stretch) -> Result<Facts, StoreError> {
+    pub async fn facts(&self, reader: &mut KpiReader, beside: Option<&mut KpiReader>, stretch: Stretch) -> Result<Facts, StoreError> {
+        self.facts_and_known(reader, beside, stretch, None).await
+    }
+
+    /// As [`Self::facts`], with what is kept of days before the stretch; [`Facts::known`] is `None` where that cannot be read.
+    pub(in super::super) async fn facts_and_known(
+        &self,
+        reader: &mut KpiReader,
+        beside: Option<&mut KpiReader>,
+        mut stretch: Stretch,
+        kept: Option<KnownAsked>,
+    ) -> Result<Facts, StoreError> {
         let shared = Shared::new(&self.keys, self.facts.clone());
         let planned = releases(reader, &shared, &stretch).await?;
         // what is to go out with the releases
@@ -55,11 +71,16 @@ impl Base {
         }
         match beside {
             Some(beside) => {
-                tokio::try_join!(self.code(reader, &shared, &stretch, &linked), self.work(beside, &shared, &stretch, &planned))?;
+                let besides = async {
+                    self.work(beside, &shared, &stretch, &planned).await?;
+                    known_days(beside, &shared, kept).await
+                };
+                tokio::try_join!(self.code(reader, &shared, &stretch, &linked), besides)?;
             }
             None => {
                 self.code(reader, &shared, &stretch, &linked).await?;
                 self.work(reader, &shared, &stretch, &planned).await?;
+                known_days(reader, &shared, kept).await?;
             }
         }
         Ok(shared.into_facts())
@@ -173,6 +194,14 @@ impl Base {
             deletions: lines(row.deletions),
         }
     }
+}
+
+async fn known_days(reader: &mut KpiReader, shared: &Shared<'_>, asked: Option<KnownAsked>) -> Result<(), StoreError> {
+    if let Some(asked) = asked {
+        let known = day_rows::known(reader, asked, |bytes, day, rows| day_rows::read(bytes, day, &mut shared.facts(), rows)).await?;
+        shared.facts().known = known;
+    }
+    Ok(())
 }
 
 /// Adds the releases that were not over when the stretch began, with what was in them; answers these items.
