@@ -76,7 +76,8 @@ pub(super) fn days_from(settings: &KpiSettings, earliest: Time, as_of: Time) -> 
 
 /// Figures of a slice, about: so many are computed, held and stored at a time.
 const SLICE_FIGURES: usize = 5_000;
-/// Slices of a stretch at least, if it has as many windows: one is computed while the one before is stored, and the last is stored alone.
+/// Slices of a stretch, about, where there are not more: one is computed while the one before is stored, and the last is stored alone. None is
+/// smaller than half of what it may be, as each costs some round trips.
 const SLICES: usize = 12;
 
 /// A quarter of which as little has to be read is read together with the next one.
@@ -107,7 +108,7 @@ pub(super) fn stretches(windows: Vec<Window>, settings: &KpiSettings, scopes: us
     }
     let at_most = (SLICE_FIGURES / (scopes * REGISTRY.len()).max(1)).max(1);
     let slices = |windows: Vec<Window>| {
-        let at_once = at_most.min(windows.len() / SLICES).max(1);
+        let at_once = (windows.len() / SLICES).clamp(at_most.div_ceil(2), at_most);
         windows.chunks(at_once).map(<[Window]>::to_vec).collect()
     };
     stretches.into_iter().map(slices).collect()
@@ -172,6 +173,11 @@ mod tests {
             assert!(names.iter().all(|name| !slices.iter().any(|slice| slice_name(slice, "b") == *name)), "computed with something else");
             assert_eq!(names.len(), slices.len());
         }
+        // of few windows each is half as much as it may be, so that one is computed while another is stored
+        let days = KnownDays::none(Calendar::new(settings.tz()));
+        let scopes = SLICE_FIGURES / REGISTRY.len() / 4;
+        let of_few = stretches(all[..10].to_vec(), &settings, scopes, &days);
+        assert!(of_few.concat().iter().all(|slice| slice.len() <= 2), "{}", of_few.concat().len());
     }
 
     #[test]
