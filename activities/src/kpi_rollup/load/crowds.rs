@@ -51,7 +51,7 @@ impl Base {
         Ok(days.collect())
     }
 
-    /// As [`Self::crowds_read_new`], all of it from merge requests.
+    /// Finds out the same of all deployments, from merge requests alone.
     pub async fn crowds_read(&mut self, reader: &mut KpiReader, settings: &KpiSettings) -> Result<(), StoreError> {
         let crowds = vec![Vec::new(); self.facts.deployments.len()];
         self.crowds_add(reader, settings, None, crowds).await
