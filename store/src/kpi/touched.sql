@@ -1,3 +1,6 @@
+-- Where an offset is, what changed is looked up one by one, by index: otherwise the planner expects more than there is, and reads all of
+-- history.
+
 -- accounts that are to be taken as changed: those of changed people, whatever their links say now, and those whose own row changed
 with accounts as materialized (
     select distinct i.connection_id, i.external_id
@@ -72,10 +75,12 @@ spans as (
     union all
     -- its commit was deployed before it was created
     select coalesce(d.finished_at, d.updated_at, d.created_at), m.created_at
-    from merge_request_ids c
-    join merge_requests m on m.id = c.id and m.merged_at is not null
+    from (select distinct id from merge_request_ids) c
+    cross join lateral (select * from merge_requests m where m.id = c.id and m.merged_at is not null offset 0) m
     cross join lateral (values (m.merge_commit_sha), (m.squash_commit_sha), (m.head_sha)) s (sha)
-    join deployments d on d.connection_id = m.connection_id and d.sha = s.sha
+    cross join lateral (
+        select d.finished_at, d.updated_at, d.created_at from deployments d where d.connection_id = m.connection_id and d.sha = s.sha offset 0
+    ) d
     where coalesce(d.finished_at, d.updated_at, d.created_at) < m.created_at
     union all
     -- what merge requests mention
@@ -98,12 +103,15 @@ spans as (
     select least(c.at, m.at), $3
     from (select connection_id, project_external_id, min(at) as at from production group by 1, 2) c
     left join lateral (
-        select max(coalesce(d.finished_at, d.updated_at, d.created_at)) as at
+        select coalesce(d.finished_at, d.updated_at, d.created_at) as at
         from deployments d
-        left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
+        left join lateral (
+            select * from environments e where e.connection_id = d.connection_id and e.external_id = d.environment_external_id offset 0
+        ) e on true
         where d.connection_id = c.connection_id and d.project_external_id = c.project_external_id and d.status = 'success'
             and coalesce(e.tier, d.environment_tier) = any($7) and d.deleted_at is null and d.changed_at < $2
             and (e.tier_changed_at is null or e.tier_changed_at < $2) and coalesce(d.finished_at, d.updated_at, d.created_at) < c.at
+        order by coalesce(d.finished_at, d.updated_at, d.created_at) desc limit 1
     ) p on true
     left join lateral (
         select min(m.merged_at) as at from merge_requests m
@@ -140,7 +148,7 @@ spans as (
         join work_items w3 on w3.connection_id = a.connection_id and w3.assignee_external_id = a.external_id
         where w3.org_id = $1
     ) c
-    join work_items w on w.id = c.id
+    cross join lateral (select * from work_items w where w.id = c.id offset 0) w
     left join lateral (
         select min(h.created_at) as at from work_item_changes h
         where h.connection_id = w.connection_id and h.work_item_external_id = w.external_id and h.field in ('status', 'Fix Version')
