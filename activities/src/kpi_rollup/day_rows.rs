@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use ovia_domain::{ConnectionId, MetricKey};
-use ovia_kpi::{DATED, DatedRow, Facts, KnownRows, PersonKey, ProjectKey};
+use ovia_kpi::{DatedRow, Facts, PersonKey, ProjectKey};
 use ovia_store::{StoreError, kpi::facts::KpiReader};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -87,14 +87,25 @@ pub(super) struct KnownAsked {
     pub(super) merged_from: Option<Time>,
 }
 
-/// What is kept of these days, `[begin, until)`; `None` where it cannot be read. `read` is [`read`] with the facts at hand.
+/// The rows of metrics, each ascending.
+pub(super) type RowsByMetric = HashMap<MetricKey, Vec<DatedRow>>;
+
+/// Whether a metric of [`ovia_kpi::DATED`] is told from merge requests. Pipelines and work items tell the others.
+pub(super) fn of_code(metric: MetricKey) -> bool {
+    use MetricKey::{LeadTimeForChanges, MergeRequestSize, MergeThroughput, ReviewDuration, TimeToFirstReview, TimeToMerge};
+    matches!(metric, MergeThroughput | LeadTimeForChanges | TimeToFirstReview | ReviewDuration | TimeToMerge | MergeRequestSize)
+}
+
+/// What is kept of these days, `[begin, until)`, of some metrics of [`ovia_kpi::DATED`]; `None` where it cannot be read. `read` is [`read`]
+/// with the facts at hand.
 pub(super) async fn known(
     reader: &mut KpiReader,
     KnownAsked { begin, until, merged_from }: KnownAsked,
+    metrics: impl Iterator<Item = MetricKey>,
     mut read: impl FnMut(&[u8], Time, &mut Vec<DatedRow>) -> bool,
-) -> Result<Option<KnownRows>, StoreError> {
-    let mut known = KnownRows { until, rows: HashMap::new() };
-    for metric in DATED {
+) -> Result<Option<RowsByMetric>, StoreError> {
+    let mut known = RowsByMetric::new();
+    for metric in metrics {
         let from = match metric {
             MetricKey::MergeThroughput => merged_from,
             _ => Some(begin),
@@ -105,7 +116,7 @@ pub(super) async fn known(
         if !readable {
             return Ok(None);
         }
-        known.rows.insert(metric, rows);
+        known.insert(metric, rows);
     }
     Ok(Some(known))
 }

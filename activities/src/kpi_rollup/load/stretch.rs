@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
-use ovia_domain::WorkItemKind;
+use ovia_domain::{MetricKey, WorkItemKind};
 use ovia_kpi::{
-    Calendar, EarlierMerge, Facts, ItemMergeRequest, ItemRef, ItemTable, KpiSettings, MergeRequestFact, MergeRequestState, PipelineFact,
-    PipelineStatus, ReleaseFact, ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact, WorkItemTransition,
+    Calendar, DATED, EarlierMerge, Facts, ItemMergeRequest, ItemRef, ItemTable, KnownRows, KpiSettings, MergeRequestFact,
+    MergeRequestState, PipelineFact, PipelineStatus, ReleaseFact, ReviewEventFact, ReviewEventKind, Sha, Window, WorkItemFact,
+    WorkItemTransition,
 };
 use ovia_store::{
     StoreError,
@@ -17,7 +18,7 @@ use ovia_store::{
 };
 
 use super::{
-    super::day_rows::{self, KnownAsked},
+    super::day_rows::{self, KnownAsked, RowsByMetric},
     Base, category,
     keys::Shared,
     stays::Stays,
@@ -69,25 +70,32 @@ impl Base {
         if !linked.is_empty() {
             stretch.pipelines_from = stretch.from.map(|from| from - TimeDelta::days(RISK_DAYS));
         }
-        match beside {
+        let (code_kept, work_kept) = match beside {
             Some(beside) => {
-                let besides = async {
-                    self.work(beside, &shared, &stretch, &planned).await?;
-                    known_days(beside, &shared, kept).await
-                };
-                tokio::try_join!(self.code(reader, &shared, &stretch, &linked), besides)?;
+                let code = self.code(reader, &shared, &stretch, &linked, kept);
+                tokio::try_join!(code, self.work(beside, &shared, &stretch, &planned, kept))?
             }
             None => {
-                self.code(reader, &shared, &stretch, &linked).await?;
-                self.work(reader, &shared, &stretch, &planned).await?;
-                known_days(reader, &shared, kept).await?;
+                let code = self.code(reader, &shared, &stretch, &linked, kept).await?;
+                (code, self.work(reader, &shared, &stretch, &planned, kept).await?)
             }
+        };
+        let mut facts = shared.into_facts();
+        if let (Some(asked), Some(code), Some(work)) = (kept, code_kept, work_kept) {
+            facts.known = Some(KnownRows { until: asked.until, rows: code.into_iter().chain(work).collect() });
         }
-        Ok(shared.into_facts())
+        Ok(facts)
     }
 
-    /// Merge requests and what happened to them.
-    async fn code(&self, reader: &mut KpiReader, shared: &Shared<'_>, stretch: &Stretch, linked: &[i64]) -> Result<(), StoreError> {
+    /// Merge requests and what happened to them. Answers what is kept of them of the days that are asked for.
+    async fn code(
+        &self,
+        reader: &mut KpiReader,
+        shared: &Shared<'_>,
+        stretch: &Stretch,
+        linked: &[i64],
+        kept: Option<KnownAsked>,
+    ) -> Result<Option<RowsByMetric>, StoreError> {
         let mut named = reader.reviewed(stretch).await?;
         named.extend(linked);
         let mut ids = named.clone();
@@ -110,11 +118,18 @@ impl Base {
         reader.review_events(stretch, &named, |row| events.push(review_event(shared, &row))).await?;
         events.shrink_to_fit();
         shared.facts().review_events = events;
-        Ok(())
+        known_days(reader, shared, kept, day_rows::of_code).await
     }
 
-    /// Pipelines and work items.
-    async fn work(&self, reader: &mut KpiReader, shared: &Shared<'_>, stretch: &Stretch, planned: &[i64]) -> Result<(), StoreError> {
+    /// Pipelines and work items. Answers what is kept of them of the days that are asked for.
+    async fn work(
+        &self,
+        reader: &mut KpiReader,
+        shared: &Shared<'_>,
+        stretch: &Stretch,
+        planned: &[i64],
+        kept: Option<KnownAsked>,
+    ) -> Result<Option<RowsByMetric>, StoreError> {
         let mut rows = Vec::new();
         reader
             .pipelines(stretch, |row| {
@@ -159,7 +174,7 @@ impl Base {
             .await?;
         rows.shrink_to_fit();
         shared.facts().work_item_transitions = rows;
-        Ok(())
+        known_days(reader, shared, kept, |metric| !day_rows::of_code(metric)).await
     }
 
     /// Merge requests that were merged before or after the stretch and went out within it.
@@ -196,12 +211,16 @@ impl Base {
     }
 }
 
-async fn known_days(reader: &mut KpiReader, shared: &Shared<'_>, asked: Option<KnownAsked>) -> Result<(), StoreError> {
-    if let Some(asked) = asked {
-        let known = day_rows::known(reader, asked, |bytes, day, rows| day_rows::read(bytes, day, &mut shared.facts(), rows)).await?;
-        shared.facts().known = known;
-    }
-    Ok(())
+/// What is kept of the metrics that are wanted; `None` where nothing is asked for, or it cannot be read.
+async fn known_days(
+    reader: &mut KpiReader,
+    shared: &Shared<'_>,
+    asked: Option<KnownAsked>,
+    is_wanted: impl Fn(MetricKey) -> bool,
+) -> Result<Option<RowsByMetric>, StoreError> {
+    let Some(asked) = asked else { return Ok(None) };
+    let metrics = DATED.into_iter().filter(|metric| is_wanted(*metric));
+    day_rows::known(reader, asked, metrics, |bytes, day, rows| day_rows::read(bytes, day, &mut shared.facts(), rows)).await
 }
 
 /// Adds the releases that were not over when the stretch began, with what was in them; answers these items.
