@@ -57,11 +57,13 @@ async fn days_are_kept_read_and_forgotten_by_organisation() {
     assert_eq!(days.into_iter().collect::<Vec<_>>(), [0, 2, 3, 4].map(day), "whole days, as they can be read");
     assert_eq!(kept(&db.store, orgs[0], "cycle_time").await[1], (day(1), vec![8]), "in the place of what was there");
 
-    db.store.kpi_day_rows_retain(fences[0], &BOTH, &[1, 2, 4, 7].map(day)).await.unwrap();
+    db.store.kpi_day_rows_retain(fences[0], &[1, 2, 4, 7].map(day), ("cycle_time", &[3, 5, 7].map(day))).await.unwrap();
     let left = |rows: Vec<(DateTime<Utc>, Vec<u8>)>| rows.into_iter().map(|row| row.0).collect::<Vec<_>>();
     assert_eq!(left(kept(&db.store, orgs[0], "throughput").await), [1, 2, 4].map(day));
-    db.store.kpi_day_rows_retain(fences[0], &BOTH, &[]).await.unwrap();
+    assert_eq!(left(kept(&db.store, orgs[0], "cycle_time").await), [3, 5].map(day), "by days of its own");
+    db.store.kpi_day_rows_retain(fences[0], &[], ("cycle_time", &[day(5)])).await.unwrap();
     assert!(kept(&db.store, orgs[0], "throughput").await.is_empty());
+    assert_eq!(left(kept(&db.store, orgs[0], "cycle_time").await), [day(5)]);
     assert_eq!(left(kept(&db.store, orgs[1], "throughput").await), [0, 1, 2, 3, 4].map(day), "another organisation's are its own");
 }
 
@@ -77,7 +79,9 @@ async fn an_attempt_that_was_overtaken_keeps_and_forgets_nothing() {
     let _second = lock(&db.store, org).await;
     let refused = db.store.kpi_day_rows_write(old, "throughput", FORMAT, &[(day(0), vec![2])]).await;
     assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
-    let refused = db.store.kpi_day_rows_retain(old, &BOTH, &[]).await;
+    let refused = db.store.kpi_day_rows_retain(old, &[], ("cycle_time", &[])).await;
+    assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
+    let refused = db.store.kpi_rollup_begin(old.0, old.1, &[]).await;
     assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
     assert_eq!(kept(&db.store, org, "throughput").await, days);
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use ovia_tests::TestApp;
+use ovia_tests::{TestApp, eventually};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
@@ -50,7 +51,12 @@ async fn rows_of_untouched_days_are_taken_from_what_is_kept() {
     let whole = rollup(&app, demo::as_of()).await;
     let days = count(&app, "select count(distinct day) from kpi_day_rows").await;
     assert_eq!(count(&app, "select count(*) from kpi_day_rows where metric <> 'deployment_authors'").await, 11 * days, "of every metric");
-    assert!(count(&app, AUTHORS).await > 200, "and who wrote what was deployed, since the first deployment");
+    let since_the_first = "select date '2026-03-18' - min(coalesce(d.finished_at, d.updated_at, d.created_at))::date + 1::bigint
+        from deployments d left join environments e on e.connection_id = d.connection_id and e.external_id = d.environment_external_id
+        where d.deleted_at is null and d.status = 'success' and coalesce(e.tier, d.environment_tier) = 'production'";
+    let deployed = count(&app, since_the_first).await;
+    assert!(deployed > 200);
+    assert_eq!(count(&app, AUTHORS).await, deployed, "and who wrote what was deployed, of each day since the first deployment");
 
     app.database.sql(CHANGED).await;
     let one = rollup(&app, demo::as_of()).await;
@@ -79,6 +85,9 @@ async fn what_is_kept_of_days_is_not_believed_where_it_may_be_wrong() {
     let app = company().await;
     rollup(&app, demo::as_of()).await;
     let authors = count(&app, AUTHORS).await;
+    app.database
+        .sql("create table authors_before as select day, xmin::text as version from kpi_day_rows where metric = 'deployment_authors'")
+        .await;
     for spoilt in [
         // lost, in part or whole
         "delete from kpi_day_rows where metric = 'cycle_time'",
@@ -102,6 +111,11 @@ async fn what_is_kept_of_days_is_not_believed_where_it_may_be_wrong() {
         let result = rollup(&app, demo::as_of()).await;
         assert_eq!(result["mode"], "touched", "{spoilt}: {result}");
         assert_eq!(count(&app, AUTHORS).await, authors, "{spoilt}: all of them are there again");
+        if spoilt.contains("cycle_time") {
+            let untouched = "select count(*) from kpi_day_rows k join authors_before b on b.day = k.day and b.version = k.xmin::text
+                where metric = 'deployment_authors'";
+            assert!(count(&app, untouched).await > authors / 2, "they are kept although days of metrics are missing");
+        }
         let got = stored(&app).await;
         everything(&app).await;
         assert_eq!(differing(&app, &got).await, Vec::<String>::new(), "{spoilt}");
@@ -128,4 +142,46 @@ async fn a_range_leaves_what_is_kept_as_it_was() {
     let got = stored(&app).await;
     everything(&app).await;
     assert_eq!(differing(&app, &got).await, Vec::<String>::new());
+}
+
+/// A row came, an attempt stored figures with it and was cancelled, and the row went again: by itself it touches nothing.
+#[tokio::test]
+async fn what_a_cancelled_attempt_stored_is_computed_again() {
+    let app = company().await;
+    rollup(&app, demo::as_of()).await;
+    let before = stored(&app).await;
+    // whoever wants to say that figures are whole cannot
+    app.database
+        .sql(
+            "create function refuse() returns trigger language plpgsql as $$ begin raise exception 'not yet'; end $$;
+             create trigger refuse before update of finished_at on kpi_rollup_state for each row execute function refuse();
+             insert into deployments overriding system value
+             select (jsonb_populate_record(null::deployments, to_jsonb(d) || jsonb_build_object(
+                'id', (select max(id) + 1 from deployments), 'external_id', 'gone-again', 'environment_external_id', null,
+                'environment_tier', 'production', 'ingested_at', now(), 'changed_at', now(), 'deleted_at', null,
+                'finished_at', coalesce(d.finished_at, d.created_at) - interval '1 hour'))).*
+             from deployments d
+             where d.deleted_at is null and d.status = 'success' and d.created_at < '2026-02-01' and exists (
+                select from environments e where e.connection_id = d.connection_id and e.external_id = d.environment_external_id
+                    and e.tier = 'production')
+             order by d.created_at desc limit 1",
+        )
+        .await;
+    let (_, run) = app.http.post("/runs", serde_json::json!({"kind": "kpi_rollup", "as_of": demo::as_of()})).await;
+    let id = run["id"].as_str().unwrap();
+    eventually("figures to be stored", 60, || async { (stored(&app).await != before).then_some(()) }).await;
+    app.http.send(Method::POST, &format!("/runs/{id}/cancel"), None).await;
+    assert_eq!(app.run_end(id, 60).await["status"], "cancelled");
+    app.database
+        .sql(
+            "drop trigger refuse on kpi_rollup_state;
+             update deployments set environment_tier = 'staging', changed_at = now() where external_id = 'gone-again'",
+        )
+        .await;
+    let begun = "select jsonb_array_length(begun)::bigint from kpi_rollup_state";
+    assert!(count(&app, begun).await > 0);
+    let result = rollup(&app, demo::as_of()).await;
+    assert_eq!(result["mode"], "touched", "{result}");
+    assert_eq!(differing(&app, &before).await, Vec::<String>::new());
+    assert_eq!(count(&app, begun).await, 0);
 }

@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 
 use super::{
     attributions::attributions,
-    causes::Happened,
+    causes::{Happened, merged},
     day_rows::{self, KnownAsked, Names},
     days::{self, KnownDays, days_between},
     figures::{How, Made, batches, told_since},
@@ -91,20 +91,27 @@ impl Attempt<'_> {
         let firsts = stored(&since_when);
         let moved = if self.lock.state.watermark.is_some() { moved(&self.lock.state.firsts, &firsts, as_of) } else { Vec::new() };
         happened.late.extend(&moved);
-        if let Scope::Touched(spans) = &mut scope {
-            let known = spans.len();
-            spans.extend(moved);
-            // windows before the first row have figures as well, once there are any: of releases that were under way. And which windows
-            // keep their rows themselves hangs on where days begin
-            spans.extend(begins_elsewhere.then_some(TouchedSpan { from: earliest, to: found.max(told) }));
-            days.forget(&spans[known..]);
-        }
+        let begun = match &mut scope {
+            Scope::Touched(spans) => {
+                let known = spans.len();
+                spans.extend(moved);
+                // windows before the first row have figures as well, once there are any: of releases that were under way. And which windows
+                // keep their rows themselves hangs on where days begin
+                let elsewhere = begins_elsewhere.then_some(TouchedSpan { from: earliest, to: found.max(told) });
+                spans.extend(elsewhere);
+                days.forget(&spans[known..]);
+                elsewhere
+            }
+            Scope::Range { from, to } => Some(TouchedSpan { from: *from, to: *to }),
+            Scope::Everything { .. } => Some(TouchedSpan { from: earliest, to: as_of }),
+        };
+        let begun = merged(happened.spans().chain(begun));
+        self.store.kpi_rollup_begin(self.org, self.lock.fence, &begun).await?;
         let is_range = matches!(scope, Scope::Range { .. });
         if !is_range {
             // what is kept of the others is gone from now on
             let fence = (self.org, self.lock.fence);
-            self.store.kpi_day_rows_retain(fence, &DATED.map(MetricKey::as_str), &days.starts()).await?;
-            self.store.kpi_day_rows_retain(fence, &[day_rows::AUTHORS], &authors.starts()).await?;
+            self.store.kpi_day_rows_retain(fence, &days.starts(), (day_rows::AUTHORS, &authors.starts())).await?;
             if let Some(written) = Names::of(&base.facts).written(&base.authors(), &new_authors) {
                 let _ = self.rows_write(day_rows::AUTHORS, written).await?;
             }
@@ -188,7 +195,8 @@ impl Attempt<'_> {
             attributions: (!is_range).then_some(&attributions),
             windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
         };
-        self.finish(is_range, &done, firsts, calendar.date(if is_range { told } else { found }), end).await?;
+        let begun = if is_range { begun } else { Vec::new() };
+        self.finish(is_range, begun, &done, firsts, calendar.date(if is_range { told } else { found }), end).await?;
         self.progress(&scope, &sums).await?;
         Ok(StepOutcome::Done)
     }
@@ -260,6 +268,7 @@ impl Attempt<'_> {
     async fn finish(
         &self,
         is_range: bool,
+        begun: Vec<TouchedSpan>,
         done: &[SliceDone],
         firsts: Value,
         first_day: NaiveDate,
@@ -286,6 +295,7 @@ impl Attempt<'_> {
             firsts: if is_range { before.firsts.clone() } else { firsts },
             inputs_at: if is_range { before.inputs_at } else { self.inputs_at },
             day_rows_watermark: if is_range { before.day_rows_watermark } else { Some(oldest) },
+            begun: begun.into(),
         };
         self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await
     }

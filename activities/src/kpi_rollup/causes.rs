@@ -29,6 +29,8 @@ pub(super) struct Happened {
     /// People's words on incidents.
     pub(super) overrides: Vec<TouchedSpan>,
     pub(super) decisions: Vec<(DecisionCause, Vec<TouchedSpan>)>,
+    /// What attempts began that did not end.
+    pub(super) begun: Vec<TouchedSpan>,
 }
 
 impl Happened {
@@ -55,7 +57,7 @@ impl Happened {
             let people = people.iter().map(Uuid::to_string).collect();
             decisions.push((DecisionCause { decision_id, reason, people, teams, ..DecisionCause::default() }, spans));
         }
-        Ok(Self { late, overrides: Vec::new(), decisions })
+        Ok(Self { late, overrides: Vec::new(), decisions, begun: state.begun.to_vec() })
     }
 
     /// Adds incidents that are put down to another deployment than before. `none_now`: there is no incident any more.
@@ -74,7 +76,7 @@ impl Happened {
     /// All of it.
     pub(super) fn spans(&self) -> impl Iterator<Item = TouchedSpan> {
         let decisions = self.decisions.iter().flat_map(|(_, spans)| spans);
-        self.late.iter().chain(&self.overrides).chain(decisions).copied()
+        self.late.iter().chain(&self.overrides).chain(decisions).chain(&self.begun).copied()
     }
 
     /// What may have changed numbers that were told already, for these windows.
@@ -100,11 +102,22 @@ impl Happened {
             decisions: self.decisions.iter().map(decision).collect(),
             overrides: set(windows, &self.overrides),
             late: set(windows, &self.late),
+            begun: set(windows, &self.begun),
         }
     }
 }
 
 /// Those of the windows that the spans touch, by the same rule as the windows that are computed.
+/// Each hour's beginnings as one span, in order.
+pub(super) fn merged(spans: impl Iterator<Item = TouchedSpan>) -> Vec<TouchedSpan> {
+    let mut by_hour: BTreeMap<i64, TouchedSpan> = BTreeMap::new();
+    for span in spans {
+        let known = by_hour.entry(span.from.timestamp().div_euclid(3_600)).or_insert(span);
+        *known = TouchedSpan { from: known.from.min(span.from), to: known.to.max(span.to) };
+    }
+    by_hour.into_values().collect()
+}
+
 fn set(all: &[Window], spans: &[TouchedSpan]) -> WindowSet {
     let mut touched = WindowSet::new();
     for window in spans.iter().flat_map(|span| windows::affected(all, span.from, span.to)) {
@@ -196,6 +209,7 @@ mod tests {
             late: vec![span(40)],
             overrides: vec![span(20)],
             decisions: vec![(decision(1, "ann", "red"), vec![span(5)]), (decision(2, "bob", "blue"), vec![span(5), span(40)])],
+            begun: vec![span(5), span(50)],
         };
         let book = happened.book(&state(), &basis(0), &days);
         let of = |metric: &str, scope: (&str, &str), day: usize| kinds(&book, metric, scope, &days[day]);
@@ -207,6 +221,11 @@ mod tests {
         assert_eq!(of("change_failure_rate", ("organisation", ""), 20), ["override"]);
         assert!(of("time_to_merge", ("organisation", ""), 20).is_empty(), "no incident has a part in it");
         assert!(of("time_to_merge", ("organisation", ""), 30).is_empty());
+        assert_eq!(
+            of("time_to_merge", ("organisation", ""), 50),
+            ["late_row"],
+            "of an attempt that did not end, where nothing else is known"
+        );
     }
 
     #[test]

@@ -29,7 +29,10 @@ impl KnownDays {
 
     /// Without those that a span touches.
     pub(super) fn forget(&mut self, touched: &[TouchedSpan]) {
-        self.known.retain(|day| !touched.iter().any(|span| next(self.calendar, *day) >= span.from && *day <= span.to));
+        self.known.retain(|day| {
+            let end = next(self.calendar, *day);
+            !touched.iter().any(|span| end >= span.from && *day <= span.to)
+        });
     }
 
     /// Whether the day that begins there is one.

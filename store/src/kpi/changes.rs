@@ -55,6 +55,8 @@ pub struct CauseBook {
     pub overrides: WindowSet,
     /// Windows that rows touch which came, changed or went.
     pub late: WindowSet,
+    /// Windows that an attempt which did not end may have computed: of rows that have gone again.
+    pub begun: WindowSet,
 }
 
 impl CauseBook {
@@ -81,7 +83,9 @@ impl CauseBook {
         let overrides = (of_incidents && touches(&self.overrides)).then(|| json!({"kind": "override"}));
         let late = (over && touches(&self.late)).then(|| json!({"kind": "late_row"}));
         let decisions = decisions.into_iter().map(told);
-        settings.chain(definition).chain(decisions).chain(overrides).chain(late).chain(matching.into_iter().map(told)).collect()
+        let causes: Vec<Value> =
+            settings.chain(definition).chain(decisions).chain(overrides).chain(late).chain(matching.into_iter().map(told)).collect();
+        if causes.is_empty() && over && touches(&self.begun) { vec![json!({"kind": "late_row"})] } else { causes }
     }
 }
 

@@ -38,14 +38,19 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets of these metrics all days but those that begin at these moments. Before figures are written again: an attempt that dies in
-    /// between leaves no old rows beside new figures.
-    pub async fn kpi_day_rows_retain(&self, (org, fence): (OrgId, i64), metrics: &[&str], days: &[Time]) -> Result<(), StoreError> {
+    /// Forgets all days but those that begin at these moments; what is kept under the name `apart` has moments of its own. Before figures are
+    /// written again: an attempt that dies in between leaves no old rows beside new figures.
+    pub async fn kpi_day_rows_retain(
+        &self,
+        (org, fence): (OrgId, i64),
+        days: &[Time],
+        (apart, days_apart): (&str, &[Time]),
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
         fence_check(&mut tx, org, fence).await?;
-        let sql = "delete from kpi_day_rows k
-            where k.org_id = $1 and k.metric = any($2::text[]) and not exists (select from unnest($3::timestamptz[]) d (day) where d.day = k.day)";
-        sqlx::query(sql).bind(org.0).bind(metrics).bind(days).execute(&mut *tx).await?;
+        let sql = "delete from kpi_day_rows where org_id = $1 and (
+            metric <> $3 and day not in (select unnest($2::timestamptz[])) or metric = $3 and day not in (select unnest($4::timestamptz[])))";
+        sqlx::query(sql).bind(org.0).bind(days).bind(apart).bind(days_apart).execute(&mut *tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -5,11 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use ovia_domain::{OrgId, RunId};
 use serde_json::Value;
-use sqlx::{FromRow, PgConnection, Postgres, Transaction};
+use sqlx::{FromRow, PgConnection, Postgres, Transaction, types::Json};
 use tokio::sync::oneshot;
 
 use super::{
     incidents::{NewAttribution, attributions_store},
+    touched::TouchedSpan,
     write::ComputedWindow,
 };
 use crate::{Store, StoreError};
@@ -33,6 +34,8 @@ pub struct RollupState {
     pub inputs_at: Option<DateTime<Utc>>,
     /// What the rows that are kept of days are as new as.
     pub day_rows_watermark: Option<DateTime<Utc>>,
+    /// Where figures may be newer than the watermark: of attempts that did not end, and of ranges.
+    pub begun: Json<Vec<TouchedSpan>>,
 }
 
 /// Of [`RollupState`] what readers of figures ask.
@@ -89,7 +92,7 @@ impl Store {
             "insert into kpi_rollup_state (org_id, fence) values ($1, 1)
              on conflict (org_id) do update set fence = kpi_rollup_state.fence + 1
              returning fence, watermark, as_of, changed_people_id, identity_epoch, settings_version, definitions, basis, first_day, firsts,
-                inputs_at, day_rows_watermark",
+                inputs_at, day_rows_watermark, begun",
         )
         .bind(org.0)
         .fetch_one(&self.pool)
@@ -104,6 +107,13 @@ impl Store {
     pub async fn kpi_rolled_up(&self, org: OrgId) -> Result<RolledUp, StoreError> {
         let sql = "select as_of, first_day from kpi_rollup_state where org_id = $1";
         Ok(sqlx::query_as(sql).bind(org.0).fetch_optional(&self.pool).await?.unwrap_or_default())
+    }
+
+    /// Says what the attempt is about to compute, before it stores any of it: [`RollupState::begun`].
+    pub async fn kpi_rollup_begin(&self, org: OrgId, fence: i64, begun: &[TouchedSpan]) -> Result<(), StoreError> {
+        let sql = "update kpi_rollup_state set begun = $3 where org_id = $1 and fence = $2";
+        let done = sqlx::query(sql).bind(org.0).bind(fence).bind(Json(begun)).execute(&self.pool).await?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Fenced) }
     }
 
     /// Says that the figures are `state` now, under the attempt's fence.
@@ -129,7 +139,7 @@ impl Store {
         sqlx::query(
             "update kpi_rollup_state set watermark = $2, as_of = $3, changed_people_id = $4, identity_epoch = $5, settings_version = $6,
                 definitions = $7, basis = $8, first_day = $9, firsts = $10, run_id = $11, inputs_at = $12, day_rows_watermark = $13,
-                finished_at = now()
+                begun = $14, finished_at = now()
              where org_id = $1",
         )
         .bind(org.0)
@@ -145,6 +155,7 @@ impl Store {
         .bind(run.0)
         .bind(state.inputs_at)
         .bind(state.day_rows_watermark)
+        .bind(&state.begun)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use ovia_domain::OrgId;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ pub struct ChangedPersonRow {
 }
 
 /// A closed span, `[from, to]`, in which rows count, counted or may have counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow, Serialize, Deserialize)]
 pub struct TouchedSpan {
     pub from: Time,
     pub to: Time,
