@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 use nix::{sys::signal::kill, unistd::Pid};
@@ -81,8 +82,15 @@ async fn two_run_beside_each_other_and_share_no_port() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn taken_default_ports_are_avoided() {
-    // Somebody else may hold one of them already, which is the case to be tested anyway.
-    let held: Vec<_> = [54320, 7233, 8233].map(|port| TcpListener::bind(("127.0.0.1", port))).into_iter().flatten().collect();
+    // Who holds one for as long as that makes the case to be tested anyway; another test lets go of it meanwhile.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let hold = |port| loop {
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Err(_) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+            held => break held.ok(),
+        }
+    };
+    let held = [54320, 7233, 8233].map(hold);
     let (_parent, path) = folder();
     let engines = start(&path).await;
     assert!(!engines.database_url().contains(":54320/"));
