@@ -28,6 +28,7 @@ mod isolation;
 mod jira;
 mod jira_faults;
 mod kpi;
+mod kpi_begun;
 mod kpi_bounded;
 mod kpi_day_rows;
 mod kpi_decisions;

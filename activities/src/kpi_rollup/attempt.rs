@@ -23,7 +23,7 @@ use tracing::{debug, warn};
 
 use super::{
     attributions::attributions,
-    causes::{Happened, merged},
+    causes::{self, Happened, merged},
     day_rows::{self, KnownAsked, Names},
     days::{self, KnownDays, days_between},
     figures::{How, Made, batches, told_since},
@@ -73,7 +73,8 @@ impl Attempt<'_> {
         // windows of rows that are gone are to go as well
         let calendar = Calendar::new(self.settings.tz());
         let told = self.lock.state.first_day.map_or(found, |day| calendar.midnight(day));
-        let earliest = found.min(told);
+        let begun = self.lock.state.begun.iter().map(|span| span.from).min();
+        let earliest = begun.unwrap_or(found).min(found).min(told);
         let begins_elsewhere = calendar.date(found) != calendar.date(told);
         let attributions = attributions(&base.facts);
         if let Some(since) = self.lock.state.watermark {
@@ -102,10 +103,11 @@ impl Attempt<'_> {
                 days.forget(&spans[known..]);
                 elsewhere
             }
-            Scope::Range { from, to } => Some(TouchedSpan { from: *from, to: *to }),
+            // it is made with what happened, and else as it was
+            Scope::Range { .. } => None,
             Scope::Everything { .. } => Some(TouchedSpan { from: earliest, to: as_of }),
         };
-        let begun = merged(happened.spans().chain(begun));
+        let begun = merged(happened.spans().chain(begun), earliest);
         self.store.kpi_rollup_begin(self.org, self.lock.fence, &begun).await?;
         let is_range = matches!(scope, Scope::Range { .. });
         if !is_range {
@@ -121,7 +123,10 @@ impl Attempt<'_> {
         let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
         let days_computed = windows.iter().filter(|window| window.kind == WindowKind::Day);
         let day_ends = is_range.then(|| days_computed.map(|day| day.end).collect());
-        let causes = happened.book(&self.lock.state, &self.now, &windows);
+        let mut causes = happened.book(&self.lock.state, &self.now, &windows);
+        if matches!(scope, Scope::Everything { .. }) {
+            causes.begun.clear();
+        }
         let stretches = plan::stretches(windows, &self.settings, plan::scopes(&base.facts, self.person_level), &days);
         let slices = stretches.iter().map(Vec::len).sum();
         let made_with = plan::made_with(&self.now, self.person_level, calendar.date(found));
@@ -190,12 +195,16 @@ impl Attempt<'_> {
                 return Err(StoreError::Conflict("the figures of a slice could not be computed".to_owned()));
             }
         }
+        // what is newer than the watermark may be gone by the next rollup, and so may be what an earlier attempt stored slices with
+        let begun = match is_range || !done.is_empty() {
+            true => begun,
+            false => merged(causes::newer(&mut reader, self.watermark, &self.now, &self.settings).await?.into_iter(), earliest),
+        };
         reader.finish().await;
         let end = RollupEnd {
             attributions: (!is_range).then_some(&attributions),
             windows: matches!(scope, Scope::Everything { .. }).then_some(&computed),
         };
-        let begun = if is_range { begun } else { Vec::new() };
         self.finish(is_range, begun, &done, firsts, calendar.date(if is_range { told } else { found }), end).await?;
         self.progress(&scope, &sums).await?;
         Ok(StepOutcome::Done)

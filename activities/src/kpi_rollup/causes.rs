@@ -29,7 +29,7 @@ pub(super) struct Happened {
     /// People's words on incidents.
     pub(super) overrides: Vec<TouchedSpan>,
     pub(super) decisions: Vec<(DecisionCause, Vec<TouchedSpan>)>,
-    /// What attempts began that did not end.
+    /// Where figures may be newer than the watermark of `state`.
     pub(super) begun: Vec<TouchedSpan>,
 }
 
@@ -107,17 +107,28 @@ impl Happened {
     }
 }
 
-/// Those of the windows that the spans touch, by the same rule as the windows that are computed.
-/// Each hour's beginnings as one span, in order.
-pub(super) fn merged(spans: impl Iterator<Item = TouchedSpan>) -> Vec<TouchedSpan> {
+/// What the rows touch that came or changed after `watermark` and were read all the same.
+pub(super) async fn newer(
+    reader: &mut KpiReader,
+    watermark: DateTime<Utc>,
+    now: &Basis,
+    settings: &KpiSettings,
+) -> Result<Vec<TouchedSpan>, StoreError> {
+    reader.touched(Some(watermark), now.as_of, &[], &meaning(settings)).await
+}
+
+/// What of the spans lies at `earliest` or later, an hour's beginnings in one span.
+pub(super) fn merged(spans: impl Iterator<Item = TouchedSpan>, earliest: DateTime<Utc>) -> Vec<TouchedSpan> {
     let mut by_hour: BTreeMap<i64, TouchedSpan> = BTreeMap::new();
-    for span in spans {
+    for span in spans.filter(|span| span.to >= earliest) {
+        let span = TouchedSpan { from: span.from.max(earliest), ..span };
         let known = by_hour.entry(span.from.timestamp().div_euclid(3_600)).or_insert(span);
         *known = TouchedSpan { from: known.from.min(span.from), to: known.to.max(span.to) };
     }
     by_hour.into_values().collect()
 }
 
+/// Those of the windows that the spans touch, by the same rule as the windows that are computed.
 fn set(all: &[Window], spans: &[TouchedSpan]) -> WindowSet {
     let mut touched = WindowSet::new();
     for window in spans.iter().flat_map(|span| windows::affected(all, span.from, span.to)) {
@@ -195,6 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn spans_are_merged_by_the_hour_in_which_they_begin() {
+        let span = |from: &str, to: &str| TouchedSpan { from: at(from), to: at(to) };
+        let spans = [
+            span("2026-01-05T10:59:00Z", "2026-01-06T00:00:00Z"),
+            span("2026-01-05T11:00:00Z", "2026-01-05T12:00:00Z"),
+            span("2026-01-05T10:01:00Z", "2026-01-05T10:02:00Z"),
+            span("1970-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+            span("1970-01-01T00:00:00Z", "2025-12-31T00:00:00Z"),
+        ];
+        let want = [
+            span("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+            span("2026-01-05T10:01:00Z", "2026-01-06T00:00:00Z"),
+            span("2026-01-05T11:00:00Z", "2026-01-05T12:00:00Z"),
+        ];
+        assert_eq!(merged(spans.into_iter(), at("2026-01-01T00:00:00Z")), want);
+    }
+
+    #[test]
     fn a_cause_is_named_where_it_touches() {
         let days = days();
         let span = |day: usize| TouchedSpan { from: days[day].start, to: days[day].start + TimeDelta::hours(1) };
@@ -209,7 +238,7 @@ mod tests {
             late: vec![span(40)],
             overrides: vec![span(20)],
             decisions: vec![(decision(1, "ann", "red"), vec![span(5)]), (decision(2, "bob", "blue"), vec![span(5), span(40)])],
-            begun: vec![span(5), span(50)],
+            begun: vec![span(40), span(50)],
         };
         let book = happened.book(&state(), &basis(0), &days);
         let of = |metric: &str, scope: (&str, &str), day: usize| kinds(&book, metric, scope, &days[day]);

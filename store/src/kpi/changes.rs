@@ -55,7 +55,7 @@ pub struct CauseBook {
     pub overrides: WindowSet,
     /// Windows that rows touch which came, changed or went.
     pub late: WindowSet,
-    /// Windows that an attempt which did not end may have computed: of rows that have gone again.
+    /// Windows that may have been computed with rows that are gone again.
     pub begun: WindowSet,
 }
 

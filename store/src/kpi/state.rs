@@ -34,7 +34,7 @@ pub struct RollupState {
     pub inputs_at: Option<DateTime<Utc>>,
     /// What the rows that are kept of days are as new as.
     pub day_rows_watermark: Option<DateTime<Utc>>,
-    /// Where figures may be newer than the watermark: of attempts that did not end, and of ranges.
+    /// Where figures may be newer than the watermark.
     pub begun: Json<Vec<TouchedSpan>>,
 }
 
