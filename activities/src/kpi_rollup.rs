@@ -24,6 +24,7 @@ mod figures;
 mod firsts;
 pub mod load;
 mod plan;
+mod reading;
 mod sums;
 
 use attempt::{Attempt, lap};

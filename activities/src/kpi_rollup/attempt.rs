@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow, time::Instant};
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::{FutureExt, StreamExt, stream};
-use ovia_domain::{MetricKey, OrgId, RunId, RunStatus};
-use ovia_kpi::{Calendar, DATED, Facts, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
+use ovia_domain::{OrgId, RunId, RunStatus};
+use ovia_kpi::{Calendar, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
 use ovia_store::{
     Store, StoreError,
     kpi::{
@@ -19,13 +19,13 @@ use ovia_store::{
 use ovia_workflows::types::StepOutcome;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     attributions::attributions,
     causes::{self, Happened, merged},
-    day_rows::{self, KnownAsked, Names},
-    days::{self, KnownDays, days_between},
+    day_rows::{self, Names},
+    days::{self, days_between},
     figures::{How, Made, batches, told_since},
     firsts::{moved, stored},
     load::Base,
@@ -35,8 +35,6 @@ use super::{
 
 /// Slices that are stored at once, over a connection each: PostgreSQL works on one while the other is on its way.
 const SLICES_AT_ONCE: usize = 2;
-/// What is kept of older days goes: no window is as long, with the one before it.
-const KEPT_FOR: TimeDelta = TimeDelta::days(1_200);
 
 /// Seconds since then; from now on, since now.
 pub(super) fn lap(since: &mut Instant) -> f64 {
@@ -123,10 +121,7 @@ impl Attempt<'_> {
         let computed: Vec<ComputedWindow> = windows.iter().map(computed_window).collect();
         let days_computed = windows.iter().filter(|window| window.kind == WindowKind::Day);
         let day_ends = is_range.then(|| days_computed.map(|day| day.end).collect());
-        let mut causes = happened.book(&self.lock.state, &self.now, &windows);
-        if matches!(scope, Scope::Everything { .. }) {
-            causes.begun.clear();
-        }
+        let causes = happened.book(&self.lock.state, &self.now, &scope, &windows);
         let stretches = plan::stretches(windows, &self.settings, plan::scopes(&base.facts, self.person_level), &days);
         let slices = stretches.iter().map(Vec::len).sum();
         let made_with = plan::made_with(&self.now, self.person_level, calendar.date(found));
@@ -198,7 +193,7 @@ impl Attempt<'_> {
         // what is newer than the watermark may be gone by the next rollup, and so may be what an earlier attempt stored slices with
         let begun = match is_range || !done.is_empty() {
             true => begun,
-            false => merged(causes::newer(&mut reader, self.watermark, &self.now, &self.settings).await?.into_iter(), earliest),
+            false => merged(causes::since(&mut reader, self.watermark, &self.now, &self.settings).await?.into_iter(), earliest),
         };
         reader.finish().await;
         let end = RollupEnd {
@@ -214,64 +209,6 @@ impl Attempt<'_> {
     async fn is_stopped(&self) -> Result<bool, StoreError> {
         let status = self.store.run_status(self.org, self.run).await?;
         Ok(status.is_none_or(|status| status == RunStatus::Cancelling || status.is_terminal()))
-    }
-
-    /// The days whose rows need not be read, and those whose deployments' authors are known.
-    async fn known_days(&self, reader: &mut KpiReader, scope: &Scope) -> Result<(KnownDays, KnownDays), StoreError> {
-        let (state, calendar) = (&self.lock.state, Calendar::new(self.settings.tz()));
-        let Scope::Touched(spans) = scope else { return Ok((KnownDays::none(calendar), KnownDays::none(calendar))) };
-        if state.day_rows_watermark.is_none() || state.day_rows_watermark != state.watermark {
-            return Ok((KnownDays::none(calendar), KnownDays::none(calendar)));
-        }
-        let mut kept = reader.kept_days(day_rows::FORMAT, &DATED.map(MetricKey::as_str)).await?;
-        kept.retain(|day| *day > self.now.as_of - KEPT_FOR);
-        let authors = reader.kept_days(day_rows::FORMAT, &[day_rows::AUTHORS]).await?;
-        Ok((KnownDays::new(calendar, kept, spans), KnownDays::new(calendar, authors, spans)))
-    }
-
-    /// The facts of some windows, read over a second connection too if one is free; and from when on their rows were read.
-    async fn facts(
-        &self,
-        base: &mut Base,
-        reader: &mut KpiReader,
-        windows: &[Window],
-        days: &KnownDays,
-    ) -> Result<(Facts, Option<DateTime<Utc>>), StoreError> {
-        let mut beside = self.store.kpi_reader_beside(reader).await?;
-        let read = self.facts_read(base, reader, beside.as_mut(), windows, days).await?;
-        if let Some(beside) = beside {
-            beside.finish().await;
-        }
-        Ok(read)
-    }
-
-    async fn facts_read(
-        &self,
-        base: &mut Base,
-        reader: &mut KpiReader,
-        mut beside: Option<&mut KpiReader>,
-        windows: &[Window],
-        days: &KnownDays,
-    ) -> Result<(Facts, Option<DateTime<Utc>>), StoreError> {
-        let stretch = base.stretch_of(windows, &self.settings, self.now.as_of);
-        let from = days.read_from(windows);
-        if let (Some(begin), Some(until)) = (stretch.from, from)
-            && begin < until
-        {
-            // trends need the merges of the windows before
-            let merged_from = stretch.merged_from.filter(|from| days.unknown_from(*from, until) == until);
-            let narrow = stretch.clone().narrowed(until, merged_from.is_some());
-            base.went_out_since(reader, &self.settings, narrow.from).await?;
-            let known = Some(KnownAsked { begin, until, merged_from });
-            let facts = base.facts_and_known(reader, beside.as_deref_mut(), narrow, known).await?;
-            if facts.known.is_some() {
-                return Ok((facts, from));
-            }
-            warn!(run = %self.run, "KPIs: what is kept of days cannot be read; their rows are");
-        }
-        let from = stretch.from;
-        base.went_out_since(reader, &self.settings, from).await?;
-        Ok((base.facts(reader, beside, stretch).await?, from))
     }
 
     async fn finish(

@@ -16,7 +16,7 @@ use ovia_store::{
 };
 use uuid::Uuid;
 
-use super::plan::Basis;
+use super::plan::{Basis, Scope};
 
 /// Decisions of one rollup whose spans are looked for one by one; of more, all are held to touch what any of them does.
 const DECISIONS: usize = 50;
@@ -37,8 +37,8 @@ impl Happened {
     /// Since the watermark of `state`; nothing where there are no figures yet.
     pub(super) async fn read(reader: &mut KpiReader, state: &RollupState, now: &Basis, settings: &KpiSettings) -> Result<Self, StoreError> {
         let Some(since) = state.watermark else { return Ok(Self::default()) };
+        let late = self::since(reader, since, now, settings).await?;
         let meaning = meaning(settings);
-        let late = reader.touched(Some(since), now.as_of, &[], &meaning).await?;
         let mut groups: BTreeMap<(Option<i64>, String), BTreeSet<Uuid>> = BTreeMap::new();
         for row in &now.people {
             groups.entry((row.decision_id, row.reason.clone())).or_default().insert(row.person_id);
@@ -80,7 +80,7 @@ impl Happened {
     }
 
     /// What may have changed numbers that were told already, for these windows.
-    pub(super) fn book(&self, state: &RollupState, now: &Basis, windows: &[Window]) -> CauseBook {
+    pub(super) fn book(&self, state: &RollupState, now: &Basis, scope: &Scope, windows: &[Window]) -> CauseBook {
         let before: BTreeMap<String, i32> = serde_json::from_value(state.definitions.clone()).unwrap_or_default();
         let raised = |entry: &ovia_kpi::MetricEntry| {
             let (key, version) = (entry.definition.key.as_str(), entry.definition.version);
@@ -102,19 +102,20 @@ impl Happened {
             decisions: self.decisions.iter().map(decision).collect(),
             overrides: set(windows, &self.overrides),
             late: set(windows, &self.late),
-            begun: set(windows, &self.begun),
+            // what made everything be computed again explains it better
+            begun: if matches!(scope, Scope::Everything { .. }) { WindowSet::new() } else { set(windows, &self.begun) },
         }
     }
 }
 
-/// What the rows touch that came or changed after `watermark` and were read all the same.
-pub(super) async fn newer(
+/// What the rows touch that came, changed or went since then.
+pub(super) async fn since(
     reader: &mut KpiReader,
-    watermark: DateTime<Utc>,
+    since: DateTime<Utc>,
     now: &Basis,
     settings: &KpiSettings,
 ) -> Result<Vec<TouchedSpan>, StoreError> {
-    reader.touched(Some(watermark), now.as_of, &[], &meaning(settings)).await
+    reader.touched(Some(since), now.as_of, &[], &meaning(settings)).await
 }
 
 /// What of the spans lies at `earliest` or later, an hour's beginnings in one span.
@@ -157,6 +158,8 @@ mod tests {
 
     use super::*;
 
+    const TOUCHED: Scope = Scope::Touched(Vec::new());
+
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
     }
@@ -188,7 +191,7 @@ mod tests {
     #[test]
     fn settings_and_definitions_touch_everything_that_was_told() {
         let days = days();
-        let book = Happened::default().book(&state(), &basis(1), &days);
+        let book = Happened::default().book(&state(), &basis(1), &TOUCHED, &days);
         assert_eq!(kinds(&book, "merge_throughput", ("organisation", ""), &days[3]), ["settings", "definition"]);
         assert_eq!(kinds(&book, "time_to_merge", ("organisation", ""), &days[3]), ["settings"]);
         let ahead = Window { start: at("2026-03-02T00:00:00Z"), end: at("2026-03-03T00:00:00Z"), ..days[3] };
@@ -240,7 +243,7 @@ mod tests {
             decisions: vec![(decision(1, "ann", "red"), vec![span(5)]), (decision(2, "bob", "blue"), vec![span(5), span(40)])],
             begun: vec![span(40), span(50)],
         };
-        let book = happened.book(&state(), &basis(0), &days);
+        let book = happened.book(&state(), &basis(0), &TOUCHED, &days);
         let of = |metric: &str, scope: (&str, &str), day: usize| kinds(&book, metric, scope, &days[day]);
         assert_eq!(of("time_to_merge", ("organisation", ""), 5), ["decision", "decision"]);
         assert_eq!(of("time_to_merge", ("team", "red"), 5), ["decision"]);
@@ -255,6 +258,8 @@ mod tests {
             ["late_row"],
             "of an attempt that did not end, where nothing else is known"
         );
+        let everything = happened.book(&state(), &basis(0), &Scope::Everything { why: "settings" }, &days);
+        assert!(kinds(&everything, "time_to_merge", ("organisation", ""), &days[50]).is_empty());
     }
 
     #[test]
@@ -264,7 +269,7 @@ mod tests {
         let (people, teams) = (BTreeSet::from(["ann".to_owned()]), BTreeSet::from(["red".to_owned()]));
         let matching = DecisionCause { reason: "matching".into(), people, teams, ..DecisionCause::default() };
         let happened = Happened { late: vec![span], decisions: vec![(matching, vec![span])], ..Happened::default() };
-        let book = happened.book(&state(), &basis(0), &days);
+        let book = happened.book(&state(), &basis(0), &TOUCHED, &days);
         for scope in [("person", "ann"), ("team", "red")] {
             assert_eq!(kinds(&book, "throughput", scope, &days[5]), ["decision", "late_row"]);
         }
