@@ -251,10 +251,17 @@ async fn rows_of_known_days_take_the_place_of_their_facts() {
     assert!(compared > 20_000 && replaced > 1_000, "{compared} figures, {replaced} rows known");
 }
 
-pub(crate) async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
-    let (status, run) = app.http.post("/runs", json!({"kind": "kpi_rollup", "as_of": as_of})).await;
+/// The id of a rollup that is asked for, with `more` of what may be asked.
+pub(crate) async fn rollup_start(app: &TestApp, as_of: DateTime<Utc>, more: Value) -> String {
+    let mut asked = json!({"kind": "kpi_rollup", "as_of": as_of});
+    asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let (status, run) = app.http.post("/runs", asked).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{run}");
-    let run = app.run_end(run["id"].as_str().unwrap(), 60).await;
+    run["id"].as_str().unwrap().to_owned()
+}
+
+pub(crate) async fn rollup(app: &TestApp, as_of: DateTime<Utc>) -> Value {
+    let run = app.run_end(&rollup_start(app, as_of, json!({})).await, 60).await;
     assert_eq!(run["status"], "succeeded", "{run}");
     run["result"].clone()
 }

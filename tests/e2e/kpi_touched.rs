@@ -15,7 +15,7 @@ use company::Company;
 type Change = (&'static str, String);
 
 /// A row like the one that `pick` finds (`t`), with these columns (SQL expressions) instead.
-fn copy(table: &str, pick: &str, instead: &[(&str, &str)]) -> String {
+pub(crate) fn copy(table: &str, pick: &str, instead: &[(&str, &str)]) -> String {
     let columns: String = instead.iter().map(|(column, value)| format!(", '{column}', {value}")).collect();
     format!(
         "insert into {table} overriding system value
@@ -27,7 +27,7 @@ fn copy(table: &str, pick: &str, instead: &[(&str, &str)]) -> String {
 }
 
 /// Columns (as after `set`) of the row that `pick` finds (`t`) become others.
-fn set(table: &str, pick: &str, set: &str) -> String {
+pub(crate) fn set(table: &str, pick: &str, set: &str) -> String {
     format!("update {table} t set {set}, changed_at = now() where id = ({pick})")
 }
 
