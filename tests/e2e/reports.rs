@@ -8,7 +8,12 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 
-use crate::{cancel::cancel, replay::check};
+use crate::{
+    cancel::cancel,
+    demo,
+    kpi_bounded::{company, rollup},
+    replay::check,
+};
 
 /// The week of 2026-01-05.
 fn weekly() -> Value {
@@ -122,4 +127,18 @@ async fn what_a_stopped_run_leaves_the_next_one_delivers() {
     assert_eq!((requests.len(), ids.len()), (3, 1));
     requests.iter().for_each(|request| assert_signed(request, &secret));
     assert_eq!(state::count(&app.store, "select count(*) from outbox where status = 'delivered'").await, 1);
+}
+
+/// On the day on which Ovia is installed: nobody computed figures of the day before on that day.
+#[tokio::test]
+async fn the_first_daily_report_has_figures() {
+    let app = company().await;
+    app.database.sql("delete from kpi_snapshots; delete from kpi_rollup_state").await;
+    rollup(&app, demo::as_of()).await;
+    let told = run(&app, &json!({"kind": "report", "period": "daily", "as_of": demo::as_of()})).await;
+    assert_eq!(told["status"], "succeeded", "{told}");
+    let content = format!("/reports/{}/content?format=html", told["result"]["reports"]["written"][0].as_str().unwrap());
+    let html = app.http.get(&content).await;
+    let html = html.as_str().unwrap();
+    assert!(html.contains("<td>Merge throughput</td>") && html.contains("<td>Delivery health</td>"), "{html}");
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::ControlFlow, time::Instant};
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::{FutureExt, StreamExt, stream};
 use ovia_domain::{OrgId, RunId, RunStatus};
-use ovia_kpi::{Calendar, KpiSettings, ScopeFilter, Window, WindowKind, firsts};
+use ovia_kpi::{Calendar, KpiSettings, ScopeFilter, Window, WindowKind, firsts, windows};
 use ovia_store::{
     Store, StoreError,
     kpi::{
@@ -246,18 +246,18 @@ impl Attempt<'_> {
         self.store.kpi_rollup_finish(self.org, self.run, self.lock.fence, &state, end).await
     }
 
-    /// Trailing windows of earlier days: the newest of each day was computed on that day, and stays right.
+    /// Trailing windows of earlier days: the newest of each day was computed on that day, and stays right. The last complete day has one even
+    /// where there was no rollup on it: daily reports are of that day.
     async fn trailing_windows(&self) -> Result<Vec<Window>, StoreError> {
         let kind = WindowKind::Trailing30Days;
         let stored = self.store.kpi_windows(self.org, kind.as_str(), None, None, 400).await?;
         // in another time zone days begin elsewhere
         let calendar = Calendar::new(self.settings.tz());
         let begins = |at: DateTime<Utc>| calendar.midnight(calendar.date(at)) == at;
-        Ok(stored
-            .into_iter()
-            .filter(|(start, end)| begins(*start) && begins(*end))
-            .map(|(start, end)| Window { kind, start, end })
-            .collect())
+        let stored =
+            stored.into_iter().filter(|(start, end)| begins(*start) && begins(*end)).map(|(start, end)| Window { kind, start, end });
+        let yesterday = calendar.date(self.now.as_of).pred_opt().map(|day| windows::of_day(day, self.settings.tz()));
+        Ok(stored.chain(yesterday.into_iter().flatten().filter(|window| window.kind == kind)).collect())
     }
 
     /// Keeps the rows of some days.
