@@ -184,7 +184,7 @@ impl Figures {
             all.retain(|window| window.kind == self.kind && within(window.start));
             return Ok(all.into_iter().rev().map(asked).collect());
         }
-        // trailing windows end with the days on which there was a rollup
+        // trailing windows end with the days on which there was a rollup, and the days before those
         let stored = state.config.store.kpi_windows(self.org_id, self.kind.as_str(), since, until, 1_000).await?;
         Ok(stored.into_iter().map(|(start, end)| asked(Window { kind: self.kind, start, end })).collect())
     }
