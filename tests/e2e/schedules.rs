@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use ovia_demo::CompanySize;
 use ovia_domain::ScheduleId;
 use ovia_tests::{TestApp, TestOptions, eventually};
-use ovia_workflows::{Engine, ScheduleEngine};
+use ovia_workflows::{Engine, ScheduleEngine, schedules::Marks};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use temporalio_client::{
@@ -185,6 +185,46 @@ async fn what_is_changed_in_temporal_by_hand_is_put_right() {
     let before = described(&ours).await.unwrap().update_time();
     passes(&app, 2).await;
     assert_eq!(described(&ours).await.unwrap().update_time(), before);
+}
+
+#[tokio::test]
+async fn what_is_changed_while_a_schedule_is_written_does_not_stay() {
+    let app = app().await;
+    let made = put(&app, "/schedules/matching", json!({"cron": "0 3 * * *", "time_zone": "Europe/Berlin"})).await;
+    let ours = handle(&app, &made);
+    let right = described(&ours).await.unwrap();
+    // somebody who does not give up
+    let until = Instant::now() + Duration::from_secs(6);
+    while Instant::now() < until {
+        let every_minute = |update: &mut temporalio_client::schedules::ScheduleUpdate| {
+            update.set_spec(ScheduleSpec::from_interval(Duration::from_secs(60)));
+        };
+        // refused where Temporal is busy
+        let _ = ours.update(every_minute, Default::default()).await;
+    }
+    eventually("the times to be put right", 30, async || {
+        let now = described(&ours).await?;
+        (now.raw().schedule == right.raw().schedule).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_cron_is_as_it_was_told_and_lists_show_that() {
+    // nobody mends these
+    let app = TestApp::start().await;
+    for cron in ["0 3 * * *", "*/15 8-18/2 1,15 JAN-JUN MON-FRI", "30 0 31 DEC SUN", "0 0 1 */3 *", "5,35 * * * 1,3,5"] {
+        put(&app, "/schedules/matching", json!({"cron": cron, "note": cron, "time_zone": "America/New_York", "jitter": "5m"})).await;
+        let applied: Option<String> =
+            sqlx::query_scalar("select applied from schedules").fetch_one(&mut app.database.connection().await).await.unwrap();
+        let applied = Marks::parse(&applied.expect(cron)).unwrap();
+        // lists are some seconds old
+        eventually(cron, 20, async || {
+            let page = app.engine.schedules_list(None).await.unwrap();
+            page.items.iter().any(|item| item.listed == applied.listed).then_some(())
+        })
+        .await;
+    }
 }
 
 /// Waits for `count` more passes of the reconciler.

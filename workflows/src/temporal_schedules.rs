@@ -1,7 +1,7 @@
 //! `ScheduleEngine` over a real Temporal.
 //!
 //! Temporal rewrites what it is given (a cron becomes a calendar), so drift is not found by comparing what we sent with what it has, but
-//! by comparing what it has with what it had right after it was told.
+//! by comparing what it has with what it had right after it was told, if nobody else told it something else meanwhile.
 
 use std::time::Duration;
 
@@ -45,7 +45,9 @@ use crate::{
 };
 
 /// Raise it when `TemporalSchedule`s are made in another way: every schedule is then written anew.
-const SHAPE: u32 = 1;
+const SHAPE: u32 = 2;
+/// Between a cron and its comment. Temporal makes calendars of a cron and keeps the comment, which shows the cron in its UI.
+const CRON_COMMENT: &str = " # ";
 const RPC_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first pause before a busy Temporal is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -68,9 +70,15 @@ impl ScheduleEngine for TemporalEngine {
 
     async fn schedule_put(&self, target: &ScheduleTarget) -> Result<ScheduleSeen, EngineError> {
         let id = self.schedule_temporal_id(target.schedule.kind, target.schedule.id);
-        self.put(&id, self.wanted(target)?).await?;
-        let seen = self.schedule_describe(target).await?;
-        seen.ok_or_else(|| EngineError::Unavailable(format!("the schedule {id} was removed while it was written")))
+        let wanted = self.wanted(target)?;
+        self.put(&id, &wanted).await?;
+        let lost = |how: &str| EngineError::Unavailable(format!("the schedule {id} was {how} by somebody else while it was written"));
+        let found = self.describe(&id).await?.ok_or_else(|| lost("removed"))?;
+        // the marks of what somebody else made of it would make that the right thing for good
+        if !found.schedule.as_ref().is_some_and(|found| is_as_told(found, &wanted.schedule)) {
+            return Err(lost("changed"));
+        }
+        Ok(seen(found, self.schedule_wanted(target)))
     }
 
     async fn schedule_describe(&self, target: &ScheduleTarget) -> Result<Option<ScheduleSeen>, EngineError> {
@@ -132,7 +140,7 @@ impl ScheduleEngine for TemporalEngine {
         let id = self.reconcile_id();
         let schedule = self.reconcile_schedule(seconds)?;
         let found = self.describe(&id).await?;
-        let same = found.as_ref().and_then(|found| found.schedule.as_ref()).is_some_and(|found| is_same(found, &schedule));
+        let same = found.as_ref().and_then(|found| found.schedule.as_ref()).is_some_and(|found| is_as_told(found, &schedule));
         if same {
             return Ok(());
         }
@@ -141,7 +149,7 @@ impl ScheduleEngine for TemporalEngine {
             let _ = self.search_attributes_ensure().await;
         }
         let summary = "Makes Temporal and Postgres agree".to_owned();
-        self.put(&id, Wanted { schedule, summary, attributes: SearchAttributes::new([]) }).await
+        self.put(&id, &Wanted { schedule, summary, attributes: SearchAttributes::new([]) }).await
     }
 
     fn tuning(&self) -> SyncTuning {
@@ -175,7 +183,7 @@ impl TemporalEngine {
         let mut spec = ScheduleSpec { timezone_name: from.time_zone.clone(), ..Default::default() };
         match &from.when {
             When::IntervalSeconds(every) => spec.interval.push(IntervalSpec { interval: seconds(*every).try_into().ok(), phase: None }),
-            When::Cron(cron) => spec.cron_string.push(cron.clone()),
+            When::Cron(cron) => spec.cron_string.push(format!("{cron}{CRON_COMMENT}{cron}")),
         }
         spec.jitter = Some(from.jitter_seconds).filter(|jitter| *jitter > 0).and_then(|jitter| seconds(jitter).try_into().ok());
         let mut attributes = vec![names::ORG.value_set(from.org_id.to_string())];
@@ -213,7 +221,7 @@ impl TemporalEngine {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the client is not workflow code")]
-    async fn put(&self, id: &str, wanted: Wanted) -> Result<(), EngineError> {
+    async fn put(&self, id: &str, wanted: &Wanted) -> Result<(), EngineError> {
         let memo = Memo { fields: [(names::MEMO_SUMMARY.to_owned(), payload(&wanted.summary)?)].into() };
         let update = UpdateScheduleRequest {
             namespace: self.namespace().to_owned(),
@@ -277,18 +285,26 @@ fn schedule(
     }
 }
 
-/// Whether the reconciler's schedule needs no writing. It has no cron, so Temporal keeps it as it was given.
-fn is_same(found: &TemporalSchedule, wanted: &TemporalSchedule) -> bool {
-    let action = |schedule: &TemporalSchedule| match &schedule.action.as_ref()?.action {
-        Some(Action::StartWorkflow(action)) => {
-            Some((action.workflow_type.clone(), action.workflow_id.clone(), action.task_queue.clone()?.name))
-        }
-        None => None,
+/// Whether `found` is what Temporal makes of `told`, as far as that can be said of any server: what servers fill in or limit is not looked
+/// at, and of a cron's calendars only the comment, which is the cron.
+fn is_as_told(found: &TemporalSchedule, told: &TemporalSchedule) -> bool {
+    let action = |schedule: &TemporalSchedule| {
+        let Some(Action::StartWorkflow(action)) = &schedule.action.as_ref()?.action else { return None };
+        let input = action.input.iter().flat_map(|input| &input.payloads).map(|payload| payload.data.clone()).collect::<Vec<_>>();
+        Some((action.workflow_type.clone(), action.workflow_id.clone(), action.task_queue.clone()?.name, input))
     };
-    let spec = |schedule: &TemporalSchedule| schedule.spec.as_ref().map(|spec| (spec.interval.clone(), spec.structured_calendar.len()));
     let policies = |schedule: &TemporalSchedule| schedule.policies.as_ref().map(|policies| policies.overlap_policy);
-    let is_paused = found.state.as_ref().is_some_and(|state| state.paused || state.limited_actions);
-    action(found) == action(wanted) && spec(found) == spec(wanted) && policies(found) == policies(wanted) && !is_paused
+    let state = |schedule: &TemporalSchedule| {
+        let state = schedule.state.clone().unwrap_or_default();
+        (state.paused, state.notes, state.limited_actions)
+    };
+    let (times, told_times) = (found.spec.clone().unwrap_or_default(), told.spec.clone().unwrap_or_default());
+    let crons = told_times.cron_string.iter().filter_map(|cron| cron.split_once(CRON_COMMENT));
+    action(found) == action(told)
+        && policies(found) == policies(told)
+        && state(found) == state(told)
+        && times.interval == told_times.interval
+        && crons.map(|(_, comment)| comment).eq(times.structured_calendar.iter().map(|calendar| calendar.comment.as_str()))
 }
 
 fn seen(response: DescribeScheduleResponse, wanted: String) -> ScheduleSeen {
