@@ -138,11 +138,10 @@ pub(super) async fn may_see(state: &ApiState, caller: &Caller, head: &SnapshotHe
 
 impl Figures {
     pub(super) async fn begin(state: &ApiState, caller: &Caller, asked: &Asked) -> Result<Self, Problem> {
-        let settings = settings(state, caller).await?;
+        let (settings, book, rolled_up) = note_book(state, caller).await?;
         let scope = asked.scope(state, caller, &settings).await?;
         let min_members = min_members(state, caller, &settings).await?;
         let metrics = asked.metric.map_or_else(|| MetricKey::ALL.to_vec(), |metric| vec![metric]);
-        let (book, rolled_up) = note_book(state, caller.org_id(), &settings.settings).await?;
         Ok(Self {
             filter: KpiFilter { scope, window_kind: asked.kind.as_str(), metrics, min_members },
             settings,

@@ -1,14 +1,15 @@
 //! Notes next to numbers: what is known against the data behind them.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{MetricKey, OrgId, quality::QualityStatus};
-use ovia_kpi::{KpiSettings, Note, NoteBook, NotedFigure};
+use ovia_domain::{MetricKey, quality::QualityStatus};
+use ovia_kpi::{Note, NoteBook, NotedFigure};
 use ovia_store::kpi::state::RolledUp;
 use poem_openapi::Object;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{names::Name, problem::Problem, state::ApiState, time::Time};
+use super::ask::{Settings, settings};
+use crate::{auth::Caller, names::Name, problem::Problem, state::ApiState, time::Time};
 
 /// Why a number is to be read with care. docs/quality.md says what each code means and from when on.
 #[derive(Object)]
@@ -28,11 +29,14 @@ pub(crate) struct NoteOut {
     connection_name: Option<String>,
 }
 
-/// What notes are told from, read once for all numbers of an answer; and how far the numbers are.
-pub(super) async fn note_book(state: &ApiState, org: OrgId, settings: &KpiSettings) -> Result<(NoteBook, RolledUp), Problem> {
-    let store = &state.config.store;
-    let (rolled_up, inputs) = tokio::try_join!(store.kpi_rolled_up(org), store.kpi_note_inputs(org))?;
-    Ok((NoteBook::new(inputs, settings, rolled_up.as_of, Utc::now()), rolled_up))
+/// What notes are told from, read at once and once for all numbers of an answer: the settings, what is known against the data, and how far
+/// the numbers are.
+pub(super) async fn note_book(state: &ApiState, caller: &Caller) -> Result<(Settings, NoteBook, RolledUp), Problem> {
+    let (store, org) = (&state.config.store, caller.org_id());
+    let inputs = async { Ok(tokio::try_join!(store.kpi_rolled_up(org), store.kpi_note_inputs(org))?) };
+    let (set, (rolled_up, inputs)) = tokio::try_join!(settings(state, caller), inputs)?;
+    let book = NoteBook::new(inputs, &set.settings, rolled_up.as_of, Utc::now());
+    Ok((set, book, rolled_up))
 }
 
 /// What notes are asked for with.

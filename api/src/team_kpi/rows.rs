@@ -20,7 +20,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    ask::{self, Asked, Figures, may_see, settings},
+    ask::{self, Asked, Figures, may_see},
     notes::{NoteOut, Noted, note_book, notes},
     types::{Scope, WindowOut},
 };
@@ -126,8 +126,7 @@ impl KpiRowsApi {
                     "GET /team/kpi lists the figures, each with the path of its rows.",
                 )
             })?;
-            let set = settings(&self.0, &caller).await?;
-            (head, note_book(&self.0, org, &set.settings).await?.0)
+            (head, note_book(&self.0, &caller).await?.1)
         } else {
             let asked = Asked { metric: Some(key), scope: None, project: project.0, team: team.0, person: person.0, kind };
             let figures = Figures::begin(&self.0, &caller, &asked).await?;
