@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::facts::KpiReader;
-use crate::StoreError;
+use crate::{Store, StoreError};
 
 type Time = DateTime<Utc>;
 
@@ -42,6 +42,15 @@ pub struct TouchedMeaning {
 
 /// Later than any row.
 const NEVER: Time = DateTime::<Utc>::from_timestamp_nanos(i64::MAX);
+
+impl Store {
+    /// Summarises new pages in the indexes of `changed_at`. Until then every look-up reads all their rows, and autovacuum comes only when a
+    /// fifth of a table is new. Indexes that belong to another role, and those of tables that somebody has locked, stay as they are.
+    pub async fn kpi_changes_summarise(&self) -> Result<(), StoreError> {
+        sqlx::raw_sql(include_str!("changes_summarise.sql")).execute(&self.pool).await?;
+        Ok(())
+    }
+}
 
 impl KpiReader {
     /// Of rows whose `changed_at` is `since` or later: the time in which each may count, from its creation (or from what waited for it) to
