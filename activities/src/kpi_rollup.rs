@@ -57,6 +57,10 @@ struct Params {
 
 /// One attempt of a run, as the activity makes it: what came of it is in the run's result. Waits for the attempt before it to end.
 pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome, StoreError> {
+    // only faster: figures come out the same without. Before the lock, whose transaction holds the watermark back
+    if let Err(error) = store.kpi_changes_summarise().await {
+        debug!(run = %run, %error, "KPIs: failed to summarise what changed");
+    }
     let lock = loop {
         match store.kpi_rollup_lock(org).await? {
             Some(lock) => break lock,
@@ -71,10 +75,6 @@ pub async fn rollup(store: &Store, org: OrgId, run: RunId) -> Result<StepOutcome
     // what somebody stored was checked then; what a later version does not take any more is as shipped
     let settings: KpiSettings = serde_json::from_value(set.settings).unwrap_or_default();
 
-    // only faster: figures come out the same without
-    if let Err(error) = store.kpi_changes_summarise().await {
-        debug!(run = %run, %error, "KPIs: failed to summarise what changed");
-    }
     // in this order: what is committed after the watermark was taken is read again by the next rollup
     let watermark = store.kpi_watermark().await?;
     let mut reader = store.kpi_reader(org).await?;

@@ -213,8 +213,12 @@ async fn what_is_changed_while_a_schedule_is_written_does_not_stay() {
 async fn every_cron_is_as_it_was_told_and_lists_show_that() {
     // nobody mends these
     let app = TestApp::start().await;
-    for cron in ["0 3 * * *", "*/15 8-18/2 1,15 JAN-JUN MON-FRI", "30 0 31 DEC SUN", "0 0 1 */3 *", "5,35 * * * 1,3,5"] {
-        put(&app, "/schedules/matching", json!({"cron": cron, "note": cron, "time_zone": "America/New_York", "jitter": "5m"})).await;
+    let list = |until: u8| (0..until).map(|number| number.to_string()).collect::<Vec<_>>().join(",");
+    // longer than what Temporal takes as a comment, cut within the hours and just behind them
+    let long = [format!("{} {} * * *", list(60), list(24)), format!("{} {} * * *", list(60), "10,11,12,13,14,15,16,17,18,19")];
+    let short = ["0 3 * * *", "*/15 8-18/2 1,15 JAN-JUN MON-FRI", "30 0 31 DEC SUN", "0 0 1 */3 *", "5,35 * * * 1,3,5"];
+    for cron in short.into_iter().chain(long.iter().map(String::as_str)) {
+        put(&app, "/schedules/matching", json!({"cron": cron, "note": "n", "time_zone": "America/New_York", "jitter": "5m"})).await;
         let applied: Option<String> =
             sqlx::query_scalar("select applied from schedules").fetch_one(&mut app.database.connection().await).await.unwrap();
         let applied = Marks::parse(&applied.expect(cron)).unwrap();

@@ -1,12 +1,12 @@
 //! `ScheduleEngine` over a real Temporal.
 //!
 //! Temporal rewrites what it is given (a cron becomes a calendar), so drift is not found by comparing what we sent with what it has, but
-//! by comparing what it has with what it had right after it was told, if nobody else told it something else meanwhile.
+//! by comparing what it has with what it had right after it was told. That nobody else told it something else in between is compared with
+//! what we sent, as far as Temporal leaves it alone.
 
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use chrono::{DateTime, Utc};
 use ovia_domain::{Overlap, RunKind, ScheduleId, When};
 use temporalio_client::{
     NamespacedClient,
@@ -39,15 +39,17 @@ use crate::{
     client::EngineError,
     names,
     reconcile::ReconcileInput,
-    schedules::{Marks, ScheduleEngine, ScheduleListed, SchedulePage, ScheduleSeen, ScheduleTarget, ScheduledInput, scheduled_workflow_id},
+    schedules::{ScheduleEngine, ScheduleListed, SchedulePage, ScheduleSeen, ScheduleTarget, ScheduledInput, scheduled_workflow_id},
     temporal::TemporalEngine,
     types::SyncTuning,
 };
 
+mod compare;
+
+use compare::{commented, hash, is_as_told, listed, seen};
+
 /// Raise it when `TemporalSchedule`s are made in another way: every schedule is then written anew.
 const SHAPE: u32 = 2;
-/// Between a cron and its comment. Temporal makes calendars of a cron and keeps the comment, which shows the cron in its UI.
-const CRON_COMMENT: &str = " # ";
 const RPC_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first pause before a busy Temporal is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -183,7 +185,7 @@ impl TemporalEngine {
         let mut spec = ScheduleSpec { timezone_name: from.time_zone.clone(), ..Default::default() };
         match &from.when {
             When::IntervalSeconds(every) => spec.interval.push(IntervalSpec { interval: seconds(*every).try_into().ok(), phase: None }),
-            When::Cron(cron) => spec.cron_string.push(format!("{cron}{CRON_COMMENT}{cron}")),
+            When::Cron(cron) => spec.cron_string.push(commented(cron)),
         }
         spec.jitter = Some(from.jitter_seconds).filter(|jitter| *jitter > 0).and_then(|jitter| seconds(jitter).try_into().ok());
         let mut attributes = vec![names::ORG.value_set(from.org_id.to_string())];
@@ -283,65 +285,6 @@ fn schedule(
         }),
         state: Some(state),
     }
-}
-
-/// Whether `found` is what Temporal makes of `told`, as far as that can be said of any server: what servers fill in or limit is not looked
-/// at, and of a cron's calendars only the comment, which is the cron.
-fn is_as_told(found: &TemporalSchedule, told: &TemporalSchedule) -> bool {
-    let action = |schedule: &TemporalSchedule| {
-        let Some(Action::StartWorkflow(action)) = &schedule.action.as_ref()?.action else { return None };
-        let input = action.input.iter().flat_map(|input| &input.payloads).map(|payload| payload.data.clone()).collect::<Vec<_>>();
-        Some((action.workflow_type.clone(), action.workflow_id.clone(), action.task_queue.clone()?.name, input))
-    };
-    let policies = |schedule: &TemporalSchedule| schedule.policies.as_ref().map(|policies| policies.overlap_policy);
-    let state = |schedule: &TemporalSchedule| {
-        let state = schedule.state.clone().unwrap_or_default();
-        (state.paused, state.notes, state.limited_actions)
-    };
-    let (times, told_times) = (found.spec.clone().unwrap_or_default(), told.spec.clone().unwrap_or_default());
-    let crons = told_times.cron_string.iter().filter_map(|cron| cron.split_once(CRON_COMMENT));
-    action(found) == action(told)
-        && policies(found) == policies(told)
-        && state(found) == state(told)
-        && times.interval == told_times.interval
-        && crons.map(|(_, comment)| comment).eq(times.structured_calendar.iter().map(|calendar| calendar.comment.as_str()))
-}
-
-fn seen(response: DescribeScheduleResponse, wanted: String) -> ScheduleSeen {
-    let schedule = response.schedule.unwrap_or_default();
-    let info = response.info.unwrap_or_default();
-    let state = schedule.state.clone().unwrap_or_default();
-    let next_runs =
-        info.future_action_times.iter().filter_map(|at| DateTime::<Utc>::from_timestamp(at.seconds, u32::try_from(at.nanos).ok()?));
-    let marks = Marks { wanted, listed: listed(schedule.spec.as_ref(), &state.notes, state.paused), seen: seen_hash(schedule) };
-    ScheduleSeen { marks, next_runs: if state.paused { Vec::new() } else { next_runs.collect() }, paused: state.paused }
-}
-
-/// Of what lists show too.
-fn listed(spec: Option<&ScheduleSpec>, notes: &str, paused: bool) -> String {
-    let spec = spec.map(|spec| ScheduleSpec { timezone_data: Vec::new(), ..spec.clone() });
-    hash(&format!("{spec:?} {notes:?} {paused}"))
-}
-
-/// Of everything but maps, whose order is not theirs, and the count that goes down by itself.
-fn seen_hash(mut schedule: TemporalSchedule) -> String {
-    if let Some(spec) = &mut schedule.spec {
-        spec.timezone_data = Vec::new();
-    }
-    if let Some(state) = &mut schedule.state {
-        state.remaining_actions = 0;
-    }
-    let mut input = Vec::new();
-    if let Some(ScheduleAction { action: Some(Action::StartWorkflow(action)) }) = &mut schedule.action {
-        input = action.input.take().into_iter().flat_map(|input| input.payloads).map(|payload| payload.data).collect();
-        (action.memo, action.search_attributes, action.header, action.user_metadata) = (None, None, None, None);
-    }
-    hash(&format!("{schedule:?} {input:?}"))
-}
-
-/// Short, the same in every process, and not a secret's.
-fn hash(text: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).simple().to_string()
 }
 
 fn overlap_number(overlap: Overlap) -> i32 {
