@@ -98,6 +98,11 @@ async fn mend(activities: &Activities, row: &ScheduleRow, tally: &Tally) -> Resu
     if seen.is_some_and(|seen| Some(seen.marks.to_string()) == row.applied) {
         return Ok(());
     }
+    // whoever changes a schedule writes the row first: what differs because of that is theirs to tell
+    let now = activities.store.schedule_fetch(row.schedule.org_id, row.schedule.id).await?;
+    if now.is_none_or(|now| self::target(&now) != target) {
+        return Ok(());
+    }
     let seen = activities.engine.schedule_put(&target).await?;
     activities.store.schedule_applied_set(row.schedule.org_id, row.schedule.id, &seen.marks.to_string()).await?;
     Tally::add(&tally.schedules_put);
