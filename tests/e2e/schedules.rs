@@ -217,11 +217,14 @@ async fn every_cron_is_as_it_was_told_and_lists_show_that() {
     // longer than what Temporal takes as a comment, cut within the hours and just behind them
     let long = [format!("{} {} * * *", list(60), list(24)), format!("{} {} * * *", list(60), "10,11,12,13,14,15,16,17,18,19")];
     let short = ["0 3 * * *", "*/15 8-18/2 1,15 JAN-JUN MON-FRI", "30 0 31 DEC SUN", "0 0 1 */3 *", "5,35 * * * 1,3,5"];
+    let mut before = None;
     for cron in short.into_iter().chain(long.iter().map(String::as_str)) {
         put(&app, "/schedules/matching", json!({"cron": cron, "note": "n", "time_zone": "America/New_York", "jitter": "5m"})).await;
         let applied: Option<String> =
             sqlx::query_scalar("select applied from schedules").fetch_one(&mut app.database.connection().await).await.unwrap();
-        let applied = Marks::parse(&applied.expect(cron)).unwrap();
+        assert_ne!(applied, before, "{cron} was not as it was told");
+        before.clone_from(&applied);
+        let applied = Marks::parse(&applied.unwrap()).unwrap();
         // lists are some seconds old
         eventually(cron, 20, async || {
             let page = app.engine.schedules_list(None).await.unwrap();

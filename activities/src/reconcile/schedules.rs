@@ -91,18 +91,13 @@ fn is_as_told(activities: &Activities, row: &ScheduleRow, listed: Option<String>
 
 /// Looks at the schedule itself, since lists are some seconds old, and writes it if it is not as it was told to be.
 async fn mend(activities: &Activities, row: &ScheduleRow, tally: &Tally) -> Result<(), super::runs::RunProblem> {
-    // it may have been changed since the page was read
+    let seen = activities.engine.schedule_describe(&target(row)).await?;
+    // read after the look: whoever changes a schedule writes the row first, so what differs because of that is told from the changed row
     let Some(row) = activities.store.schedule_fetch(row.schedule.org_id, row.schedule.id).await? else { return Ok(()) };
-    let target = target(&row);
-    let seen = activities.engine.schedule_describe(&target).await?;
     if seen.is_some_and(|seen| Some(seen.marks.to_string()) == row.applied) {
         return Ok(());
     }
-    // whoever changes a schedule writes the row first: what differs because of that is theirs to tell
-    let now = activities.store.schedule_fetch(row.schedule.org_id, row.schedule.id).await?;
-    if now.is_none_or(|now| self::target(&now) != target) {
-        return Ok(());
-    }
+    let target = target(&row);
     let seen = activities.engine.schedule_put(&target).await?;
     activities.store.schedule_applied_set(row.schedule.org_id, row.schedule.id, &seen.marks.to_string()).await?;
     Tally::add(&tally.schedules_put);
