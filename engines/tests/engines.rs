@@ -10,7 +10,7 @@ use std::{
 };
 
 use nix::{sys::signal::kill, unistd::Pid};
-use ovia_engines::{DataDir, Durability, Engines, EnginesConfig, EnginesError, Signal, free_port};
+use ovia_engines::{DataDir, Durability, Engines, EnginesConfig, EnginesError, Signal};
 
 fn config() -> EnginesConfig {
     let tools_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.ovia/tools");
@@ -42,8 +42,10 @@ fn postmaster_pid(path: &Path) -> Pid {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_finds_its_data_on_the_same_ports() {
     let (_parent, path) = folder();
-    // Ports of its own, because another test may take the default ones between stop and start.
-    let [postgres, temporal, ui] = [(); 3].map(|()| free_port(&[]).unwrap());
+    // Ports of its own, because another test may take the default ones between stop and start; and none that the kernel hands out.
+    let first = 20_000 + (std::process::id() % 12_000) as u16;
+    let mut free = (first..32_700).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    let [postgres, temporal, ui] = [(); 3].map(|()| free.next().unwrap());
     fs::create_dir(&path).unwrap();
     let ports = format!(r#"{{"postgres_port":{postgres},"temporal_port":{temporal},"temporal_ui_port":{ui}}}"#);
     fs::write(path.join("engines.json"), ports).unwrap();
@@ -82,7 +84,8 @@ async fn two_run_beside_each_other_and_share_no_port() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn taken_default_ports_are_avoided() {
-    // Who holds one for as long as that makes the case to be tested anyway; another test lets go of it meanwhile.
+    // This test has the machine for itself (.config/nextest.toml): engines of tests that ended let go of the ports in a moment, and who
+    // holds one for as long as that makes the case to be tested anyway.
     let deadline = Instant::now() + Duration::from_secs(20);
     let hold = |port| loop {
         match TcpListener::bind(("127.0.0.1", port)) {
