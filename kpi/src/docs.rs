@@ -53,7 +53,11 @@ fn write_document(out: &mut String) -> std::fmt::Result {
 const INCIDENTS: &str = "
 ## Incidents and deployments
 
-An item is an incident if its type or one of its labels is one of the configured ones. It is put down to one successful production deployment
+An item is an incident if its type or one of its labels is one of the configured ones (`incident_types`, `incident_labels`), or if a
+configured filter (`incident_filters`) is about it: `project = OPS AND priority in (P1, P2) AND NOT labels = drill`. Fields are `project`
+(its full path; of Jira its key), `type`, `status`, `priority`, `labels`, `component`; operators `=`, `!=`, `in (…)`, `not in (…)`, `is empty`,
+`is not empty`; between them AND, OR, NOT and parentheses. As in JQL case does not matter, and `!=` and `not in` do not match an empty field. What
+GitLab's issues have no such field for is empty. It is put down to one successful production deployment
 that had finished when the incident was created, by the first of these rules that finds one; each answer is kept with its rule and confidence.
 A merge request is an incident's if one names the other: by a work item's key in its title, branch, description or commits; of an issue of the
 code host, by `#12` in the title, or by a branch that begins with `12-`, in the same project.

@@ -11,6 +11,7 @@ mod given;
 mod history;
 mod incidents;
 mod inputs;
+mod item_filter;
 mod lateness;
 mod metrics;
 mod notes;

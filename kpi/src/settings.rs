@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::EnvironmentTier;
+use crate::{EnvironmentTier, item_filter};
 
 /// Settings of one organisation; what is absent is as in [`KpiSettings::default`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct KpiSettings {
     pub incident_types: Vec<String>,
     /// Labels that make an item an incident, in any case.
     pub incident_labels: Vec<String>,
+    /// What else are incidents, each in the manner of JQL: `project = OPS AND priority in (P1, P2)`. Fields are `project` (full path; of
+    /// Jira its key), `type`, `status`, `priority`, `labels`, `component`; operators `=`, `!=`, `in (…)`, `not in (…)`, `is empty`, `is not empty`.
+    pub incident_filters: Vec<String>,
     /// Labels that make a merge request a hotfix, in any case.
     pub hotfix_labels: Vec<String>,
     /// Source branches of hotfixes begin with one of these, in any case.
@@ -91,6 +94,7 @@ impl Default for KpiSettings {
             production_tiers: vec![EnvironmentTier::Production],
             incident_types: texts(&["incident"]),
             incident_labels: texts(&["incident"]),
+            incident_filters: Vec::new(),
             hotfix_labels: texts(&["hotfix"]),
             hotfix_branches: texts(&["hotfix/", "hotfix-"]),
             attribution_window_hours: 24,
@@ -122,6 +126,9 @@ const MAX_ROWS: u32 = 1_000;
 /// After so many syncs that did not come data is stale, whatever is set.
 const MAX_SYNCS: u32 = 100;
 
+/// Each is looked at for every item.
+const MAX_FILTERS: usize = 20;
+
 /// A team may be asked to have this many people at most.
 const MAX_TEAM: u32 = 1_000;
 
@@ -131,7 +138,7 @@ impl KpiSettings {
     /// # Errors
     ///
     /// The first field that is wrong: an unknown time zone, days, hours, rows, shares, syncs or people out of range, no production tier, empty
-    /// names, weights that are negative or all zero, bands of an unknown metric, without order or with scores outside 0–100.
+    /// names, filters that cannot be read, weights that are negative or all zero, bands of an unknown metric, without order or with scores outside 0–100.
     pub fn validate(&self) -> Result<(), SettingsError> {
         let wrong = |field: &str, problem: &str| Err(SettingsError { field: field.to_owned(), problem: problem.to_owned() });
         if self.time_zone.parse::<Tz>().is_err() {
@@ -169,6 +176,14 @@ impl KpiSettings {
         if let Some((field, _)) = lists.iter().find(|(_, names)| names.iter().any(|name| name.trim().is_empty())) {
             return wrong(field, "must not hold an empty name");
         }
+        if self.incident_filters.len() > MAX_FILTERS {
+            return wrong("incident_filters", "must be at most 20");
+        }
+        for (index, filter) in self.incident_filters.iter().enumerate() {
+            if let Err(error) = item_filter::jsonpath(filter) {
+                return wrong(&format!("incident_filters.{index}"), &error.to_string());
+            }
+        }
         let weights = self.health_weights.list();
         if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) || weights.iter().sum::<f64>() <= 0.0 {
             return wrong("health_weights", "must be 0 or more each, and not all 0");
@@ -187,6 +202,13 @@ impl KpiSettings {
     /// Whether an item of this type with these labels is an incident.
     pub fn is_incident<'a>(&self, type_name: &str, labels: impl IntoIterator<Item = &'a str>) -> bool {
         holds(&self.incident_types, type_name) || labels.into_iter().any(|label| holds(&self.incident_labels, label))
+    }
+
+    /// PostgreSQL's `jsonpath` of what else are incidents, as its function `item_matches` takes it. `None`: nothing, also where
+    /// [`Self::validate`] would refuse a filter.
+    pub fn incident_jsonpath(&self) -> Option<String> {
+        let paths: Vec<String> = self.incident_filters.iter().filter_map(|filter| item_filter::jsonpath(filter).ok()).collect();
+        (!paths.is_empty()).then(|| paths.join(" || "))
     }
 
     /// Whether a merge request from this branch with these labels is a hotfix.
@@ -269,6 +291,8 @@ mod tests {
         assert_eq!(refused(|settings| settings.min_team_size = 0), "min_team_size");
         assert_eq!(refused(|settings| settings.production_tiers.clear()), "production_tiers");
         assert_eq!(refused(|settings| settings.incident_labels.push(" ".to_owned())), "incident_labels");
+        assert_eq!(refused(|settings| settings.incident_filters = vec!["type = a".to_owned(), "type".to_owned()]), "incident_filters.1");
+        assert_eq!(refused(|settings| settings.incident_filters = vec!["type = a".to_owned(); 21]), "incident_filters");
         assert_eq!(refused(|settings| settings.health_weights.lead_time = -1.0), "health_weights");
         let band = |up_to, score| BandSetting { label: "fine".to_owned(), up_to, score };
         for (bands, fine) in [

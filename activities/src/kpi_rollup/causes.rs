@@ -143,6 +143,7 @@ fn meaning(settings: &KpiSettings) -> TouchedMeaning {
     TouchedMeaning {
         incident_types: lower(&settings.incident_types),
         incident_labels: lower(&settings.incident_labels),
+        incident_filter: settings.incident_jsonpath(),
         production_tiers: settings.production_tiers.iter().map(tier).collect(),
     }
 }

@@ -20,15 +20,19 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         unit: "ratio",
         direction: Direction::LowerIsBetter,
         formula: "Successful production deployments finished in the window with at least one incident put down to them ÷ all successful \
-                  production deployments finished in the window. Incidents are items of the configured types and labels; the rules that put \
+                  production deployments finished in the window. Incidents are items of the configured types, labels and filters; the rules that put \
                   them down to deployments are below.",
-        version: 1,
+        version: 2,
         inputs: &[
             "deployments.status",
             "deployments.finished_at",
             "environments.tier",
             "work_items.type_name",
             "work_items.labels",
+            "work_items.components",
+            "work_items.priority",
+            "work_items.status",
+            "work_items.project_external_id",
             "work_items.created_at",
             "issues.issue_type",
             "issues.labels",

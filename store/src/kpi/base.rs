@@ -68,6 +68,8 @@ pub struct IncidentFactRow {
     pub created_at: Time,
     pub resolved_at: Option<Time>,
     pub story_points: Option<f64>,
+    /// The filter is about it.
+    pub is_filtered: bool,
 }
 
 /// A merge request that an incident names, or that one of these takes back.
@@ -209,10 +211,16 @@ impl KpiReader {
         .await
     }
 
-    /// Work items and issues whose type or a label is one of these, in lower case.
-    pub async fn incidents(&mut self, types: &[String], labels: &[String]) -> Result<Vec<IncidentFactRow>, StoreError> {
+    /// Work items and issues whose type or a label is one of these, in lower case, or that `filter` (a `jsonpath`, as `item_matches` takes it)
+    /// is about.
+    pub async fn incidents(
+        &mut self,
+        types: &[String],
+        labels: &[String],
+        filter: Option<&str>,
+    ) -> Result<Vec<IncidentFactRow>, StoreError> {
         let (org, connections) = (self.org(), self.connections().to_vec());
-        let query = sqlx::query_as(include_str!("base/incidents.sql")).bind(org.0).bind(types).bind(labels).bind(connections);
+        let query = sqlx::query_as(include_str!("base/incidents.sql")).bind(org.0).bind(types).bind(labels).bind(connections).bind(filter);
         Ok(query.fetch_all(self.connection()).await?)
     }
 

@@ -36,6 +36,8 @@ pub struct TouchedMeaning {
     pub incident_types: Vec<String>,
     /// Labels of incidents, in lower case.
     pub incident_labels: Vec<String>,
+    /// `jsonpath` of what else are incidents, as `item_matches` takes it.
+    pub incident_filter: Option<String>,
     /// Tiers of environments that count as production, as `environments.tier` has them.
     pub production_tiers: Vec<String>,
 }
@@ -73,7 +75,8 @@ impl KpiReader {
             .bind(people)
             .bind(&meaning.incident_types)
             .bind(&meaning.incident_labels)
-            .bind(&meaning.production_tiers);
+            .bind(&meaning.production_tiers)
+            .bind(&meaning.incident_filter);
         Ok(rows.fetch_all(self.connection()).await?)
     }
 

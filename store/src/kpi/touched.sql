@@ -174,6 +174,8 @@ spans as (
     where s.org_id = $1 and s.changed_at >= $2 and (
         lower(s.issue_type) = any($5::text[])
         or exists (select from unnest(s.labels) l where lower(l) = any($6::text[]))
+        or $8::text is not null
+            and item_matches($8::text::jsonpath, s.connection_id, s.project_external_id, s.issue_type, s.state, null, s.labels, '{}')
         or exists (select from kpi_incident_attributions a where a.org_id = $1 and a.incident_table = 'issues' and a.incident_id = s.id)
     )
     union all

@@ -86,6 +86,7 @@ impl Company {
                  update work_items set labels = '{{}}', components = '{{web}}';
                  insert into kpi_settings (org_id, version, settings, person_level, created_by)
                  select '{org}', 1, jsonb_build_object('services', jsonb_build_object('web', jsonb_build_array({path})),
+                    'incident_filters', jsonb_build_array('priority = BLACKOUT and not labels = drill', 'type = issue AND labels in (Outage, x)'),
                     'stale_after_days', 4, 'ageing_after_days', 4), false, 'test'"
             ))
             .await;

@@ -71,6 +71,10 @@ fn of_the_tracker() -> Vec<Change> {
         ("a deployment nearer to it", copy("deployments", &delivery(3), &nearer)),
         ("the deployment failed itself", set("deployments", &delivery(3), "status = 'failed'")),
         ("of another service", set(ITEMS, &of_key("INC-1"), "components = '{other}'")),
+        ("its labels make it none", set(ITEMS, &of_key("INC-2"), "labels = '{}'")),
+        ("by a filter it is one", set(ITEMS, &of_key("INC-2"), "priority = 'Blackout'")),
+        ("by a filter it is a drill", set(ITEMS, &of_key("INC-2"), "labels = '{Drill}'")),
+        ("its label makes it one again", set(ITEMS, &of_key("INC-2"), "labels = '{incident}'")),
     ]
 }
 
@@ -97,6 +101,8 @@ fn of_the_code_host() -> Vec<Change> {
         ("an issue is an incident", copy(table, &of_project, &columns)),
         change("the issue is closed later", "closed_at = closed_at + interval '9 days'"),
         change("the issue is no incident", "labels = '{}'"),
+        change("by a filter it is", "labels = '{Outage}'"),
+        change("by that it is none again", "labels = '{}'"),
         change("by its type it is", "issue_type = 'incident'"),
     ];
     changes.extend(gone_and_back(["the issue is gone", "the issue is back"], table, issue));

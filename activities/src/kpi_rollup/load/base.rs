@@ -110,7 +110,7 @@ async fn incidents(
         facts.attribution_overrides.push(AttributionOverride { item, deployment_id: row.deployment_id });
     }
     let (types, labels) = (lower(&settings.incident_types), lower(&settings.incident_labels));
-    for row in reader.incidents(&types, &labels).await? {
+    for row in reader.incidents(&types, &labels, settings.incident_jsonpath().as_deref()).await? {
         incident_add(facts, keys, settings, paths, &row);
     }
     let of_table = |table| facts.work_items.iter().filter(move |row| row.item.table == table).map(|row| row.item.id).collect::<Vec<i64>>();
@@ -155,7 +155,7 @@ fn incident_add(
     paths: &HashMap<String, Vec<ProjectKey>>,
     row: &IncidentFactRow,
 ) {
-    if !settings.is_incident(&row.type_name, row.labels.iter().map(String::as_str)) {
+    if !row.is_filtered && !settings.is_incident(&row.type_name, row.labels.iter().map(String::as_str)) {
         return;
     }
     let item = ItemRef { table: table_of(&row.of_table), id: row.id };
