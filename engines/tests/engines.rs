@@ -43,8 +43,8 @@ fn postmaster_pid(path: &Path) -> Pid {
 async fn a_restart_finds_its_data_on_the_same_ports() {
     let (_parent, path) = folder();
     // Ports of its own, because another test may take the default ones between stop and start; and none that the kernel hands out.
-    let first = 20_000 + (std::process::id() % 12_000) as u16;
-    let mut free = (first..32_700).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    let lowest = 20_000 + (std::process::id() % 12_000) as u16;
+    let mut free = (lowest..32_700).filter(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok());
     let [postgres, temporal, ui] = [(); 3].map(|()| free.next().unwrap());
     fs::create_dir(&path).unwrap();
     let ports = format!(r#"{{"postgres_port":{postgres},"temporal_port":{temporal},"temporal_ui_port":{ui}}}"#);

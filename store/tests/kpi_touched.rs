@@ -21,6 +21,8 @@ async fn what_came_is_summarised_but_for_tables_that_are_in_use() {
     sqlx::raw_sql(
         "insert into connections (id, org_id, name, source, base_url, settings, credentials_sealed, credentials_key_id)
          select gen_random_uuid(), id, 'c', 'gitlab', 'http://127.0.0.1', '{}', '', 'k1' from organisations;
+         alter table pipelines set (autovacuum_enabled = off);
+         alter table references_found set (autovacuum_enabled = off);
          insert into pipelines (org_id, connection_id, external_id, project_external_id, status)
          select c.org_id, c.id, n::text, '1', 'success' from connections c, generate_series(1, 15000) n;
          insert into references_found (org_id, connection_id, external_id, from_table, from_external_id, place, keys)

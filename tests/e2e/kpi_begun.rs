@@ -12,9 +12,13 @@ use crate::{
     kpi_touched::{copy, set},
 };
 
-/// Some weeks ago.
+/// Some weeks ago, and no incident was put down to what was delivered in the days before: where one goes to another deployment, it touches
+/// the days since then by itself.
 const DELIVERED: &str = "select id from deployments t where deleted_at is null and status = 'success' and created_at < '2026-02-01' and exists (
         select from environments e where e.connection_id = t.connection_id and e.external_id = t.environment_external_id and e.tier = 'production')
+    and not exists (
+        select from kpi_incident_attributions a join deployments d on d.id = a.deployment_id
+        where d.finished_at between t.finished_at - interval '7 days' and t.finished_at)
     order by created_at desc limit 1";
 const BEGUN: &str = "select jsonb_array_length(begun)::bigint from kpi_rollup_state";
 const FENCE: &str = "select fence from kpi_rollup_state";

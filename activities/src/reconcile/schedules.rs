@@ -94,10 +94,11 @@ async fn mend(activities: &Activities, row: &ScheduleRow, tally: &Tally) -> Resu
     let seen = activities.engine.schedule_describe(&target(row)).await?;
     // read after the look: whoever changes a schedule writes the row first, so what differs because of that is told from the changed row
     let Some(row) = activities.store.schedule_fetch(row.schedule.org_id, row.schedule.id).await? else { return Ok(()) };
-    if seen.is_some_and(|seen| Some(seen.marks.to_string()) == row.applied) {
+    let target = target(&row);
+    let wanted = activities.engine.schedule_wanted(&target);
+    if seen.is_some_and(|seen| Some(Marks { wanted, ..seen.marks }.to_string()) == row.applied) {
         return Ok(());
     }
-    let target = target(&row);
     let seen = activities.engine.schedule_put(&target).await?;
     activities.store.schedule_applied_set(row.schedule.org_id, row.schedule.id, &seen.marks.to_string()).await?;
     Tally::add(&tally.schedules_put);

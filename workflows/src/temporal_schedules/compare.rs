@@ -35,7 +35,15 @@ pub(super) fn is_as_told(found: &TemporalSchedule, told: &TemporalSchedule) -> b
     };
     let spec = |schedule: &TemporalSchedule| schedule.spec.clone().unwrap_or_default();
     let times = |spec: ScheduleSpec| {
-        (spec.interval, spec.timezone_name, spec.jitter, spec.start_time, spec.end_time, spec.exclude_structured_calendar)
+        let intervals = spec.interval.into_iter().map(|is| (is.interval.unwrap_or_default(), is.phase.unwrap_or_default()));
+        (
+            intervals.collect::<Vec<_>>(),
+            spec.timezone_name,
+            spec.jitter.unwrap_or_default(),
+            spec.start_time,
+            spec.end_time,
+            spec.exclude_structured_calendar,
+        )
     };
     let comments = spec(found).structured_calendar.into_iter().map(|calendar| calendar.comment);
     let crons = spec(told).cron_string.into_iter().filter_map(|cron| cron.split_once(CRON_COMMENT).map(|(_, comment)| comment.to_owned()));
