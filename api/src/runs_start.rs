@@ -180,6 +180,22 @@ pub(crate) async fn queued_start(state: &ApiState, new: &NewRun) {
     }
 }
 
+/// Starts a rollup because of what was just said about the figures. `None`: none could be queued, mostly because one is under way.
+pub(crate) async fn rollup_follow(state: &ApiState, caller: &Caller) -> Option<RunId> {
+    let new = new_run(caller, RunKind::KpiRollup, None, json!({}));
+    match state.config.store.org_run_create(&new).await {
+        Ok(OrgRunCreated::Created) => {
+            queued_start(state, &new).await;
+            Some(new.run_id)
+        }
+        Ok(OrgRunCreated::Busy(_)) => None,
+        Err(error) => {
+            tracing::warn!(%error, "failed to queue the rollup that follows a decision");
+            None
+        }
+    }
+}
+
 fn start_of(new: &NewRun, connection_name: Option<&str>, priority: Option<u32>) -> RunStart {
     RunStart {
         org_id: new.org_id,

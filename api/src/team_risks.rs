@@ -100,7 +100,7 @@ pub(crate) struct TeamRisksApi(pub ApiState);
 impl TeamRisksApi {
     /// What needs attention
     ///
-    /// The most severe first, then the oldest. Found by every `quality` run; an item whose cause is gone is resolved by itself.
+    /// The most severe first, then the oldest. Found after every rollup and by every `quality` run; an item whose cause is gone is resolved by itself.
     #[oai(path = "/team/kpi/risks", method = "get", operation_id = "kpi_risks")]
     #[expect(clippy::too_many_arguments, reason = "one per query parameter")]
     async fn list(

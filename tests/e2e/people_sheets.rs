@@ -152,13 +152,17 @@ async fn teams_come_from_a_file_and_figures_follow_decisions() {
     teams(&office, &other, &to).await;
 
     let body = json!({"settings": {"min_team_size": 1}, "person_level": true});
+    refused_by(http, Method::PUT, "/team/kpi/settings", Some(body.clone()), 403, "FORBIDDEN").await;
+    let may_see_people = async |may| office.app.store.token_people_set(office.app.org, "first", may).await.unwrap();
+    may_see_people(true).await;
     let (status, set) = http.send(Method::PUT, "/team/kpi/settings", Some(body)).await;
     assert_eq!(status, StatusCode::OK, "{set}");
+    may_see_people(false).await;
     office.quiet().await;
     let path = format!("/team/kpi/history?metric=merge_throughput&window=month&person={to}");
     let refused = refused_by(http, Method::GET, &path, None, 403, "FORBIDDEN").await;
     assert!(text(&refused["hint"]).contains("people-access"), "{refused}");
-    office.app.store.token_people_set(office.app.org, "first", true).await.unwrap();
+    may_see_people(true).await;
     let lesser = office.colleague("lesser").await;
     refused_by(&lesser, Method::GET, &path, None, 403, "FORBIDDEN").await;
     refused_by(&lesser, Method::GET, "/team/kpi/changes?scope=person", None, 403, "FORBIDDEN").await;

@@ -1,31 +1,27 @@
 //! `/team/kpi/incidents`: which deployment each incident is held to come from.
 
-use ovia_store::kpi::incidents::IncidentRow;
+use ovia_domain::RunId;
+use ovia_store::kpi::incidents::{IncidentRow, Overridden};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    Object, OpenApi,
     param::{Path, Query},
     payload::Json,
 };
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::{
     auth::Caller,
     body::Body,
     page::{ListOf, list, page},
     problem::Problem,
+    runs_start::rollup_follow,
     service::Tag,
     state::ApiState,
     time::Time,
 };
 
 pub(crate) struct KpiIncidentsApi(pub ApiState);
-
-#[derive(ApiResponse)]
-enum Done {
-    /// Done.
-    #[oai(status = 204)]
-    Done,
-}
 
 /// Longest reason, in characters.
 const REASON_MAX: usize = 500;
@@ -38,6 +34,15 @@ struct OverrideIn {
     deployment_id: Option<i64>,
     #[serde(default)]
     reason: Option<String>,
+}
+
+/// What follows from a person's word.
+#[derive(Object)]
+#[oai(rename = "IncidentOverride")]
+struct OverrideOut {
+    /// The rollup that has it in the figures; null where nothing changed, or none was started because one is under way: then the first
+    /// that begins after it has.
+    run_id: Option<Uuid>,
 }
 
 /// An incident and its deployment.
@@ -62,7 +67,7 @@ struct IncidentOut {
     rule: String,
     /// 0 to 1.
     confidence: f64,
-    /// Whose word is in force: `token:<name>`. The figures have it from the next rollup on.
+    /// Whose word is in force: `token:<name>`. The figures have it from the first rollup on that begins after it.
     overridden_by: Option<String>,
     override_reason: Option<String>,
     overridden_at: Option<Time>,
@@ -89,9 +94,9 @@ impl KpiIncidentsApi {
 
     /// Say which deployment an incident comes from
     ///
-    /// It beats every rule. The next rollup has it in the figures.
+    /// It beats every rule. A rollup has it in the figures. Saying the same again changes nothing.
     #[oai(path = "/team/kpi/incidents/:id/override", method = "put", operation_id = "kpi_incident_override")]
-    async fn set(&self, caller: Caller, id: Path<String>, body: Body<OverrideIn>) -> Result<Done, Problem> {
+    async fn set(&self, caller: Caller, id: Path<String>, body: Body<OverrideIn>) -> Result<Json<OverrideOut>, Problem> {
         let incident = incident(&id.0)?;
         let reason = body.0.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
         if reason.is_some_and(|reason| reason.chars().count() > REASON_MAX) {
@@ -100,8 +105,9 @@ impl KpiIncidentsApi {
         let store = &self.0.config.store;
         let by = caller.requested_by();
         match store.kpi_incident_override(caller.org_id(), incident, body.0.deployment_id, reason, &by).await? {
-            true => Ok(Done::Done),
-            false => Err(Problem::missing(
+            Overridden::Set => Ok(followed(rollup_follow(&self.0, &caller).await)),
+            Overridden::Unchanged => Ok(followed(None)),
+            Overridden::Unknown => Err(Problem::missing(
                 format!("There is no incident {}, or no such deployment.", id.0),
                 "GET /team/kpi/incidents lists incidents, GET /deployments what they may be put down to.",
             )),
@@ -109,17 +115,23 @@ impl KpiIncidentsApi {
     }
 
     /// Take that back
+    ///
+    /// What the rules say counts again. A rollup has it in the figures.
     #[oai(path = "/team/kpi/incidents/:id/override", method = "delete", operation_id = "kpi_incident_override_end")]
-    async fn end(&self, caller: Caller, id: Path<String>) -> Result<Done, Problem> {
+    async fn end(&self, caller: Caller, id: Path<String>) -> Result<Json<OverrideOut>, Problem> {
         let incident = incident(&id.0)?;
         match self.0.config.store.kpi_incident_override_end(caller.org_id(), incident, &caller.requested_by()).await? {
-            true => Ok(Done::Done),
+            true => Ok(followed(rollup_follow(&self.0, &caller).await)),
             false => Err(Problem::missing(
                 format!("Nobody has overruled what incident {} is put down to.", id.0),
                 "GET /team/kpi/incidents lists incidents, and who overruled which.",
             )),
         }
     }
+}
+
+fn followed(run: Option<RunId>) -> Json<OverrideOut> {
+    Json(OverrideOut { run_id: run.map(|run| run.0) })
 }
 
 /// Table and id of `work_items:12`.

@@ -1,14 +1,13 @@
 //! `/team/kpi/settings`: what an organisation has set for its KPIs.
 
-use ovia_domain::RunKind;
 use ovia_kpi::KpiSettings;
 use ovia_store::kpi::settings::{KpiSettingsRow, KpiSettingsSet};
 use poem_openapi::{Object, OpenApi, payload::Json};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{auth::Caller, body::Body, problem::Problem, runs_start::run_start_for_org, service::Tag, state::ApiState, time::Time};
+use crate::{auth::Caller, body::Body, problem::Problem, runs_start::rollup_follow, service::Tag, state::ApiState, time::Time};
 
 pub(crate) struct KpiSettingsApi(pub ApiState);
 
@@ -17,7 +16,7 @@ pub(crate) struct KpiSettingsApi(pub ApiState);
 #[serde(deny_unknown_fields)]
 struct KpiSettingsIn {
     /// Replaced whole; a field that is absent is as shipped: `time_zone`, `stale_after_days`, `ageing_after_days`, `production_tiers`,
-    /// `incident_types`, `incident_labels`, `hotfix_labels`, `hotfix_branches`, `attribution_window_hours`, `services`, `min_rows`,
+    /// `incident_types`, `incident_labels`, `incident_filters` (as `project = OPS AND priority in (P1, P2)`), `hotfix_labels`, `hotfix_branches`, `attribution_window_hours`, `services`, `min_rows`,
     /// `min_coverage`, `stale_after_syncs`, `min_team_size`, `health_weights`, `bands`.
     settings: Value,
     /// Whether there are figures of single people. Off unless it is true.
@@ -40,8 +39,8 @@ struct KpiSettingsOut {
     /// `token:<name>`; null as shipped.
     created_by: Option<String>,
     created_at: Option<Time>,
-    /// The rollup that was started to compute the figures again; null where nothing changed, or one is under way that a schedule or sync
-    /// will follow.
+    /// The rollup that computes the figures again; null where nothing changed, or none was started because one is under way: then the
+    /// first that begins after it does.
     run_id: Option<Uuid>,
 }
 
@@ -57,6 +56,7 @@ impl KpiSettingsApi {
     /// Set time zone, incidents, bands and the like
     ///
     /// A new version is in force at once, and a rollup computes every figure again; what it changes is listed by GET /team/kpi/changes.
+    /// Only tokens that may see figures of single people may lower `min_team_size`.
     #[oai(path = "/team/kpi/settings", method = "put", operation_id = "kpi_settings_set")]
     async fn set(&self, caller: Caller, body: Body<KpiSettingsIn>) -> Result<Json<KpiSettingsOut>, Problem> {
         let KpiSettingsIn { settings, person_level, expected_version } = body.0;
@@ -67,7 +67,17 @@ impl KpiSettingsApi {
         })?;
         read.validate().map_err(|error| Problem::field(format!("settings.{}", error.field), error.problem))?;
         let store = &self.0.config.store;
-        let before = store.kpi_settings(caller.org_id()).await?.version;
+        let current = store.kpi_settings(caller.org_id()).await?;
+        let before = current.version;
+        let least = serde_json::from_value::<KpiSettings>(current.settings).unwrap_or_default().min_team_size;
+        if read.min_team_size < least && !caller.may_see_people(&self.0).await? {
+            return Err(Problem::forbidden(
+                format!(
+                    "Figures of teams of fewer than {least} people are for tokens that may see figures of single people; so is lowering that."
+                ),
+                "Leave `min_team_size` as it is, or have the operator allow it on the server: `ovia kpi people-access <token name> --allow`.",
+            ));
+        }
         match store.kpi_settings_set(caller.org_id(), &settings, person_level, expected_version, &caller.requested_by()).await? {
             KpiSettingsSet::Stale { current } => Err(Problem::conflict(
                 format!("Version {current} of the settings is in force, not {}.", expected_version.unwrap_or_default()),
@@ -75,8 +85,7 @@ impl KpiSettingsApi {
             )),
             KpiSettingsSet::Set(row) => {
                 let run_id = match row.version != before {
-                    // the settings stand, whether or not a rollup can begin now
-                    true => run_start_for_org(&self.0, &caller, RunKind::KpiRollup, json!({})).await.ok(),
+                    true => rollup_follow(&self.0, &caller).await,
                     false => None,
                 };
                 Ok(Json(out(row, run_id.map(|run| run.0))))

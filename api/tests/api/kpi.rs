@@ -1,7 +1,8 @@
+use ovia_workflows::EngineError;
 use serde_json::{Value, json};
 
 use crate::{
-    common::{Answer, Method, TestApi},
+    common::{Answer, Method, MockTemporal, TestApi},
     lists::{Seed, seed},
 };
 
@@ -324,9 +325,24 @@ async fn changes_say_what_and_why() {
     assert!(api.as_other(Method::GET, "/team/kpi/changes", None).await.items().is_empty());
 }
 
+fn away() -> MockTemporal {
+    let mut engine = MockTemporal::new();
+    engine.expect_run_start().returning(|_| Err(EngineError::Unavailable("away".into())));
+    engine
+}
+
+#[tokio::test]
+async fn settings_stand_while_temporal_is_away() {
+    let api = TestApi::with_engine(away()).await;
+    let set = api.send(Method::PUT, "/team/kpi/settings", &json!({"settings": {"stale_after_days": 10}})).await.json();
+    let run = api.get(&format!("/runs/{}", set["run_id"].as_str().unwrap())).await.json();
+    assert_eq!((&set["version"], &run["status"]), (&json!(1), &json!("queued")), "{set} {run}");
+}
+
 #[tokio::test]
 async fn a_person_may_overrule_what_an_incident_is_put_down_to() {
-    let api = TestApi::start().await;
+    // what was said stands while Temporal is away
+    let api = TestApi::with_engine(away()).await;
     let seed = seed(&api).await;
     let (org, connection) = (api.org, &seed.connection);
     api.db
@@ -342,7 +358,12 @@ async fn a_person_may_overrule_what_an_incident_is_put_down_to() {
     assert_eq!((&one["reference"], &one["rule"], &one["overridden_by"]), (&json!("WEB-1"), &json!("same_service"), &Value::Null), "{one}");
     let path = format!("/team/kpi/incidents/{}/override", one["id"].as_str().unwrap());
     let done = api.send(Method::PUT, &path, &json!({"deployment_id": null, "reason": "a cable"})).await;
-    assert_eq!(done.status, 204, "{}", done.text);
+    assert_eq!(done.status, 200, "{}", done.text);
+    let run = api.get(&format!("/runs/{}", done.json()["run_id"].as_str().unwrap())).await.json();
+    assert_eq!((&run["kind"], &run["status"], &run["requested_by"]), (&json!("kpi_rollup"), &json!("queued"), &json!("token:first")));
+    api.db.sql("update runs set status = 'succeeded', started_at = now(), ended_at = now()").await;
+    let again = api.send(Method::PUT, &path, &json!({"deployment_id": null, "reason": " a cable "})).await;
+    assert_eq!((again.status.as_u16(), again.json()), (200, json!({"run_id": null})), "nothing differs");
     let after = api.get("/team/kpi/incidents").await.items().remove(0);
     assert_eq!((&after["overridden_by"], &after["override_reason"]), (&json!("token:first"), &json!("a cable")));
     api.send(Method::PUT, &path, &json!({"deployment_id": 999_999})).await.problem(404, "NOT_FOUND");
@@ -350,6 +371,9 @@ async fn a_person_may_overrule_what_an_incident_is_put_down_to() {
     api.send(Method::PUT, "/team/kpi/incidents/projects:1/override", &json!({"deployment_id": null}))
         .await
         .problem(400, "VALIDATION_ERROR");
-    assert_eq!(Answer::of(api.request(Method::DELETE, &path)).await.status, 204);
+    let other = api.send(Method::PUT, &path, &json!({"deployment_id": null, "reason": "two cables"})).await;
+    assert!(other.json()["run_id"].is_string(), "{}", other.text);
+    let back = Answer::of(api.request(Method::DELETE, &path)).await;
+    assert_eq!((back.status.as_u16(), back.json()), (200, json!({"run_id": null})), "a rollup is under way");
     Answer::of(api.request(Method::DELETE, &path)).await.problem(404, "NOT_FOUND");
 }

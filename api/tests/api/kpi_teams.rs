@@ -69,7 +69,13 @@ async fn figures_of_few_are_for_those_who_may_see_people() {
     api.db.store.token_people_set(api.org, "first", true).await.unwrap();
     assert_eq!(told(&api).await, ([1; 4], 200));
     api.db.store.token_people_set(api.org, "first", false).await.unwrap();
-    api.send(Method::PUT, "/team/kpi/settings", &json!({"settings": {"min_team_size": 3}, "person_level": false})).await;
+    let lower = json!({"settings": {"min_team_size": 3}, "person_level": false});
+    let refused = api.send(Method::PUT, "/team/kpi/settings", &lower).await.problem(403, "FORBIDDEN");
+    assert!(refused["hint"].as_str().unwrap().contains("people-access"), "{refused}");
+    assert_eq!(told(&api).await, ([0; 4], 403), "nothing was lowered");
+    api.db.store.token_people_set(api.org, "first", true).await.unwrap();
+    assert_eq!(api.send(Method::PUT, "/team/kpi/settings", &lower).await.status, 200);
+    api.db.store.token_people_set(api.org, "first", false).await.unwrap();
     assert_eq!(told(&api).await, ([1; 4], 200), "as the organisation says");
 }
 

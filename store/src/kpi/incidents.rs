@@ -12,6 +12,16 @@ type Time = DateTime<Utc>;
 
 const INCIDENTS_LIST: &str = "kpi_incidents";
 
+/// What became of a person's word on an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overridden {
+    Set,
+    /// It was said before, for the same reason.
+    Unchanged,
+    /// There is no such incident or deployment in the organisation.
+    Unknown,
+}
+
 /// An attribution to store.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewAttribution {
@@ -128,7 +138,7 @@ impl Store {
         page.page(INCIDENTS_LIST, rows.fetch_all(&self.pool).await?, |row: &IncidentRow| (row.incident_table.clone(), row.incident_id))
     }
 
-    /// A person's word on an incident. `false`: there is no such incident or deployment in the organisation.
+    /// A person's word on an incident.
     pub async fn kpi_incident_override(
         &self,
         org: OrgId,
@@ -136,7 +146,7 @@ impl Store {
         deployment: Option<i64>,
         reason: Option<&str>,
         by: &str,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Overridden, StoreError> {
         let mut tx = self.pool.begin().await?;
         let known: bool = sqlx::query_scalar(
             "select exists (select from kpi_incident_attributions where org_id = $1 and incident_table = $2 and incident_id = $3)
@@ -149,7 +159,22 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         if !known {
-            return Ok(false);
+            return Ok(Overridden::Unknown);
+        }
+        let said: bool = sqlx::query_scalar(
+            "select exists (select from kpi_incident_overrides
+                where org_id = $1 and incident_table = $2 and incident_id = $3 and ended_at is null
+                    and deployment_id is not distinct from $4::bigint and reason is not distinct from $5::text)",
+        )
+        .bind(org.0)
+        .bind(incident.0)
+        .bind(incident.1)
+        .bind(deployment)
+        .bind(reason)
+        .fetch_one(&mut *tx)
+        .await?;
+        if said {
+            return Ok(Overridden::Unchanged);
         }
         override_end(&mut tx, org, incident).await?;
         sqlx::query(
@@ -167,7 +192,7 @@ impl Store {
         tx.commit().await?;
         let what = json!({"deployment_id": deployment, "reason": reason});
         self.audit(org, by, "kpi_incident.override", ("incident", &format!("{}:{}", incident.0, incident.1)), what).await?;
-        Ok(true)
+        Ok(Overridden::Set)
     }
 
     /// Takes a person's word on an incident back: rules count again. `false`: there was none.
