@@ -16,8 +16,9 @@ pub(crate) struct KpiSettingsApi(pub ApiState);
 #[serde(deny_unknown_fields)]
 struct KpiSettingsIn {
     /// Replaced whole; a field that is absent is as shipped: `time_zone`, `stale_after_days`, `ageing_after_days`, `production_tiers`,
-    /// `incident_types`, `incident_labels`, `incident_filters` (as `project = OPS AND priority in (P1, P2)`), `hotfix_labels`, `hotfix_branches`, `attribution_window_hours`, `services`, `min_rows`,
-    /// `min_coverage`, `stale_after_syncs`, `min_team_size`, `health_weights`, `bands`.
+    /// `incident_types`, `incident_labels`, `incident_filters` (as `project = OPS AND priority in (P1, P2)`), `hotfix_labels`,
+    /// `hotfix_branches`, `attribution_window_hours`, `services`, `min_rows`, `min_coverage`, `stale_after_syncs`, `min_team_size`,
+    /// `health_weights`, `bands`.
     settings: Value,
     /// Whether there are figures of single people. Off unless it is true.
     #[serde(default)]
