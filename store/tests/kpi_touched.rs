@@ -39,3 +39,34 @@ async fn what_came_is_summarised_but_for_tables_that_are_in_use() {
     tx.rollback().await.unwrap();
     assert_eq!((unread(pool, "references_found_changed").await, unread(pool, "pipelines_changed").await), (0, 1));
 }
+
+/// Paths as kpi/src/item_filter.rs makes them.
+#[tokio::test]
+async fn a_filter_is_about_items_by_their_fields_in_any_case() {
+    let db = TestDatabase::create().await;
+    db.store.first_token_create("one").await.unwrap().unwrap();
+    let pool = db.store.pool();
+    sqlx::raw_sql(
+        "insert into connections (id, org_id, name, source, base_url, settings, credentials_sealed, credentials_key_id)
+         select gen_random_uuid(), id, 'c', 'jira', 'http://127.0.0.1', '{}', '', 'k1' from organisations;
+         insert into projects (org_id, connection_id, external_id, name, full_path, archived)
+         select org_id, id, '10', 'Operations', 'OPS', false from connections;",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    let sql = "select item_matches($1::text::jsonpath, id, '10', 'Bug', 'Open', null, '{Outage,\"x y\"}', '{}') from connections";
+    for (path, matches) in [
+        (r#"$.project[*] == "ops""#, true),
+        (r#"$.project[*] == "web""#, false),
+        (r#"($.type[*] == "bug" && $.labels[*] == "x y")"#, true),
+        (r#"!($.labels[*] == "outage")"#, false),
+        (r#"(exists($.priority[*]) && !($.priority[*] == "p1"))"#, false),
+        (r#"!($.priority[*] == "p1")"#, true),
+        ("!(exists($.component[*]))", true),
+        ("exists($.status[*])", true),
+    ] {
+        let found: bool = sqlx::query_scalar(sql).bind(path).fetch_one(pool).await.unwrap();
+        assert_eq!(found, matches, "{path}");
+    }
+}
