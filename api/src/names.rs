@@ -1,6 +1,6 @@
 //! The domain's closed sets of names as OpenAPI enumerations: one list, the domain's own.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::LazyLock};
 
 use ovia_domain::integrity::{AnomalyRule, AnomalyStatus, Severity, SubjectTable};
 use ovia_domain::quality::{QualityCheck, QualityStatus};
@@ -22,6 +22,10 @@ pub(crate) trait Named: Copy + Send + Sync + 'static {
     const TITLE: &'static str;
     const EVERY: &'static [Self];
     fn text(self) -> &'static str;
+    /// What the API's document says of the names; nothing where they speak for themselves.
+    fn description() -> Option<&'static str> {
+        None
+    }
 }
 
 macro_rules! named {
@@ -43,7 +47,6 @@ named! {
     LinkStatus, "MappingStatus";
     Source, "Source";
     ErrorCode, "ErrorCode";
-    MetricKey, "Metric";
     ovia_kpi::WindowKind, "WindowKind";
     LetterStatus, "DeadLetterStatus";
     Overlap, "Overlap";
@@ -62,6 +65,18 @@ named! {
     RiskKind, "RiskKind";
     RiskSeverity, "RiskSeverity";
     RiskStatus, "RiskStatus";
+}
+
+impl Named for MetricKey {
+    const TITLE: &'static str = "Metric";
+    const EVERY: &'static [Self] = &Self::ALL;
+    fn text(self) -> &'static str {
+        self.as_str()
+    }
+    fn description() -> Option<&'static str> {
+        static WORDS: LazyLock<String> = LazyLock::new(ovia_kpi::describe_keys);
+        Some(WORDS.as_str())
+    }
 }
 
 impl Named for MappingSort {
@@ -107,6 +122,7 @@ impl<T: Named> Type for Name<T> {
 
     fn register(registry: &mut poem_openapi::registry::Registry) {
         registry.create_schema::<Self, _>(T::TITLE.into(), |_| MetaSchema {
+            description: T::description(),
             enum_items: T::EVERY.iter().map(|item| item.text().into()).collect(),
             ..MetaSchema::new("string")
         });

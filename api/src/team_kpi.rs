@@ -119,9 +119,8 @@ impl TeamKpiApi {
     ///
     /// Its entry in the registry, word for word, and the bands that hold for the organisation.
     #[oai(path = "/team/kpi/:metric/definition", method = "get", operation_id = "kpi_definition")]
-    async fn definition(&self, caller: Caller, metric: Path<String>) -> Result<Json<DefinitionOut>, Problem> {
-        let metric = ask::metric(&metric.0)?;
+    async fn definition(&self, caller: Caller, metric: Path<Name<MetricKey>>) -> Result<Json<DefinitionOut>, Problem> {
         let settings = ask::settings(&self.0, &caller).await?;
-        Ok(Json(DefinitionOut::new(metric, &settings.settings)))
+        Ok(Json(DefinitionOut::new(metric.0.0, &settings.settings)))
     }
 }

@@ -27,7 +27,7 @@ pub use entities::*;
 pub use error_code::ErrorCode;
 pub use ids::{ConnectionId, IdentityId, OrgId, PersonId, RunId, ScheduleId};
 pub use item::ItemRef;
-pub use metric::{Aggregate, Direction, MetricDefinition, MetricKey};
+pub use metric::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 pub use record::{DeadLetter, DetailRequest, ListKind, Record, WholeList};
 pub use run::{RunCounts, RunError, RunKind, RunStatus};
 pub use schedule::{Overlap, Schedule, When};

@@ -103,6 +103,17 @@ pub enum Direction {
     Neutral,
 }
 
+impl Direction {
+    /// As people say it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::HigherIsBetter => "higher is better",
+            Self::LowerIsBetter => "lower is better",
+            Self::Neutral => "neither is better",
+        }
+    }
+}
+
 /// How the values of a figure's rows make the figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +139,38 @@ impl Aggregate {
             Self::Maximum => "maximum",
             Self::Composite => "composite",
         }
+    }
+}
+
+/// The table the rows of a metric's figures are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowTable {
+    MergeRequests,
+    Pipelines,
+    Deployments,
+    WorkItems,
+    Versions,
+    /// Of figures that are made of other figures.
+    KpiSnapshots,
+}
+
+impl RowTable {
+    pub const ALL: [RowTable; 6] =
+        [Self::MergeRequests, Self::Pipelines, Self::Deployments, Self::WorkItems, Self::Versions, Self::KpiSnapshots];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MergeRequests => "merge_requests",
+            Self::Pipelines => "pipelines",
+            Self::Deployments => "deployments",
+            Self::WorkItems => "work_items",
+            Self::Versions => "versions",
+            Self::KpiSnapshots => "kpi_snapshots",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|table| table.as_str() == text)
     }
 }
 

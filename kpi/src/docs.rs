@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use ovia_domain::{Aggregate, Direction};
+use ovia_domain::Aggregate;
 
 use crate::{
-    MetricEntry, REGISTRY, banded_keys, published_bands,
+    MetricEntry, REGISTRY, RowsOf, banded_keys, published_bands,
     windows::{MAX_DAYS, MAX_MONTHS, MAX_QUARTERS, MAX_WEEKS},
 };
 
@@ -43,7 +43,7 @@ fn write_document(out: &mut String) -> std::fmt::Result {
     for entry in REGISTRY {
         let definition = &entry.definition;
         let (key, name, unit, version) = (definition.key, definition.name, definition.unit, definition.version);
-        writeln!(out, "| [`{key}`](#{key}) | {name} | {unit} | {} | {version} |", better(definition.direction))?;
+        writeln!(out, "| [`{key}`](#{key}) | {name} | {unit} | {} | {version} |", definition.direction.words())?;
     }
     REGISTRY.iter().try_for_each(|entry| write_entry(out, entry))?;
     out.push_str(INCIDENTS);
@@ -77,10 +77,13 @@ fn write_entry(out: &mut String, entry: &MetricEntry) -> std::fmt::Result {
     writeln!(out, "{}\n", definition.formula)?;
     writeln!(out, "- **Left out**: {}", definition.filters)?;
     writeln!(out, "- **No data**: {}", definition.no_data)?;
-    writeln!(out, "- **Unit**: {}; {}", definition.unit, better(definition.direction))?;
+    writeln!(out, "- **Unit**: {}; {}", definition.unit, definition.direction.words())?;
     match definition.aggregate {
         Aggregate::Composite => writeln!(out, "- **Rows**: none of its own; it is made of the figures it names")?,
-        aggregate => writeln!(out, "- **Rows**: ids of `{}`; the figure is the {} of their values", entry.row_table, aggregate.as_str())?,
+        aggregate => {
+            let (table, aggregate) = (entry.row_table.as_str(), aggregate.as_str());
+            writeln!(out, "- **Rows**: ids of `{table}`; the figure is the {aggregate} of their values. {}", longer(entry.rows_of))?;
+        }
     }
     write_names(out, "Stats", entry.stats)?;
     write_names(out, "Coverage", entry.coverage)?;
@@ -104,10 +107,10 @@ fn write_names(out: &mut String, title: &str, names: &[(&str, &str)]) -> std::fm
     if names.is_empty() { Ok(()) } else { writeln!(out, "- **{title}**: {}", names.join(", ")) }
 }
 
-fn better(direction: Direction) -> &'static str {
-    match direction {
-        Direction::HigherIsBetter => "higher is better",
-        Direction::LowerIsBetter => "lower is better",
-        Direction::Neutral => "neither is better",
+fn longer(rows_of: RowsOf) -> &'static str {
+    match rows_of {
+        RowsOf::Days => "A longer window has the rows of its days",
+        RowsOf::LastDay => "A longer window has the rows of its last day",
+        RowsOf::Window => "A longer window has rows of its own, whose values are not those of its days",
     }
 }

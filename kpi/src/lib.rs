@@ -6,6 +6,7 @@ mod compute;
 mod dated;
 mod deployed;
 mod docs;
+mod drill_down;
 pub mod facts;
 mod given;
 mod history;
@@ -36,6 +37,7 @@ pub use compute::{KeepRows, compute_all, compute_batches, compute_each, compute_
 pub use dated::{DATED, DatedRow, KnownRows};
 pub use deployed::{Containment, MergedRow, RevertCandidate, deployment_merge_requests, find_reverts};
 pub use docs::render_markdown;
+pub use drill_down::{describe_keys, last_day_function, rows_query};
 pub use facts::{
     AttributionOverride, ContainmentRule, DeploymentFact, DeploymentMergeRequest, DeploymentStatus, EarlierMerge, EnvironmentTier, Facts,
     IdentityKey, IncidentProject, ItemMergeRequest, ItemRef, ItemTable, MergeRequestFact, MergeRequestState, PersonKey, PipelineFact,
@@ -48,7 +50,7 @@ pub use inputs::Inputs;
 pub use lateness::syncs_due;
 pub use notes::{Note, NoteBook, NotedFigure};
 pub use percentile::percentile;
-pub use registry::{Measure, Measures, MetricEntry, REGISTRY, metric};
+pub use registry::{Measure, Measures, MetricEntry, REGISTRY, RowsOf, metric};
 pub use risk::{ReleaseRisk, RiskFactor, release_risks};
 pub use scope::{Scope, ScopeFilter, ScopeIndex};
 pub use settings::{BandSetting, HealthWeights, KpiSettings, SettingsError};

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ovia_domain::{MetricDefinition, MetricKey};
+use ovia_domain::{MetricDefinition, MetricKey, RowTable};
 
 use crate::{Window, inputs::Inputs, metrics::*, scope::ScopeIndex, snapshot::Figure};
 
@@ -10,13 +10,26 @@ use crate::{Window, inputs::Inputs, metrics::*, scope::ScopeIndex, snapshot::Fig
 pub struct MetricEntry {
     pub definition: MetricDefinition,
     /// The table a figure's row ids are of.
-    pub row_table: &'static str,
+    pub row_table: RowTable,
+    /// Where the rows of a window longer than a day are.
+    pub rows_of: RowsOf,
     /// What `stats` holds, as (name, meaning).
     pub stats: &'static [(&'static str, &'static str)],
     /// What `coverage` holds besides `rows` and `partial`, as (name, meaning).
     pub coverage: &'static [(&'static str, &'static str)],
     /// Reads the facts once, for any scope and window. One that is made of other metrics takes them from the measures.
     pub prepare: for<'a> fn(&'a Inputs<'a>, &Measures<'a>) -> Box<dyn Measure + 'a>,
+}
+
+/// Where the rows of a window longer than a day are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsOf {
+    /// In its days: each row counts on one day, with the value it has there.
+    Days,
+    /// In its last day: a state is looked at where a window ends, or now.
+    LastDay,
+    /// In itself: a row adds another share to a week than to a day, or counts once in each.
+    Window,
 }
 
 /// A metric of an organisation, ready to be asked.
@@ -102,7 +115,7 @@ mod tests {
             }
             assert!(definition.version >= 1);
             assert!(!definition.inputs.is_empty());
-            assert!(definition.inputs.iter().any(|input| input.starts_with(entry.row_table)), "{}", definition.key);
+            assert!(definition.inputs.iter().any(|input| input.starts_with(entry.row_table.as_str())), "{}", definition.key);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The first review of a merge request: who counts as a reviewer, and which approvals are counted once.
+//! The first review of a merge request: who counts as a reviewer, and when approvals were given.
 
 use std::collections::HashSet;
 
@@ -37,19 +37,22 @@ impl Review {
 }
 
 /// Notes and approvals by others than the author, ascending. Accounts of one person are one: nobody reviews their own work with a second
-/// account. Of a person whose approval has no time (or an impossible one, or is gone since), the first system note that tells of it
-/// stands for it.
+/// account. System notes tell of approvals, also of those that are gone or were given again, and each stays when it was: a person's
+/// approvals themselves count only where no note since the creation tells of them. Of what is dated before the creation one counts per person.
 fn reviews<'a>(timeline: &Timeline<'a>) -> impl Iterator<Item = &'a ReviewEventFact> {
     let facts = timeline.facts;
+    let created_at = timeline.row.created_at;
     let person = |event: &ReviewEventFact| event.by.map(|by| facts.person_behind(by));
     let author = timeline.row.author.map(|author| facts.person_behind(author));
     let events = timeline.events;
-    // one dated before the merge request says nothing about when it was reviewed
-    let dated = |event: &&&ReviewEventFact| event.kind == ReviewEventKind::Approval && event.at >= timeline.row.created_at;
-    let mut approved: HashSet<Option<PersonKey>> = events.iter().filter(|event| dated(event)).map(|event| person(event)).collect();
+    let tells = |event: &&&ReviewEventFact| event.kind == ReviewEventKind::SystemApproved && event.at >= created_at;
+    let told: HashSet<Option<PersonKey>> = events.iter().filter(tells).map(|event| person(event)).collect();
+    let mut early = HashSet::new();
     events.iter().copied().filter(move |event| event.by.is_none() || person(event) != author).filter(move |event| match event.kind {
-        ReviewEventKind::Note | ReviewEventKind::Approval => true,
-        ReviewEventKind::SystemApproved => approved.insert(person(event)),
+        ReviewEventKind::Note => true,
+        ReviewEventKind::Approval | ReviewEventKind::SystemApproved if event.at < created_at => early.insert(person(event)),
+        ReviewEventKind::Approval => !told.contains(&person(event)),
+        ReviewEventKind::SystemApproved => true,
         _ => false,
     })
 }

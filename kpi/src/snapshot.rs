@@ -1,7 +1,7 @@
 //! What a rollup stores: one figure for one metric, scope and window, with what it was made of.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::MetricKey;
+use ovia_domain::{MetricKey, RowTable};
 use serde_json::{Map, Value};
 
 use crate::{Scope, Window, metric, percentile, series::Tally};
@@ -21,7 +21,7 @@ pub struct Snapshot {
     /// `rows` counted, `excluded_…` left out, `partial` for a window still going on, and shares (0–1) of what is known of the rows.
     pub coverage: Map<String, Value>,
     /// The table `row_ids` are of.
-    pub row_table: &'static str,
+    pub row_table: RowTable,
     /// Rows the value was computed from, ascending.
     pub row_ids: Vec<i64>,
     /// What each row contributes, in the order of `row_ids`; the entry's aggregate makes the value of them.

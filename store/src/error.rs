@@ -23,6 +23,9 @@ pub enum StoreError {
     BadCursor,
     #[error("sealed credentials cannot be opened: {0}")]
     Seal(String),
+    /// Something that a newer version wrote.
+    #[error("{0}")]
+    Unreadable(String),
     #[error("failed to query Postgres: {0}")]
     Sql(#[from] sqlx::Error),
     #[error("failed to migrate Postgres: {0}")]

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use ovia_domain::MetricKey;
-use ovia_kpi::{DatedRow, Draft, Facts, FirstOf, KeepRows, KpiSettings, Scope, ScopeFilter, Window, WindowKind, compute_batches};
+use ovia_kpi::{DatedRow, Draft, Facts, FirstOf, KeepRows, KpiSettings, RowsOf, Scope, ScopeFilter, Window, WindowKind, compute_batches};
 use ovia_store::kpi::write::NewSnapshot;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -93,25 +93,16 @@ pub(super) fn batches(
 /// before that keeps its rows itself.
 const COUNTS: [(MetricKey, FirstOf); 2] = [(MetricKey::MergeThroughput, FirstOf::MergeRequest), (MetricKey::Throughput, FirstOf::WorkItem)];
 
-/// Metrics that look at the end of a window: their rows are those of its last day.
-const STATES: [MetricKey; 3] = [MetricKey::StaleMergeRequests, MetricKey::WorkInProgress, MetricKey::WorkItemAge];
-
-/// Metrics that look at versions or are made of others, whose rows add another share to a week than to a day: their rows are not
-/// those of the days within the window.
-const OWN_ROWS: [MetricKey; 5] = [
-    MetricKey::DeploymentFrequency,
-    MetricKey::ReleaseScopeChange,
-    MetricKey::ReleaseCompletion,
-    MetricKey::DeliveryHealth,
-    MetricKey::ReleaseRisk,
-];
-
 fn new_snapshot(draft: Draft<'_>, how: &How) -> NewSnapshot {
     let window = draft.window;
-    let of_days = window.kind != WindowKind::Day
+    let in_days = match ovia_kpi::metric(draft.metric).rows_of {
+        RowsOf::Days => true,
+        RowsOf::LastDay => how.has_last_day_of(&window),
+        RowsOf::Window => false,
+    };
+    let of_days = in_days
+        && window.kind != WindowKind::Day
         && window.start >= how.days_from
-        && !OWN_ROWS.contains(&draft.metric)
-        && (!STATES.contains(&draft.metric) || how.has_last_day_of(&window))
         && how.is_told_since(draft.metric, draft.scope, window.start);
     let row_count = i32::try_from(draft.row_count()).unwrap_or(i32::MAX);
     let snapshot = if of_days { draft.without_rows() } else { draft.finish() };
@@ -127,7 +118,7 @@ fn new_snapshot(draft: Draft<'_>, how: &How) -> NewSnapshot {
         unit: snapshot.unit,
         stats: text(&snapshot.stats),
         coverage: text(&snapshot.coverage),
-        row_table: snapshot.row_table,
+        row_table: snapshot.row_table.as_str(),
         row_count,
         row_ids: (!of_days).then_some(snapshot.row_ids),
         row_values: (!of_days).then_some(snapshot.row_values),

@@ -41,14 +41,6 @@ pub(super) struct Figures {
     pub book: NoteBook,
 }
 
-/// The metric called `text`.
-pub(super) fn metric(text: &str) -> Result<MetricKey, Problem> {
-    MetricKey::parse(text).ok_or_else(|| {
-        let known: Vec<&str> = MetricKey::ALL.iter().map(|key| key.as_str()).collect();
-        Problem::parameter("metric", &format!("`{text}` is not one of {}", known.join(", ")))
-    })
-}
-
 /// A project, team or person that is not there.
 pub(super) fn no_scope(kind: &str, asked: &str) -> Problem {
     let hint = match kind {

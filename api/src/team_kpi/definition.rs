@@ -83,7 +83,7 @@ impl DefinitionOut {
             no_data: definition.no_data.to_owned(),
             aggregate: definition.aggregate.as_str().to_owned(),
             reference: definition.reference.to_owned(),
-            row_table: entry.row_table.to_owned(),
+            row_table: entry.row_table.as_str().to_owned(),
             stats: terms(entry.stats),
             coverage: terms(entry.coverage),
             bands: bands_of(settings, key.as_str())

@@ -96,7 +96,7 @@ impl KpiRowsApi {
     async fn rows(
         &self,
         caller: Caller,
-        metric: Path<String>,
+        metric: Path<Name<MetricKey>>,
         /// One snapshot by its id. Instead of everything below.
         kpi_snapshot_id: Query<Option<i64>>,
         /// One project: its full path or its id in the source. The organisation, if neither it nor a team or person is given.
@@ -115,7 +115,7 @@ impl KpiRowsApi {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Json<KpiRowsOut>, Problem> {
-        let key = ask::metric(&metric.0)?;
+        let key = metric.0.0;
         let (store, org) = (&self.0.config.store, caller.org_id());
         let kind = window.0.map_or(WindowKind::Trailing30Days, |name| name.0);
         let (head, book) = if let Some(id) = kpi_snapshot_id.0 {
@@ -256,7 +256,7 @@ impl KpiRowsOut {
             window: WindowOut { kind: asked.window_kind.to_owned(), start: asked.window_start.into(), end: end.into() },
             kpi_snapshot_id: None,
             row_count: 0,
-            row_table: entry.row_table.to_owned(),
+            row_table: entry.row_table.as_str().to_owned(),
             aggregate: entry.definition.aggregate.as_str().to_owned(),
             items: Vec::new(),
             next_cursor: None,

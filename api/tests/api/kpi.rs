@@ -209,7 +209,7 @@ async fn the_definition_is_the_registrys() {
             ("filters", definition.filters),
             ("no_data", definition.no_data),
             ("reference", definition.reference),
-            ("row_table", entry.row_table),
+            ("row_table", entry.row_table.as_str()),
         ] {
             assert_eq!(shown[field], words, "{} {field}", definition.key);
         }
@@ -222,6 +222,12 @@ async fn the_definition_is_the_registrys() {
     let document: Value = serde_json::from_str(&ovia_api::openapi_document()).unwrap();
     let every: Vec<&str> = ovia_kpi::REGISTRY.iter().map(|entry| entry.definition.key.as_str()).collect();
     assert_eq!(document["components"]["schemas"]["Metric"]["enum"], json!(every));
+    let words = document["components"]["schemas"]["Metric"]["description"].as_str().unwrap();
+    for entry in ovia_kpi::REGISTRY {
+        let line = format!("- `{}` (version {}; ", entry.definition.key, entry.definition.version);
+        let line = words.lines().find(|told| told.starts_with(&line)).unwrap();
+        assert!(line.contains(entry.definition.formula) && line.contains(entry.definition.no_data), "{line}");
+    }
 }
 
 #[tokio::test]

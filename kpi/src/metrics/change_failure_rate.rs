@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::Figure,
@@ -45,7 +45,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Mean,
         reference: "DORA, Accelerate State of DevOps Report 2023: change failure rate.",
     },
-    row_table: "deployments",
+    row_table: RowTable::Deployments,
+    rows_of: RowsOf::Days,
     stats: &[("numerator", "deployments with an incident"), ("denominator", "successful production deployments")],
     coverage: &[("excluded_incidents", "incidents created in the window that no rule puts down to a deployment")],
     prepare,

@@ -1,11 +1,11 @@
 //! How long work items take from the first touch to the end.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     series::{Event, Mark, Series},
 };
@@ -35,7 +35,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Median,
         reference: "Kanban Guide, 2020: cycle time.",
     },
-    row_table: "work_items",
+    row_table: RowTable::WorkItems,
+    rows_of: RowsOf::Days,
     stats: &[("p75", "75th percentile, hours"), ("p90", "90th percentile, hours")],
     coverage: &[
         ("excluded_bots", "items done in the window that are assigned to bots"),

@@ -1,13 +1,13 @@
 //! One number for how delivery goes, made of published parts.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 use serde_json::{Value, json};
 
 use crate::{
     Window,
     bands::{bands_of, of},
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     snapshot::Figure,
 };
@@ -37,7 +37,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Composite,
         reference: "Ovia: weights and bands are published here; bands of DORA metrics follow DORA.",
     },
-    row_table: "kpi_snapshots",
+    row_table: RowTable::KpiSnapshots,
+    rows_of: RowsOf::Window,
     stats: &[
         ("label", "band of the score"),
         ("parts", "its parts: value, band, score, weight, contribution; the contributions sum to the score"),

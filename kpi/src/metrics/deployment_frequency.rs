@@ -1,11 +1,11 @@
 //! How often production is deployed to.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
@@ -38,7 +38,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "DORA, Accelerate State of DevOps Report 2023: deployment frequency.",
     },
-    row_table: "deployments",
+    row_table: RowTable::Deployments,
+    rows_of: RowsOf::Window,
     stats: &[
         ("deployments", "successful production deployments"),
         ("days", "days they are divided by"),

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     ItemRef, Window, WorkItemFact,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::hours,
@@ -20,8 +20,9 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         unit: "hours",
         direction: Direction::LowerIsBetter,
         formula: "Median over the failed production deployments whose incidents were all resolved, the last of them in the window: the \
-                  finish of the deployment → the resolution of its last incident. A deployment failed if an incident is put down to it.",
-        version: 1,
+                  finish of the deployment → the resolution of its last incident. A deployment failed if an incident is put down to it: as \
+                  change_failure_rate has it, an item of the configured types, labels and filters.",
+        version: 2,
         inputs: &[
             "deployments.finished_at",
             "deployments.status",
@@ -29,6 +30,10 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
             "work_items.resolved_at",
             "work_items.type_name",
             "work_items.labels",
+            "work_items.components",
+            "work_items.priority",
+            "work_items.status",
+            "work_items.project_external_id",
             "issues.closed_at",
             "issues.issue_type",
             "issues.labels",
@@ -39,7 +44,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Median,
         reference: "DORA, Accelerate State of DevOps Report 2023: failed deployment recovery time.",
     },
-    row_table: "deployments",
+    row_table: RowTable::Deployments,
+    rows_of: RowsOf::Days,
     stats: &[("p75", "75th percentile, hours"), ("p90", "90th percentile, hours")],
     coverage: &[
         ("excluded_unresolved", "failed deployments of the window with an incident that is not resolved"),

@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     ContainmentRule, ProjectKey, Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::hours,
@@ -44,7 +44,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Median,
         reference: "DORA, Accelerate State of DevOps Report 2023: change lead time.",
     },
-    row_table: "merge_requests",
+    row_table: RowTable::MergeRequests,
+    rows_of: RowsOf::Days,
     stats: &[
         ("p75", "75th percentile, hours"),
         ("p90", "90th percentile, hours"),

@@ -1,11 +1,11 @@
 //! How many merge requests were merged.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
@@ -25,7 +25,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "Flow throughput: completed items per unit of time (Kanban Guide, 2020).",
     },
-    row_table: "merge_requests",
+    row_table: RowTable::MergeRequests,
+    rows_of: RowsOf::Days,
     stats: &[],
     coverage: &[
         ("excluded_bots", "merge requests by bots merged in the window"),

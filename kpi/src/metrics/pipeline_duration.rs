@@ -1,11 +1,11 @@
 //! How long pipelines run.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     PipelineFact, PipelineStatus, Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::hours,
@@ -19,13 +19,15 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         direction: Direction::LowerIsBetter,
         formula: "Median of finish − start over the pipelines that succeeded or failed in the window. Where one of the two times is not known, \
                   the duration the source gives. A pipeline whose finish is not known counts when it was last updated.",
-        version: 1,
+        version: 2,
         inputs: &[
             "pipelines.started_at",
             "pipelines.finished_at",
             "pipelines.updated_at",
             "pipelines.duration_seconds",
             "pipelines.status",
+            "pipelines.started_by",
+            "person_identity_links",
         ],
         filters: "Pipelines in any other status are left out, those without a duration (which is not 0), and those that finished before they \
                   started.",
@@ -33,12 +35,14 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Median,
         reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
     },
-    row_table: "pipelines",
+    row_table: RowTable::Pipelines,
+    rows_of: RowsOf::Days,
     stats: &[("p75", "75th percentile, minutes"), ("p90", "90th percentile, minutes")],
     coverage: &[
         ("excluded_other_status", "pipelines of the window in any other status"),
         ("excluded_without_duration", "pipelines whose duration is not known"),
         ("excluded_negative", "pipelines that finished before they started"),
+        ("mapped_authors", "share of the counted rows that an account linked to a person started"),
     ],
     prepare,
 };
@@ -50,13 +54,17 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
             _ if row.status == PipelineStatus::Other => Mark::left_out(1),
             None => Mark::left_out(2),
             Some(minutes) if minutes < 0.0 => Mark::left_out(3),
-            Some(_) => Mark::counted(false),
+            Some(_) => Mark::counted(inputs.is_mapped(row.started_by)),
         };
         let event = Event { at: micros(row.at()?), id: row.id, value: minutes.unwrap_or_default(), mark };
         Some((event, inputs.place(row.project, row.started_by)))
     });
     let series = Series::dated(inputs, ENTRY.definition.key, finished.collect());
-    Box::new(move |scope: ScopeIndex, window: &Window| series.tally(scope, window).median(ENTRY.coverage))
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let tally = series.tally(scope, window);
+        let mapped = tally.mapped;
+        tally.median(&ENTRY.coverage[..3]).share("mapped_authors", mapped)
+    })
 }
 
 fn minutes(row: &PipelineFact) -> Option<f64> {

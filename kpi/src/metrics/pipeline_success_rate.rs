@@ -1,11 +1,11 @@
 //! Which share of the finished pipelines succeeded.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     PipelineStatus, Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
     snapshot::Figure,
@@ -19,17 +19,21 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         direction: Direction::HigherIsBetter,
         formula: "Successful pipelines ÷ (successful + failed) among those that finished in the window. A pipeline whose finish is not known \
                   counts when it was last updated.",
-        version: 1,
-        inputs: &["pipelines.status", "pipelines.finished_at", "pipelines.updated_at"],
+        version: 2,
+        inputs: &["pipelines.status", "pipelines.finished_at", "pipelines.updated_at", "pipelines.started_by", "person_identity_links"],
         filters: "Pipelines in any other status (cancelled, skipped, manual, running …) count for neither. Pipelines started by bots count: \
                   they are not people.",
         no_data: "No pipeline succeeded or failed in the window.",
         aggregate: Aggregate::Mean,
         reference: "GitLab CI/CD analytics, success rate; cancelled and skipped pipelines left out.",
     },
-    row_table: "pipelines",
+    row_table: RowTable::Pipelines,
+    rows_of: RowsOf::Days,
     stats: &[("numerator", "successful pipelines"), ("denominator", "successful and failed pipelines")],
-    coverage: &[("excluded_other_status", "pipelines of the window in any other status")],
+    coverage: &[
+        ("excluded_other_status", "pipelines of the window in any other status"),
+        ("mapped_authors", "share of the counted rows that an account linked to a person started"),
+    ],
     prepare,
 };
 
@@ -37,13 +41,17 @@ fn prepare<'a>(inputs: &'a Inputs<'a>, _: &Measures<'a>) -> Box<dyn Measure + 'a
     let finished = inputs.facts.pipelines.iter().filter_map(|row| {
         let (value, mark) = match row.status {
             PipelineStatus::Other => (0.0, Mark::left_out(1)),
-            PipelineStatus::Success => (1.0, Mark::counted(false)),
-            PipelineStatus::Failed => (0.0, Mark::counted(false)),
+            PipelineStatus::Success => (1.0, Mark::counted(inputs.is_mapped(row.started_by))),
+            PipelineStatus::Failed => (0.0, Mark::counted(inputs.is_mapped(row.started_by))),
         };
         Some((Event { at: micros(row.at()?), id: row.id, value, mark }, inputs.place(row.project, row.started_by)))
     });
     let series = Series::dated(inputs, ENTRY.definition.key, finished.collect());
-    Box::new(move |scope: ScopeIndex, window: &Window| series.tally(scope, window).figure(ENTRY.coverage, Figure::mean_of))
+    Box::new(move |scope: ScopeIndex, window: &Window| {
+        let tally = series.tally(scope, window);
+        let mapped = tally.mapped;
+        tally.figure(&ENTRY.coverage[..1], Figure::mean_of).share("mapped_authors", mapped)
+    })
 }
 
 #[cfg(test)]
@@ -72,6 +80,21 @@ mod tests {
         company.pipeline("failed", None, Some("2024-05-07T00:00:00Z"));
         company.pipeline("success", None, None);
         assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").value, Some(0.0));
+    }
+
+    #[test]
+    fn says_how_many_of_its_pipelines_people_started() {
+        let mut company = Company::new();
+        for _ in 0..4 {
+            company.pipeline("success", Some("2024-05-07T00:00:00Z"), None);
+        }
+        let (ann, stranger) = (company.account("ann"), company.account("stranger"));
+        let facts = company.facts();
+        let person = facts.person("ann");
+        facts.person_of(ann, person, false);
+        facts.pipelines[2].started_by = Some(ann);
+        facts.pipelines[3].started_by = Some(stranger);
+        assert_eq!(company.week(KEY, "2024-05-06", "2024-06-01T00:00:00Z").coverage["mapped_authors"], 0.25);
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! How much of a release is done.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     snapshot::Figure,
 };
@@ -39,7 +39,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "Ovia: items done as the share of the scope of the moment.",
     },
-    row_table: "versions",
+    row_table: RowTable::Versions,
+    rows_of: RowsOf::Window,
     stats: &[("numerator", "items done"), ("denominator", "items in the releases")],
     coverage: &[("excluded_empty", "releases under way without items")],
     prepare,

@@ -1,12 +1,12 @@
 //! How likely the releases under way are to slip.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 use serde_json::Value;
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     risk::Risks,
     scope::ScopeIndex,
     snapshot::Figure,
@@ -52,7 +52,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Maximum,
         reference: "Ovia: weights, full values and bands are published here.",
     },
-    row_table: "versions",
+    row_table: RowTable::Versions,
+    rows_of: RowsOf::Window,
     stats: &[
         ("label", "band of the score: low, medium, high"),
         ("release", "id of the release at the greatest risk"),

@@ -1,11 +1,11 @@
 //! How much of a release is added or removed after it began.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     snapshot::Figure,
 };
@@ -39,7 +39,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "Ovia: scope creep as the share of the scope at the start.",
     },
-    row_table: "versions",
+    row_table: RowTable::Versions,
+    rows_of: RowsOf::Window,
     stats: &[("numerator", "items added or removed"), ("denominator", "items at the start")],
     coverage: &[("excluded_without_start", "releases under way without a start, or without an item at their start")],
     prepare,

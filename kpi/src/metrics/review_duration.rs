@@ -1,11 +1,11 @@
 //! How long merge requests are under review.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     review::Review,
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
@@ -20,7 +20,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         direction: Direction::LowerIsBetter,
         formula: "Median of merge time − first review over the merge requests merged in the window. First review: as in \
                   time_to_first_review.",
-        version: 2,
+        version: 3,
         inputs: &[
             "merge_requests.merged_at",
             "merge_requests.created_at",
@@ -35,7 +35,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Median,
         reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
     },
-    row_table: "merge_requests",
+    row_table: RowTable::MergeRequests,
+    rows_of: RowsOf::Days,
     stats: &[("p75", "75th percentile, hours"), ("p90", "90th percentile, hours")],
     coverage: &[
         ("excluded_bots", "merge requests by bots merged in the window"),

@@ -1,12 +1,12 @@
 //! Open merge requests nobody touches. The state is rebuilt for past moments from dated events, so that history does not depend on when
 //! it is computed.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     series::{Firsts, Mark, Tally},
     snapshot::Figure,
@@ -41,7 +41,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "Seven days without activity: Ovia's default.",
     },
-    row_table: "merge_requests",
+    row_table: RowTable::MergeRequests,
+    rows_of: RowsOf::LastDay,
     stats: &[("open", "open merge requests by people that were no drafts")],
     coverage: &[
         ("excluded_bots", "merge requests by bots that were stale"),

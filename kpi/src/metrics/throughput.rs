@@ -1,11 +1,11 @@
 //! How much work gets done.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     series::{Event, Firsts, Mark, Series},
     snapshot::Figure,
@@ -35,7 +35,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "Kanban Guide, 2020: throughput.",
     },
-    row_table: "work_items",
+    row_table: RowTable::WorkItems,
+    rows_of: RowsOf::Days,
     stats: &[("from_resolution", "items without a transition, counted at their resolution")],
     coverage: &[
         ("excluded_bots", "items done in the window that are assigned to bots"),

@@ -1,11 +1,11 @@
 //! How long merge requests wait for the first human look.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     review::Review,
     scope::{ScopeIndex, micros},
     series::{Event, Mark, Series},
@@ -21,10 +21,10 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         formula: "Median of first review − ready for review over the merge requests first reviewed in the window. Ready: its \
                   creation, or where it began as a draft the first time it was marked ready. First review: the earliest note or \
                   approval, once it was ready, by a \
-                  human other than the author, whichever of their accounts they use. An approval without a time, or dated before the \
-                  merge request, counts at the first system \
-                  note by the same person that tells of it.",
-        version: 3,
+                  human other than the author, whichever of their accounts they use. Approvals were given when system notes tell of \
+                  them, also those that were taken back or reset since; those of a person of whom no such note tells since the \
+                  merge request was created, at their own time.",
+        version: 4,
         inputs: &[
             "merge_requests.created_at",
             "merge_requests.draft",
@@ -33,18 +33,22 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
             "identities.is_bot",
             "person_identity_links",
         ],
-        filters: "Merge requests by bots and reviews by bots are left out; so are system notes, notes by the author, reviews before it was \
+        filters: "Merge requests by bots and reviews by bots are left out; so are other system notes, reviews by the author, reviews before it was \
                   ready, and reviews dated before the merge request was created.",
         no_data: "No merge request was first reviewed in the window.",
         aggregate: Aggregate::Median,
         reference: "Percentiles by linear interpolation, position (n − 1)·p: R type 7 (Hyndman and Fan, 1996).",
     },
-    row_table: "merge_requests",
+    row_table: RowTable::MergeRequests,
+    rows_of: RowsOf::Days,
     stats: &[("p75", "75th percentile, hours"), ("p90", "90th percentile, hours")],
     coverage: &[
         ("excluded_bots", "merge requests by bots first reviewed in the window"),
         ("excluded_bot_reviews", "notes and approvals by bots in the window, on merge requests by people"),
-        ("excluded_before_creation", "reviews dated before their merge request, counted where the merge request was created"),
+        (
+            "excluded_before_creation",
+            "notes dated before their merge request, and people who approved before it, counted where the merge request was created",
+        ),
         ("mapped_authors", "share of the counted rows whose author is linked to a person"),
     ],
     prepare,
@@ -178,9 +182,41 @@ mod tests {
         company.event(id, SystemApproved, "ann", "2024-05-06T07:00:00Z");
         assert_eq!(week(&company).value, Some(6.0));
         company.event(id, Approval, "ann", "2024-05-06T08:00:00Z");
-        assert_eq!(week(&company).value, Some(8.0), "the approval itself knows better");
+        assert_eq!(week(&company).value, Some(6.0), "what was approved first was looked at first");
         company.event(id, SystemApproved, "ben", "2024-05-06T07:30:00Z");
-        assert_eq!(week(&company).value, Some(7.5), "but says nothing of another's");
+        assert_eq!(week(&company).value, Some(6.0));
+        company.event(id, Approval, "cid", "2024-05-06T05:00:00Z");
+        assert_eq!(week(&company).value, Some(5.0), "notes say nothing of another's approval");
+    }
+
+    /// A sync between the two approvals keeps the first, one after them sees the second only.
+    #[test]
+    fn an_approval_that_was_reset_and_given_again_counts_when_it_was_given_first() {
+        for kept in ["2024-05-06T06:00:00Z", "2024-05-06T09:00:00Z"] {
+            let mut company = Company::new();
+            let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z").merged("2024-05-07T00:00:00Z"));
+            company.event(id, SystemApproved, "ann", "2024-05-06T06:00:00Z");
+            company.event(id, System, "author", "2024-05-06T07:00:00Z");
+            company.event(id, SystemApproved, "ann", "2024-05-06T09:00:00Z");
+            company.event(id, Approval, "ann", kept);
+            assert_eq!(week(&company).value, Some(6.0), "{kept}");
+            let duration = company.week(MetricKey::ReviewDuration, "2024-05-06", "2024-06-01T00:00:00Z");
+            assert_eq!(duration.value, Some(18.0), "{kept}");
+        }
+    }
+
+    /// Of a draft that was approved, and again once it was ready, the second counts, whichever of the two a sync has kept.
+    #[test]
+    fn an_approval_of_a_draft_hides_none_that_comes_after() {
+        for kept in ["2024-05-06T01:00:00Z", "2024-05-06T09:00:00Z"] {
+            let mut company = Company::new();
+            let id = company.merge_request(Mr::at("2024-05-06T00:00:00Z"));
+            company.event(id, SystemApproved, "ann", "2024-05-06T01:00:00Z");
+            company.event(id, MarkedReady, "author", "2024-05-06T08:00:00Z");
+            company.event(id, SystemApproved, "ann", "2024-05-06T09:00:00Z");
+            company.event(id, Approval, "ann", kept);
+            assert_eq!(week(&company).value, Some(1.0), "{kept}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! How much is begun and not done.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::ScopeIndex,
     series::{Firsts, Mark, Tally},
     snapshot::Figure,
@@ -35,7 +35,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Sum,
         reference: "Kanban Guide, 2020: work in progress.",
     },
-    row_table: "work_items",
+    row_table: RowTable::WorkItems,
+    rows_of: RowsOf::LastDay,
     stats: &[],
     coverage: &[
         ("excluded_bots", "items in progress that are assigned to bots"),

@@ -1,11 +1,11 @@
 //! How old the work in progress is.
 
-use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey};
+use ovia_domain::{Aggregate, Direction, MetricDefinition, MetricKey, RowTable};
 
 use crate::{
     Window,
     inputs::Inputs,
-    registry::{Measure, Measures, MetricEntry},
+    registry::{Measure, Measures, MetricEntry, RowsOf},
     scope::{ScopeIndex, micros},
     series::{Mark, Tally},
     states::{Span, States},
@@ -35,7 +35,8 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
         aggregate: Aggregate::Median,
         reference: "Kanban Guide, 2020: work item age.",
     },
-    row_table: "work_items",
+    row_table: RowTable::WorkItems,
+    rows_of: RowsOf::LastDay,
     stats: &[("p75", "75th percentile, days"), ("p90", "90th percentile, days"), ("oldest", "the greatest age, days")],
     coverage: &[
         ("excluded_bots", "items in progress that are assigned to bots"),

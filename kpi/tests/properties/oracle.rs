@@ -203,16 +203,10 @@ impl Question<'_> {
         // of two changes at one moment, it became a draft first
         let ready = if drafted.is_some_and(|drafted| ready.is_none_or(|ready| drafted <= ready)) { Some(row.created_at) } else { ready };
         let ready = ready.or(if row.draft { None } else { Some(row.created_at) })?;
-        let mut reviews: Vec<&ReviewEventFact> =
-            of_kind(ReviewEventKind::Note).chain(of_kind(ReviewEventKind::Approval)).copied().collect();
-        for note in of_kind(ReviewEventKind::SystemApproved) {
-            let approved =
-                of_kind(ReviewEventKind::Approval).any(|event| event.at >= row.created_at && person(event.by) == person(note.by));
-            let earlier = of_kind(ReviewEventKind::SystemApproved).any(|event| person(event.by) == person(note.by) && event.at < note.at);
-            if !approved && !earlier {
-                reviews.push(note);
-            }
-        }
+        let told = |who| of_kind(ReviewEventKind::SystemApproved).any(|note| note.at >= row.created_at && person(note.by) == person(who));
+        let untold = of_kind(ReviewEventKind::Approval).filter(|event| !told(event.by));
+        let reviews: Vec<&ReviewEventFact> =
+            of_kind(ReviewEventKind::Note).chain(of_kind(ReviewEventKind::SystemApproved)).chain(untold).copied().collect();
         let by_author = |event: &ReviewEventFact| event.by.is_some() && person(event.by) == person(row.author);
         let human = |event: &&&ReviewEventFact| !event.by_is_bot && !by_author(event);
         let first = reviews.iter().filter(human).map(|event| event.at).filter(|at| *at >= row.created_at && *at >= ready).min()?;

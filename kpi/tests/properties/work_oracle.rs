@@ -92,7 +92,7 @@ impl Question<'_> {
     pub fn bug_ratio(&self) -> Answer {
         let created =
             self.items().into_iter().filter(|row| self.within(row.created_at) && self.asks(row.project, row.assignee, row.created_at));
-        let created: Vec<&WorkItemFact> = created.collect();
+        let created: Vec<&WorkItemFact> = created.filter(|row| !row.assignee_is_bot).collect();
         let bugs = created.iter().filter(|row| row.kind == WorkItemKind::Bug).count();
         ((!created.is_empty()).then(|| bugs as f64 / created.len() as f64), created.iter().map(|row| row.item.id).collect())
     }

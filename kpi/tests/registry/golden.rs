@@ -24,7 +24,7 @@ fn hash(text: &str) -> String {
 pub fn of(entry: &MetricEntry, snapshots: &[Snapshot]) -> Golden {
     let mut definition = serde_json::to_value(entry.definition).unwrap();
     definition.as_object_mut().unwrap().remove("version");
-    let words = format!("{definition}{:?}{:?}{}", entry.stats, entry.coverage, entry.row_table);
+    let words = format!("{definition}{:?}{:?}{}", entry.stats, entry.coverage, entry.row_table.as_str());
     let figures = snapshots.iter().filter(|snapshot| snapshot.metric == entry.definition.key).map(|snapshot| {
         // twelve digits: the last bits of a float may differ between machines
         let short = |value: f64| format!("{value:.9}");
@@ -124,6 +124,7 @@ fn copy(entry: &MetricEntry) -> MetricEntry {
     MetricEntry {
         definition: entry.definition,
         row_table: entry.row_table,
+        rows_of: entry.rows_of,
         stats: entry.stats,
         coverage: entry.coverage,
         prepare: entry.prepare,

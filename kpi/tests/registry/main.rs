@@ -4,6 +4,7 @@
 mod company;
 mod golden;
 
+use ovia_domain::RowTable;
 use ovia_kpi::{KpiSettings, REGISTRY, Scope, compute_all};
 
 #[test]
@@ -15,6 +16,33 @@ fn the_committed_document_is_the_registrys() {
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(committed == rendered, "docs/metrics.md differs from the registry; refresh it with `UPDATE_DOCS=1 cargo test -p ovia-kpi`");
+}
+
+/// The store opens a number with the queries that the registry says: a metric whose rows are elsewhere, or a row that is called otherwise, is a new
+/// file.
+#[test]
+fn the_committed_drill_down_queries_are_the_registrys() {
+    for table in RowTable::ALL {
+        let path = format!("{}/../store/src/kpi/rows_{}.sql", env!("CARGO_MANIFEST_DIR"), table.as_str());
+        let rendered = ovia_kpi::rows_query(table);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &rendered).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == rendered, "{path} differs from the registry; refresh it with `UPDATE_DOCS=1 cargo test -p ovia-kpi`");
+    }
+}
+
+/// PostgreSQL knows which metrics are states from the newest migration that says so.
+#[test]
+fn the_migrations_know_which_metrics_are_states() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    let newest = texts.rfind(|text| text.contains("function kpi_rows_of_last_day(metric text)")).unwrap_or_default();
+    let wanted = ovia_kpi::last_day_function();
+    assert!(newest.contains(&wanted), "the registry has other states than the migrations; a new migration has to say:\n{wanted}");
 }
 
 /// What a snapshot carries is what the registry (and so the document) names.

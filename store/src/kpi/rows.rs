@@ -1,7 +1,7 @@
 //! From a number to its rows.
 
 use chrono::{DateTime, Utc};
-use ovia_domain::{MetricKey, OrgId};
+use ovia_domain::{MetricKey, OrgId, RowTable};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -102,18 +102,20 @@ impl Store {
         Ok(sqlx::query_scalar(sql).bind(org.0).bind(asked).fetch_optional(&self.pool).await?)
     }
 
-    /// Exactly the rows that were counted, by the day they count on.
+    /// Exactly the rows that were counted, by the day they count on. The queries are generated from the registry (`ovia_kpi::rows_query`).
     pub async fn kpi_source_rows(&self, org: OrgId, head: &SnapshotHead, page: &PageToken) -> Result<PageOf<KpiSourceRow>, StoreError> {
         let key: Option<(CursorTime, i64)> = page.key(ROWS_LIST)?;
         let (day, id) = key.map(|key| (key.0.0, key.1)).unzip();
-        let sql = match head.row_table.as_str() {
-            "merge_requests" => include_str!("rows_merge_requests.sql"),
-            "pipelines" => include_str!("rows_pipelines.sql"),
-            "deployments" => include_str!("rows_deployments.sql"),
-            "work_items" => include_str!("rows_work_items.sql"),
-            "issues" => include_str!("rows_issues.sql"),
-            "versions" => include_str!("rows_versions.sql"),
-            _ => include_str!("rows_unknown.sql"),
+        let table = RowTable::parse(&head.row_table).ok_or_else(|| {
+            StoreError::Unreadable(format!("a figure has rows of `{}`, which this version does not know", head.row_table))
+        })?;
+        let sql = match table {
+            RowTable::MergeRequests => include_str!("rows_merge_requests.sql"),
+            RowTable::Pipelines => include_str!("rows_pipelines.sql"),
+            RowTable::Deployments => include_str!("rows_deployments.sql"),
+            RowTable::WorkItems => include_str!("rows_work_items.sql"),
+            RowTable::Versions => include_str!("rows_versions.sql"),
+            RowTable::KpiSnapshots => include_str!("rows_kpi_snapshots.sql"),
         };
         let rows = sqlx::query_as(sql).bind(org.0).bind(head.id).bind(day).bind(id).bind(page.fetch());
         page.page(ROWS_LIST, rows.fetch_all(&self.pool).await?, |row: &KpiSourceRow| (CursorTime(row.counted_on), row.row_id))

@@ -1,3 +1,4 @@
+-- Generated from the registry in kpi/, for merge_throughput, lead_time_for_changes, time_to_first_review, review_duration, time_to_merge, merge_request_size, stale_merge_requests. Refresh with: UPDATE_DOCS=1 cargo test -p ovia-kpi
 with r as materialized (
     select row_id, row_value, day from kpi_rows_page($1, $2, $3, $4, $5)
 )

@@ -1,3 +1,4 @@
+-- Generated from the registry in kpi/, for release_scope_change, release_completion, release_risk. Refresh with: UPDATE_DOCS=1 cargo test -p ovia-kpi
 with r as materialized (
     select row_id, row_value, day from kpi_rows_page($1, $2, $3, $4, $5)
 )

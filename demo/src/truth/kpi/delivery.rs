@@ -47,7 +47,8 @@ impl<'a> View<'a> {
     pub(super) fn pipeline_success_rate(&self, window: &Window) -> MetricTruth {
         let (decided, others) = self.runs_in(window);
         let rows = decided.iter().map(|one| (one.id.clone(), one.one.status == "success")).collect();
-        self.ratio("pipeline_success_rate", window, rows).left_out("excluded_other_status", others.len())
+        let figure = self.ratio("pipeline_success_rate", window, rows).left_out("excluded_other_status", others.len());
+        figure.share("mapped_authors", decided.iter().filter(|one| one.mapped).count())
     }
 
     pub(super) fn pipeline_duration(&self, window: &Window) -> MetricTruth {
@@ -56,11 +57,14 @@ impl<'a> View<'a> {
             (Some(from), Some(to)) => Some(hours(from, to) * 60.0),
             _ => one.one.duration.map(|seconds| seconds as f64 / 60.0),
         };
-        let timed: Vec<(String, f64)> = decided.iter().filter_map(|one| Some((one.id.clone(), minutes(one)?))).collect();
+        let timed: Vec<(&Run<'_>, f64)> = decided.iter().filter_map(|one| Some((*one, minutes(one)?))).collect();
         let untimed = decided.len() - timed.len();
         let (counted, negative): (Vec<_>, Vec<_>) = timed.into_iter().partition(|row| row.1 >= 0.0);
-        let figure = self.median("pipeline_duration", window, counted).left_out("excluded_other_status", others.len());
-        figure.left_out("excluded_without_duration", untimed).left_out("excluded_negative", negative.len())
+        let mapped = counted.iter().filter(|row| row.0.mapped).count();
+        let rows = counted.into_iter().map(|(one, minutes)| (one.id.clone(), minutes)).collect();
+        let figure = self.median("pipeline_duration", window, rows).left_out("excluded_other_status", others.len());
+        let figure = figure.left_out("excluded_without_duration", untimed).left_out("excluded_negative", negative.len());
+        figure.share("mapped_authors", mapped)
     }
 
     fn delivered_in(&self, window: &Window) -> Vec<&'a Delivery<'a>> {

@@ -39,19 +39,36 @@ pub(super) fn reviews(world: &World<'_>, one: &MergeRequest) -> Reviews {
     }
 }
 
-/// Approvals with their times. A person whose approvals have none, or one before the merge request, approved at the first note that
-/// tells of it.
-fn approvals(world: &World<'_>, one: &MergeRequest) -> Vec<(u64, Time)> {
-    let timed: Vec<(u64, Time)> = one.approvals.iter().filter_map(|approval| Some((approval.user, approval.approved_at?))).collect();
-    let person = |user: u64| world.person(&user.to_string());
-    let mut told: BTreeMap<Option<usize>, (Time, u64)> = BTreeMap::new();
-    for note in one.notes.iter().filter(|note| note.event == Some(NoteEvent::Approved)) {
-        if timed.iter().all(|(user, at)| *at < one.created_at || person(*user) != person(note.author)) {
-            let first = told.entry(person(note.author)).or_insert((note.created_at, note.author));
-            *first = (*first).min((note.created_at, note.author));
-        }
-    }
-    timed.into_iter().chain(told.into_values().map(|(at, user)| (user, at))).collect()
+/// Whose account approved, and when.
+type Given = (u64, Time);
+
+/// The approvals of one person.
+#[derive(Default)]
+struct OfOnePerson {
+    /// With a time of their own.
+    timed: Vec<Given>,
+    /// Of system notes.
+    told: Vec<Given>,
+}
+
+/// When approvals were given: as the notes since the creation tell; of a person of whom none tells, at their own time. Of all a person approved
+/// before the merge request was there, the first.
+fn approvals(world: &World<'_>, one: &MergeRequest) -> Vec<Given> {
+    let timed = one.approvals.iter().filter_map(|approval| Some((approval.user, approval.approved_at?)));
+    let told = one.notes.iter().filter(|note| note.event == Some(NoteEvent::Approved)).map(|note| (note.author, note.created_at));
+    // an account that nobody is linked to is somebody of its own
+    let person = |user: u64| world.person(&user.to_string()).ok_or(user);
+    let mut each: BTreeMap<Result<usize, u64>, OfOnePerson> = BTreeMap::new();
+    timed.for_each(|given| each.entry(person(given.0)).or_default().timed.push(given));
+    told.for_each(|given| each.entry(person(given.0)).or_default().told.push(given));
+    let of_one = |OfOnePerson { timed, told }| {
+        let (early, since): (Vec<_>, Vec<_>) = told.into_iter().partition(|(_, at)| *at < one.created_at);
+        let (early_timed, since_timed): (Vec<_>, Vec<_>) = timed.into_iter().partition(|(_, at)| *at < one.created_at);
+        let first = early.into_iter().chain(early_timed).min_by_key(|(_, at)| *at);
+        let since = if since.is_empty() { since_timed } else { since };
+        first.into_iter().chain(since)
+    };
+    each.into_values().flat_map(of_one).collect()
 }
 
 /// Whether a merge request waits for somebody at `instant`: open, and no draft.

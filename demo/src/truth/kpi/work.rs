@@ -73,7 +73,9 @@ impl<'a> View<'a> {
 
     pub(super) fn bug_ratio(&self, window: &Window) -> MetricTruth {
         let filed: Vec<&Item> = self.filed.iter().copied().filter(|item| window.contains(item.created)).collect();
-        let rows = filed.iter().map(|item| (item.id.clone(), item.bug)).collect();
-        self.ratio("bug_ratio", window, rows).share("mapped_authors", filed.iter().filter(|item| item.mapped).count())
+        let (humans, bots): (Vec<&Item>, Vec<&Item>) = filed.into_iter().partition(|item| !item.bot);
+        let rows = humans.iter().map(|item| (item.id.clone(), item.bug)).collect();
+        let figure = self.ratio("bug_ratio", window, rows).left_out("excluded_bots", bots.len());
+        figure.share("mapped_authors", humans.iter().filter(|item| item.mapped).count())
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Run<'a> {
     pub id: String,
     pub owner: Owner,
     pub at: Option<Time>,
+    /// Started by an account of a person.
+    pub mapped: bool,
 }
 
 pub(super) struct World<'a> {
@@ -119,8 +121,10 @@ impl<'a> World<'a> {
 
     /// A pipeline counts when it finished, else when it was last updated.
     fn run(&self, one: &'a Pipeline) -> Run<'a> {
-        let owner = self.owner(self.company.projects[one.project].id, Some(&one.user.to_string()));
-        Run { one, id: one.id.to_string(), owner, at: one.finished_at.or(one.updated_at) }
+        let account = one.user.to_string();
+        let owner = self.owner(self.company.projects[one.project].id, Some(&account));
+        let mapped = self.is_mapped(Some(&account));
+        Run { one, id: one.id.to_string(), owner, at: one.finished_at.or(one.updated_at), mapped }
     }
 
     pub(super) fn owner(&self, project: u64, account: Option<&str>) -> Owner {
