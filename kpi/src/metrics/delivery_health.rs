@@ -22,7 +22,7 @@ pub(crate) const ENTRY: MetricEntry = MetricEntry {
                   (merge_throughput ÷ that of the window before; of a window still going on, of as much of the window before), \
                   lead_time_for_changes .20, time_to_first_review .20, pipeline_success_rate .15, change_failure_rate .15, stale share .10 \
                   (stale_merge_requests ÷ open ones). The weights are a setting; so are the bands, which are published below.",
-        version: 1,
+        version: 2,
         inputs: &[
             "kpi_snapshots",
             "merge_throughput",
